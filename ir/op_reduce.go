@@ -1,0 +1,90 @@
+package ir
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+)
+
+func reduceOps() []Info {
+	sum := reduction(OpSum, "sum", "sum of x over the axes", 0, func(x, y float64) float64 { return x + y })
+	sum.vjp = func(b *Builder, v, g *Value) []*Value { return []*Value{b.expand(g, v)} }
+	sum.fold = foldSum
+	maximum := reduction(OpMax, "maximum", "largest x over the axes; ties share the gradient", math.Inf(-1), math.Max)
+	maximum.vjp = func(b *Builder, v, g *Value) []*Value {
+		hit := b.Binary(Eq, v.Args[0], b.expand(v, v))
+		share := b.div(g, b.Sum(hit, v.Attr.Axes...))
+		return []*Value{b.mul(hit, b.expand(share, v))}
+	}
+	return []Info{sum, maximum}
+}
+
+// expand repeats a value of the reduced shape of v along v's reduced axes.
+func (b *Builder) expand(x, v *Value) *Value {
+	full := v.Args[0].Shape()
+	kept := slices.Clone(full)
+	for _, a := range v.Attr.Axes {
+		kept[a] = 1
+	}
+	return b.Broadcast(b.Reshape(x, kept), full)
+}
+
+func reduction(op Op, name, doc string, start float64, f func(acc, x float64) float64) Info {
+	in := Info{Op: op, Name: name, Doc: doc, Class: Reduction, Args: 1}
+	in.infer = func(args []*Value, attr *Attr) (Type, error) {
+		t := args[0].Type
+		if t.DType != F32 {
+			return Type{}, errors.New("the argument must be f32; float(x) converts")
+		}
+		var shape []int
+		for i, n := range t.Shape {
+			if !slices.Contains(attr.Axes, i) {
+				shape = append(shape, n)
+			} else if n == 0 && op == OpMax {
+				return Type{}, errors.New("the maximum of no elements")
+			}
+		}
+		for i, a := range attr.Axes {
+			if a < 0 || a >= len(t.Shape) || i > 0 && attr.Axes[i-1] == a {
+				return Type{}, fmt.Errorf("axes %v of a tensor with %d axes", attr.Axes, len(t.Shape))
+			}
+		}
+		return Type{F32, shape}, nil
+	}
+	in.eval = func(v *Value, a [][]float64) []float64 {
+		out := slices.Repeat([]float64{start}, v.Len())
+		x := v.Args[0]
+		// The stride of each argument axis in the result; 0 for a reduced one.
+		strides, outStrides, k := make([]int, x.Rank()), Strides(v.Shape()), 0
+		for i := range strides {
+			if !slices.Contains(v.Attr.Axes, i) {
+				strides[i] = outStrides[k]
+				k++
+			}
+		}
+		i := 0
+		walk(x.Shape(), strides, 0, func(o int) {
+			out[o] = f(out[o], a[0][i])
+			i++
+		})
+		return out
+	}
+	in.samples = func(b *Builder) []*Value {
+		x := b.Input("distinct", F32, []int{2, 3, 4})
+		return []*Value{b.reduce(op, x, []int{2}), b.reduce(op, x, []int{0}), b.reduce(op, x, []int{0, 2}), b.reduce(op, x, []int{0, 1, 2})}
+	}
+	return in
+}
+
+// walk visits all index tuples of shape in row-major order with the offset that the
+// strides give them.
+func walk(shape, strides []int, base int, visit func(offset int)) {
+	if len(shape) == 0 {
+		visit(base)
+		return
+	}
+	for i := range shape[0] {
+		walk(shape[1:], strides[1:], base+i*strides[0], visit)
+	}
+}
