@@ -59,7 +59,7 @@ func (s *source) idxPart(imageOption, labelOption string) (*images, error) {
 		return nil, err
 	}
 	if !sameShape(dims[1:], s.want.Shape) {
-		return nil, s.fail(name, "", fmt.Sprintf("holds images %v, the model wants %v", dims[1:], s.want.Shape),
+		return nil, s.fail(name, "", fmt.Sprintf("holds images %v, the model wants %v", dims[1:], s.want),
 			"correct the modality's shape (grey images have 1 channel)")
 	}
 	if dims[0] == 0 {
