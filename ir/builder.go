@@ -79,7 +79,7 @@ func (b *Builder) apply(op Op, t Type, attr Attr, args []*Value) *Value {
 func (b *Builder) hashKey(op Op, t Type, a *Attr, args []*Value) string {
 	k := append(b.key[:0], byte(op), byte(t.DType))
 	ints := func(tag byte, s []int) {
-		if s != nil {
+		if len(s) > 0 {
 			k = append(k, tag)
 			for _, n := range s {
 				k = strconv.AppendInt(k, int64(n), 36)
@@ -91,12 +91,12 @@ func (b *Builder) hashKey(op Op, t Type, a *Attr, args []*Value) string {
 		k = strconv.AppendInt(k, int64(x.ID), 36)
 		k = append(k, ',')
 	}
-	ints('s', t.Shape)
-	ints('a', a.Axes)
-	ints('l', a.Lo)
-	ints('h', a.Hi)
-	ints('t', a.Step)
-	ints('n', []int{a.Axis, a.Batch, a.Rows})
+	ints('S', t.Shape) // capitals, since digits reach to z
+	ints('A', a.Axes)
+	ints('L', a.Lo)
+	ints('H', a.Hi)
+	ints('T', a.Step)
+	ints('N', []int{a.Axis, a.Batch, a.Rows})
 	k = append(k, a.Name...)
 	k = strconv.AppendUint(append(k, '#'), math.Float64bits(a.Const), 36)
 	for _, x := range a.Table {

@@ -47,6 +47,9 @@ func (b *Builder) propagate(cot map[*Value]*Value, needed map[*Value]bool, v, g 
 	if in.NoVJP != "" {
 		panic(&Error{"grad", fmt.Sprintf("%s has no gradient: %s", in.Name, in.NoVJP), []*Value{v}})
 	}
+	if in.vjp == nil { // v is one of wrt and passes nothing on
+		return
+	}
 	for i, ga := range in.vjp(b, v, g) {
 		if a := v.Args[i]; ga != nil && needed[a] {
 			if cot[a] != nil {
@@ -78,7 +81,7 @@ func dependsOn(out *Value, wrt []*Value) map[*Value]bool {
 		for _, a := range v.Args {
 			dep = visit(a) || dep
 		}
-		state[v] = dep && !v.Op.Info().piecewiseConstant()
+		state[v] = dep && v.Type.DType == F32 && !v.Op.Info().piecewiseConstant()
 		return state[v]
 	}
 	for _, w := range wrt {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // unary declares an elementwise operation of one f32 argument. from names the set its
@@ -133,41 +134,39 @@ func binaryOps() []Info {
 					return x
 				}
 				return y
-			}, extremumVJP(Lt)),
+			}, extremumVJP),
 		binary(Min, "min", "the smaller of x and y; the gradient goes to the smaller, to each by half where they are equal",
 			func(x, y float64) float64 {
 				if x <= y || x != x {
 					return x
 				}
 				return y
-			}, extremumVJP(Lt)),
-		binary(Lt, "lt", "1 where x < y, else 0", func(x, y float64) float64 { return mask(x < y) }, nil),
-		binary(Le, "le", "1 where x <= y, else 0", func(x, y float64) float64 { return mask(x <= y) }, nil),
-		binary(Eq, "eq", "1 where x = y, else 0", func(x, y float64) float64 { return mask(x == y) }, nil),
+			}, extremumVJP),
+		binary(Lt, "lt", "1 where x < y, else 0; its gradient is 0", func(x, y float64) float64 { return mask(x < y) }, nil),
+		binary(Le, "le", "1 where x <= y, else 0; its gradient is 0", func(x, y float64) float64 { return mask(x <= y) }, nil),
+		binary(Eq, "eq", "1 where x = y, else 0; its gradient is 0", func(x, y float64) float64 { return mask(x == y) }, nil),
 	}
 }
 
 // extremumVJP sends the cotangent to the argument that equals the result; ties share it.
-func extremumVJP(Op) func(b *Builder, v, g *Value) []*Value {
-	return func(b *Builder, v, g *Value) []*Value {
-		x, y := v.Args[0], v.Args[1]
-		half := b.scale(b.Binary(Eq, x, y), 0.5)
-		wins := func(a, other *Value) *Value {
-			strict := b.Binary(Lt, other, a)
-			if v.Op == Min {
-				strict = b.Binary(Lt, a, other)
-			}
-			return b.mul(g, b.add(strict, half))
+func extremumVJP(b *Builder, v, g *Value) []*Value {
+	x, y := v.Args[0], v.Args[1]
+	half := b.scale(b.Binary(Eq, x, y), 0.5)
+	wins := func(a, other *Value) *Value {
+		strict := b.Binary(Lt, other, a)
+		if v.Op == Min {
+			strict = b.Binary(Lt, a, other)
 		}
-		return []*Value{wins(x, y), wins(y, x)}
+		return b.mul(g, b.add(strict, half))
 	}
+	return []*Value{wins(x, y), wins(y, x)}
 }
 
 func otherElementwiseOps() []Info {
 	sel := Info{Op: OpSelect, Name: "select", Doc: "x where mask is not 0, y elsewhere", Class: Elementwise, Args: 3}
 	sel.infer = func(args []*Value, _ *Attr) (Type, error) {
 		m, x, y := args[0].Type, args[1].Type, args[2].Type
-		if m.DType != F32 || !x.Equal(y) || product(m.Shape) != x.Len() || len(m.Shape) != len(x.Shape) {
+		if m.DType != F32 || !x.Equal(y) || !slices.Equal(m.Shape, x.Shape) {
 			return Type{}, fmt.Errorf("the mask is %s, the choices are %s and %s", m, x, y)
 		}
 		return x, nil
@@ -205,8 +204,8 @@ func otherElementwiseOps() []Info {
 	}
 	return []Info{
 		sel,
-		convert(OpFloat, "float", "integer to f32", I32, F32, func(x float64) float64 { return x }),
-		convert(OpInt, "int", "f32 to i32, truncated towards 0", F32, I32, math.Trunc),
+		convert(OpFloat, "float", "integer to f32; integers have no gradient", I32, F32, func(x float64) float64 { return x }),
+		convert(OpInt, "int", "f32 to i32, truncated towards 0; integers have no gradient", F32, I32, math.Trunc),
 	}
 }
 

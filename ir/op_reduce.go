@@ -46,7 +46,7 @@ func reduction(op Op, name, doc string, start float64, f func(acc, x float64) fl
 			}
 		}
 		for i, a := range attr.Axes {
-			if a < 0 || a >= len(t.Shape) || i > 0 && attr.Axes[i-1] == a {
+			if a < 0 || a >= len(t.Shape) || i > 0 && attr.Axes[i-1] >= a {
 				return Type{}, fmt.Errorf("axes %v of a tensor with %d axes", attr.Axes, len(t.Shape))
 			}
 		}
