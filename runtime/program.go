@@ -1,0 +1,252 @@
+// Package runtime is what a generated trainer links: the contract types between generated
+// code and the run-time library, the memory arena, the workers, and the counter-based
+// random numbers. It knows nothing of the compiler.
+//
+// All tensors of a program live in one arena of float32; offsets are counted in floats and
+// are multiples of 16, so that every tensor starts on a cache line. Int32 tensors are
+// stored as bits in the same arena.
+package runtime
+
+import (
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+// DType is the element type of a tensor; both take one arena float per element.
+type DType uint8
+
+// The element types.
+const (
+	F32 DType = iota
+	I32
+)
+
+// String is the type's name in specs and messages.
+func (d DType) String() string {
+	if d == I32 {
+		return "i32"
+	}
+	return "f32"
+}
+
+// Tensor is a named, dense, row-major region of the arena.
+type Tensor struct {
+	Name   string
+	DType  DType
+	Shape  []int // empty for a scalar
+	Offset int   // in floats, a multiple of 16
+}
+
+// Len is the number of elements.
+func (t Tensor) Len() int {
+	n := 1
+	for _, d := range t.Shape {
+		n *= d
+	}
+	return n
+}
+
+// TypeString is the type in the spec's notation, such as f32[64,9,256].
+func (t Tensor) TypeString() string {
+	return t.DType.String() + strings.ReplaceAll(fmt.Sprint(t.Shape), " ", ",")
+}
+
+// Init says how a parameter gets its first values. The numbers come from the random stream
+// "init/NAME" of the run's seed.
+type Init struct {
+	Kind          string  // "const", "uniform", "normal" or "xavier_uniform"
+	A, B          float64 // const: A; uniform: [A, B); normal: mean A, deviation B
+	FanIn, FanOut int     // xavier_uniform: uniform in +-sqrt(6 / (FanIn + FanOut))
+}
+
+// Param is a trained tensor.
+type Param struct {
+	Tensor
+	Init Init
+}
+
+// Constant is a table that is written into the arena once, before anything runs.
+type Constant struct {
+	Offset int
+	Values []float32
+}
+
+// Option is one option of a data reader, as text.
+type Option struct{ Name, Value string }
+
+// Modality describes the input a program was specialised to. A model without input has an
+// empty Input.
+type Modality struct {
+	Name    string
+	Kind    string   // "series", "image", "tokens", or whatever the spec calls it
+	Input   []int    // shape of one example, without the batch
+	DType   DType    // F32 values or I32 token ids
+	Vocab   int      // number of different tokens, 0 for values
+	Reader  string   // data reader, "" where the spec names none
+	Options []Option // the reader's options, in the order of the spec
+	Metric  string   // "accuracy", "weighted_f1" or "spearman"; "" follows from the labels
+
+	Grid     []int // tokens per axis: [L], or [rows, columns] for images
+	Patch    []int // patch size per axis
+	Channels int
+}
+
+// ReaderOptions are the reader's options as a map.
+func (m Modality) ReaderOptions() map[string]string {
+	o := make(map[string]string, len(m.Options))
+	for _, x := range m.Options {
+		o[x.Name] = x.Value
+	}
+	return o
+}
+
+// Setting is one compile-time constant of the model.
+type Setting struct {
+	Name, Value string
+	From        string // "model", "modality" or "command line"
+}
+
+// Schedule is the learning rate's course over the steps.
+type Schedule struct {
+	Kind   string  // "" or "constant", "cosine", "linear", "step"
+	Warmup int     // steps over which the rate grows linearly from 0
+	Every  int     // "step": the rate is multiplied by Factor every this many steps
+	Factor float64 // "step": the multiplier; "cosine" and "linear": the share of the rate left at the end
+}
+
+// Train holds the spec's train block.
+type Train struct {
+	Optimizer         string // "adamw", "adam" or "sgd"
+	LR, WeightDecay   float64
+	Beta1, Beta2, Eps float64
+	Schedule          Schedule
+	Clip              float64 // largest gradient norm, 0 for no clipping
+	Steps             int
+	CheckpointEvery   int // steps, 0 for only the last one
+	Seed              uint64
+	Precision         string // "f32" or "bf16"
+}
+
+// Kernel is one compiled kernel. Assembly reads its arguments through the pointer: the
+// arena's base at byte 0, Off[i] at byte 24+8*i, N[i] at byte 216+8*i.
+type Kernel func(a *Args)
+
+// Args is what one kernel call gets.
+type Args struct {
+	Mem []float32 // the whole arena
+	Off [24]int   // operand offsets, in floats
+	N   [8]int    // counts and strides, as the kernel defines them
+}
+
+// Call holds the operands of one launch, shared by all of its tasks.
+type Call struct{ Off [24]int }
+
+// Worker is what a task knows about the thread that runs it. Results must not depend on it.
+type Worker struct {
+	Args    Args
+	ID      int      // 0..threads-1
+	Scratch int      // offset of this worker's own Program.Scratch floats
+	keys    []uint64 // sorting buffer, grown on first use
+}
+
+// Task does one of the independent parts of a launch. Different tasks write different memory.
+type Task func(w *Worker, c *Call, task int)
+
+// CallInfo describes one launch of a function, for profiles.
+type CallInfo struct {
+	Name  string  // kernel name
+	FLOPs float64 // floating-point operations
+	Bytes float64 // bytes read and written
+}
+
+// Function is one compiled entry point of a program.
+type Function struct {
+	Inputs  []Tensor // written by the caller before a run
+	Streams []Tensor // random numbers in [0, 1), drawn before a run unless supplied
+	Outputs []Tensor // read after a run
+	Run     func(*Machine)
+	FLOPs   float64    // of one run, 0 where unknown
+	Calls   []CallInfo // one per Machine.Run call, in order; nil where unknown
+}
+
+// Input finds an input by name.
+func (f *Function) Input(name string) (Tensor, bool) { return find(f.Inputs, name) }
+
+// Stream finds a random stream by name.
+func (f *Function) Stream(name string) (Tensor, bool) { return find(f.Streams, name) }
+
+// Output finds an output by name.
+func (f *Function) Output(name string) (Tensor, bool) { return find(f.Outputs, name) }
+
+func find(list []Tensor, name string) (Tensor, bool) {
+	for _, t := range list {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return Tensor{}, false
+}
+
+// Program is a model compiled for one modality.
+//
+// Step trains on one batch: inputs "x" (absent where the model has no data input), "opt.lr"
+// and, for Adam, "opt.bias1" and "opt.bias2" (1 - beta^t); outputs "loss" first, then every
+// report, then "grad_norm" where gradients are clipped; it updates parameters and state in
+// place. Replay computes loss, reports, z, z_adapted and "grad.NAME" of every parameter
+// without dropout or update. Features gives "features" [B, D]. Reconstruct gives "target",
+// "mask", "reconstruction" and "adapted" in token space [B, L, P].
+type Program struct {
+	Name   string // of the model
+	Spec   string // file name of the spec
+	Digest string // sha256 over all sources of the spec
+	Target string // "avx512", "portable", ...
+
+	Modality  Modality
+	Settings  []Setting
+	Train     Train
+	Batch     int
+	Params    []Param  // one contiguous region, in checkpoint order
+	State     []Tensor // optimiser state such as "adam.m", each laid out as the parameter region
+	Constants []Constant
+	Floats    int // arena floats without the workers' scratch
+	Scratch   int // scratch floats per worker
+
+	Step, Replay, Features, Reconstruct *Function // nil where the spec has none
+
+	Sample fs.FS // a small data set carried by the binary, or nil
+}
+
+// Param finds a parameter by name.
+func (p *Program) Param(name string) (Param, bool) {
+	for _, q := range p.Params {
+		if q.Name == name {
+			return q, true
+		}
+	}
+	return Param{}, false
+}
+
+// ParamCount is the number of trained scalars.
+func (p *Program) ParamCount() int {
+	n := 0
+	for _, q := range p.Params {
+		n += q.Len()
+	}
+	return n
+}
+
+// StateTensors lists the optimiser state of every parameter, named STATE/PARAM such as
+// "adam.m/encoder.0.weight", in checkpoint order.
+func (p *Program) StateTensors() []Tensor {
+	var out []Tensor
+	for _, s := range p.State {
+		for _, q := range p.Params {
+			t := q.Tensor
+			t.Name = s.Name + "/" + q.Name
+			t.Offset = s.Offset + q.Offset - p.Params[0].Offset
+			out = append(out, t)
+		}
+	}
+	return out
+}
