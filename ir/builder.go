@@ -330,14 +330,11 @@ func (b *Builder) ScatterAdd(src, idx *Value, batch, rows int) *Value {
 // ArgSort gives the indices that sort the last axis, ascending and stable.
 func (b *Builder) ArgSort(x *Value) *Value { return b.Apply(OpArgSort, Attr{}, x) }
 
-// String lists the graph, one value a line; see Print for the text form.
+// String lists the graph, one value a line, in the form of Print.
 func (b *Builder) String() string {
 	var s strings.Builder
 	for _, v := range b.vals {
-		fmt.Fprintf(&s, "%%%d: %s = %s", v.ID, v.Type, v.Op)
-		for _, a := range v.Args {
-			fmt.Fprintf(&s, " %%%d", a.ID)
-		}
+		s.WriteString(v.String())
 		s.WriteByte('\n')
 	}
 	return s.String()

@@ -98,6 +98,8 @@ const (
 	SecondOrder
 	Backward
 	Optimiser
+
+	Phases = iota // how many there are
 )
 
 func (p Phase) String() string {
