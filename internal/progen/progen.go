@@ -1,0 +1,123 @@
+// Package progen makes random, well-typed tensor programs and numbers to run them on, to
+// compare what should be equal: a program before and after a pass, interpreted and
+// compiled, on one target and another.
+package progen
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+
+	"mspecc/ir"
+)
+
+// Random builds the program of a seed: 20 to 60 values over small shapes, drawn from the
+// operation table, then by the seed nothing, gradients, or gradients of gradients (seed
+// modulo 3) of a scalar made from them. The outputs are that scalar, some of the values
+// and the gradients.
+//
+// Magnitudes stay bounded and poles are avoided. Operations that jump (comparisons,
+// floor, argsort, ties of max) only see numbers that every implementation has exactly:
+// inputs, their views and multiples by powers of two. So float32 may be compared with
+// float64.
+func Random(seed uint64) (b *ir.Builder, outputs []*ir.Value) {
+	g := &generator{b: ir.NewBuilder(), r: rand.New(rand.NewPCG(seed, 2))}
+	g.leaves()
+	for n := 20 + g.r.IntN(41); len(g.b.Values()) < n; {
+		g.step()
+	}
+	loss := g.loss()
+	outputs = append(outputs, loss)
+	for range 3 {
+		outputs = append(outputs, g.any(func(v *ir.Value) bool { return v.Type.DType == ir.F32 }))
+	}
+	for order := seed % 3; order > 0; order-- {
+		if order == 1 {
+			g.b.Phase = ir.Backward
+		}
+		grads := g.b.Grad(loss, g.smooth...)
+		outputs = append(outputs, grads...)
+		loss = g.b.Const(0)
+		for _, d := range grads {
+			loss = g.b.Binary(ir.Add, loss, g.mean(g.b.Unary(ir.Tanh, d)))
+		}
+	}
+	slices.SortFunc(outputs, func(x, y *ir.Value) int { return x.ID - y.ID })
+	return g.b, slices.Compact(outputs)
+}
+
+// Program is Random with outputs named by their place.
+func Program(seed uint64) *ir.Program {
+	b, outputs := Random(seed)
+	p := &ir.Program{B: b}
+	for i, v := range outputs {
+		p.Outputs = append(p.Outputs, ir.Output{Name: fmt.Sprintf("out%d", i), Value: v})
+	}
+	return p
+}
+
+// Feeds draws numbers, all of them exact in float32, for the inputs, parameters and
+// streams of a program: parameters and f32 inputs in [-2, 2], streams in [0, 1), integers
+// in [0, N) where the input's name is "index N".
+func Feeds(seed uint64, values []*ir.Value) map[string][]float64 {
+	feeds := map[string][]float64{}
+	for _, v := range values {
+		switch v.Op {
+		case ir.OpInput, ir.OpParam, ir.OpUniform:
+			// A generator for each name: numbers do not depend on what else is there.
+			r := rand.New(rand.NewPCG(seed, uint64(len(v.Attr.Name))<<32+hash(v.Attr.Name)))
+			feeds[v.Attr.Name] = feed(r, v)
+		}
+	}
+	return feeds
+}
+
+func hash(s string) uint64 {
+	h := uint64(7)
+	for _, c := range s {
+		h = h*31 + uint64(c)
+	}
+	return h & 0xffffffff
+}
+
+func feed(r *rand.Rand, v *ir.Value) []float64 {
+	x := make([]float64, v.Len())
+	n := 0
+	if v.Type.DType == ir.I32 {
+		if _, err := fmt.Sscanf(v.Attr.Name, "index %d", &n); err != nil || n < 1 {
+			n = 1
+		}
+	}
+	for i := range x {
+		switch {
+		case n > 0:
+			x[i] = float64(r.IntN(n))
+		case v.Op == ir.OpUniform:
+			x[i] = float64(r.Uint32()>>8) / (1 << 24)
+		default:
+			x[i] = float64(float32(4*r.Float64() - 2))
+		}
+	}
+	return x
+}
+
+// Seeds yields the seeds a test should run: 0 to n-1, or only the one in the environment
+// variable MSPECC_SEED, to replay a failure.
+func Seeds(t testing.TB, n int) []uint64 {
+	t.Helper()
+	if s := os.Getenv("MSPECC_SEED"); s != "" {
+		seed, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			t.Fatalf("MSPECC_SEED=%s: expected the number of a seed", s)
+		}
+		return []uint64{seed}
+	}
+	seeds := make([]uint64, n)
+	for i := range seeds {
+		seeds[i] = uint64(i)
+	}
+	return seeds
+}
