@@ -95,6 +95,9 @@ func parseComment(s string) (pos spec.Pos, label string, phase Phase, err error)
 func cutLabel(s string) (rest, label string, err error) {
 	if strings.HasSuffix(s, `"`) {
 		for i := strings.LastIndex(s[:len(s)-1], `"`); i >= 0; i = strings.LastIndex(s[:i], `"`) {
+			if i > 0 && s[i-1] == '\\' { // a quote within the label
+				continue
+			}
 			if label, err = strconv.Unquote(s[i:]); err == nil {
 				return strings.TrimSpace(s[:i]), label, nil
 			}
