@@ -70,15 +70,15 @@ type Expect struct {
 	FeatureMeanAbs float64              `json:"feature_mean_abs"` // mean absolute feature of the first batch after the last step
 }
 
-// Dir is the folder of the reference cases, found from the working folder upwards.
-func Dir() (string, error) {
+// root is the repository, found from the working folder upwards.
+func root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
 	for {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return filepath.Join(dir, "testdata", "cases"), nil
+			return dir, nil
 		}
 		up := filepath.Dir(dir)
 		if up == dir {
@@ -86,6 +86,12 @@ func Dir() (string, error) {
 		}
 		dir = up
 	}
+}
+
+// Dir is the folder of the reference cases.
+func Dir() (string, error) {
+	dir, err := root()
+	return filepath.Join(dir, "testdata", "cases"), err
 }
 
 // All loads every case, ordered by name.

@@ -7,7 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+
+	"mspecc/parser"
 )
 
 func cases(t *testing.T) []*Case {
@@ -232,5 +235,38 @@ func TestLoadErrors(t *testing.T) {
 	}
 	if _, err := Get("nothing"); err == nil {
 		t.Error("a missing case is accepted")
+	}
+}
+
+func TestSpecFor(t *testing.T) {
+	kinds := map[string]string{
+		"series_small": "modality series_small = series(channels: 3, samples: 40, patch: 5)",
+		"mae_small":    "modality mae_small = image(channels: 3, height: 16, breadth: 16, patch: [4, 4])",
+		"tokens_small": "modality tokens_small = tokens(vocab: 7, length: 30)",
+	}
+	for _, c := range cases(t) {
+		text, sets, err := c.SpecFor()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, diags := parser.Parse(c.Name+".mspec", []byte(text)); len(diags) > 0 {
+			t.Errorf("%s: %v", text, diags)
+		}
+		if !strings.Contains(text, kinds[c.Name]) || !strings.Contains(text, "examples/"+c.Objective.Name+".mspec") {
+			t.Errorf("%s gives %s", c.Name, text)
+		}
+		if meta := slices.ContainsFunc(sets, func(s string) bool { return strings.HasPrefix(s, "inner_lr=") }); meta != (c.Objective.Name == "metamae") {
+			t.Errorf("%s: settings %v", c.Name, sets)
+		}
+	}
+	c, err := Get("odd_sizes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, sets, _ := c.SpecFor()
+	want := "batch=3 mask_ratio=0.7 dropout=0 enc_width=36 enc_layers=1 enc_heads=3 enc_mlp=2 dec_width=20 dec_layers=3 dec_heads=5 dec_mlp=2" +
+		" inner_lr=5 inner_steps=1 first_order=false support_ratio=0.3 contrast_weight=1 temperature=0.5"
+	if got := strings.Join(sets, " "); got != want {
+		t.Errorf("settings %s, expected %s", got, want)
 	}
 }
