@@ -5,6 +5,7 @@ package progen
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -120,4 +121,44 @@ func Seeds(t testing.TB, n int) []uint64 {
 		seeds[i] = uint64(i)
 	}
 	return seeds
+}
+
+// Compare interprets two programs on the same numbers and says where outputs of the same
+// name differ by more than tol of the output's largest magnitude or 1; "" if nowhere.
+func Compare(feeds map[string][]float64, p, q *ir.Program, tol float64) string {
+	x, err := ir.Eval(feeds, p.Roots()...)
+	if err != nil {
+		return err.Error()
+	}
+	y, err := ir.Eval(feeds, q.Roots()...)
+	if err != nil {
+		return err.Error()
+	}
+	if len(x) != len(y) {
+		return fmt.Sprintf("%d outputs became %d", len(x), len(y))
+	}
+	for i, o := range p.Outputs {
+		if r := q.Outputs[i]; r.Name != o.Name || !r.Value.Type.Equal(o.Value.Type) {
+			return fmt.Sprintf("output %q of type %s became %q of type %s", o.Name, o.Value.Type, r.Name, r.Value.Type)
+		}
+		if j := Differ(x[i], y[i], tol); j >= 0 {
+			return fmt.Sprintf("output %q, element %d: %v became %v\n%s\n%s", o.Name, j, x[i][j], y[i][j], o.Value, q.Outputs[i].Value)
+		}
+	}
+	return ""
+}
+
+// Differ finds the first element in which want and got differ by more than tol of the
+// largest magnitude of want, or of 1; -1 if there is none.
+func Differ(want, got []float64, tol float64) int {
+	scale := 1.0
+	for _, x := range want {
+		scale = max(scale, math.Abs(x))
+	}
+	for i, x := range want {
+		if !(math.Abs(x-got[i]) <= tol*scale) {
+			return i
+		}
+	}
+	return -1
 }
