@@ -1,0 +1,114 @@
+// Package fuse chooses which tensor values share a kernel and where values live. It takes
+// an optimised tensor graph and gives a list of launches: loop-IR kernels with the views
+// they read and write, in an order that respects every dependency.
+//
+// What fuses is a short list:
+//   - rows: elementwise work and reductions along the last axis over one index space;
+//   - column reductions with the elementwise work that feeds them;
+//   - sums of matrix products, accumulated into one result;
+//   - permutations, slices and reshapes of stored values, read or written in place
+//     through strides.
+//
+// A value is recomputed by each reader rather than stored when that reads no more full
+// tensors than loading it would.
+package fuse
+
+import (
+	"mspecc/ir"
+	"mspecc/ir/loop"
+)
+
+// Class says who owns a buffer's contents.
+type Class uint8
+
+// The classes of buffers.
+const (
+	Temp   Class = iota // lives from its first to its last use within one run
+	Param               // a parameter, shared by all functions
+	State               // optimiser state, or the gradients handed to it
+	Input               // filled before a run
+	Const               // constant, written once
+	Output              // read after a run
+)
+
+// Buffer is a stretch of the arena.
+type Buffer struct {
+	ID     int
+	Name   string
+	Class  Class
+	DType  ir.DType
+	Len    int       // elements
+	Data   []float64 // Const: the elements
+	Offset int       // in the arena; set by the memory plan, or beforehand for fixed places
+	Fixed  bool      // Offset is given
+}
+
+// Access is one operand of a launch: a place in a buffer, and the strides of the driver's
+// loops over it.
+type Access struct {
+	Buf    *Buffer
+	Offset int
+	Outer  []int // stride of each outer loop
+	Chunk  int   // stride from one chunk of rows to the next
+	Write  bool
+}
+
+// Kind tells launches apart.
+type Kind uint8
+
+// The kinds of launches.
+const (
+	RowsKind Kind = iota
+	ColReduceKind
+	MatMulKind
+	TransposeKind
+	GatherKind
+	ScatterAddKind
+	ArgSortKind
+	ZeroKind
+)
+
+func (k Kind) String() string {
+	return [...]string{"rows", "colreduce", "matmul", "transpose", "gather", "scatter_add", "argsort", "zero"}[k]
+}
+
+// Launch is one kernel call of a function's run: the kernel, its operands and the loops
+// that the driver runs around it.
+type Launch struct {
+	Kind      Kind
+	Rows      *loop.Rows
+	ColReduce *loop.ColReduce
+	MatMul    *loop.MatMul
+	Transpose *loop.Transpose
+
+	Operands []Access
+	Outer    []int // extents of the driver's outer loops
+	Count    int   // rows per outer index
+	Chunk    int   // rows per kernel call
+	PerTask  int   // outer indices per task
+
+	K, KBlock  int  // matmul: inner extent, and how much of it one call takes
+	Accumulate bool // matmul: adds to what earlier products of the same sum left
+
+	Sizes []int // gather, scatter_add, argsort, zero: extents for the run-time library
+
+	Values []*ir.Value // what it computes, for names and explanations
+	Flops  int         // floating-point operations of the whole launch
+	Bytes  int         // bytes its operands occupy
+	Half   *ir.Value   // where to cut the cluster if it needs too many registers
+	Note   string      // why it looks as it does
+}
+
+// Tasks is the number of independent parts the driver runs, and the number of row chunks
+// among them.
+func (l *Launch) Tasks() (tasks, chunks int) {
+	if l.Count == 0 {
+		return 0, 1
+	}
+	chunks = (l.Count + l.Chunk - 1) / l.Chunk
+	n := product(l.Outer)
+	return (n + l.PerTask - 1) / l.PerTask * chunks, chunks
+}
+
+// Main is the value that names the launch.
+func (l *Launch) Main() *ir.Value { return l.Values[len(l.Values)-1] }

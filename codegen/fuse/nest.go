@@ -1,0 +1,283 @@
+package fuse
+
+import (
+	"fmt"
+	"slices"
+
+	"mspecc/ir"
+	"mspecc/ir/loop"
+)
+
+// taskElements is how many elements one task of a row kernel works on: enough to hide the
+// hand-over to a worker, small enough to stay in the second-level cache.
+const taskElements = 32768
+
+// collapse merges neighbouring factors that every operand strides over evenly, but never
+// across a boundary, given as the number of elements below it.
+func (l *lowering) collapse(boundaries ...int) {
+	for i := len(l.dims) - 2; i >= 0; i-- {
+		even := !slices.Contains(boundaries, product(l.dims[i+1:]))
+		for _, o := range l.operands {
+			s := o.view.Strides
+			even = even && s[i] == s[i+1]*l.dims[i+1]
+		}
+		if !even {
+			continue
+		}
+		for k := range l.operands {
+			s := slices.Clone(l.operands[k].view.Strides)
+			l.operands[k].view.Strides = slices.Delete(s, i, i+1)
+		}
+		l.dims = slices.Clone(l.dims)
+		l.dims[i+1] *= l.dims[i]
+		l.dims = slices.Delete(l.dims, i, i+1)
+	}
+}
+
+// splitRow gives a flat index space rows of a good length: the longest divisor up to 1024
+// that fills vectors, or the whole.
+func (l *lowering) splitRow() {
+	last := len(l.dims) - 1
+	if last < 0 || l.dims[last] <= 2048 {
+		return
+	}
+	n := l.dims[last]
+	w := 0
+	for d := 1; d <= 1024; d++ {
+		if n%d == 0 && (d%16 == 0 || w%16 != 0) {
+			w = d
+		}
+	}
+	if w < 16 && n <= 1<<16 {
+		return
+	}
+	l.dims = append(l.dims[:last:last], n/w, w)
+	for k := range l.operands {
+		s := l.operands[k].view.Strides
+		l.operands[k].view.Strides = append(s[:last:last], s[last]*w, s[last])
+	}
+}
+
+// rows makes the launch of a row kernel: the last factor is the row, the one before it
+// the kernel's loop over rows, the others loops of the driver.
+func (l *lowering) rows() (*Launch, error) {
+	if rows(l.c.space) {
+		l.collapse(l.w)
+		if l.w == 1 {
+			l.insert(len(l.dims))
+		}
+		if err := l.regular(len(l.dims)-1, l.w); err != nil {
+			return nil, err
+		}
+	} else {
+		l.collapse()
+		l.splitRow()
+	}
+	for len(l.dims) < 2 {
+		l.insert(0)
+	}
+	k := len(l.dims) - 2
+	kernel := &loop.Rows{Width: l.dims[k+1], Nodes: l.nodes, Stores: l.stores}
+	la := &Launch{Kind: RowsKind, Rows: kernel, Outer: l.dims[:k], Count: l.dims[k]}
+	for _, o := range l.operands {
+		s := o.view.Strides
+		kernel.Operands = append(kernel.Operands, loop.Operand{Name: operandName(o), Int: o.isInt, Row: s[k], Col: s[k+1]})
+		la.Operands = append(la.Operands, Access{o.view.Buf, o.view.Offset, s[:k], s[k], o.write})
+	}
+	perTask := max(1, taskElements/max(1, kernel.Width))
+	if la.Chunk = min(la.Count, perTask); la.Chunk == la.Count {
+		la.PerTask = max(1, perTask/max(1, la.Count))
+	} else {
+		la.PerTask = 1
+	}
+	for i := range la.Operands {
+		la.Operands[i].Chunk *= la.Chunk
+	}
+	l.describe(la)
+	return la, nil
+}
+
+// insert adds a factor of 1.
+func (l *lowering) insert(at int) {
+	l.dims = slices.Insert(slices.Clone(l.dims), at, 1)
+	for k := range l.operands {
+		l.operands[k].view.Strides = slices.Insert(slices.Clone(l.operands[k].view.Strides), at, 0)
+	}
+}
+
+// regular reports whether factor at spans n elements, that is whether no operand had an
+// uneven stride inside it. If one had, the hint says which is to be made contiguous.
+func (l *lowering) regular(at, n int) error {
+	if at < 0 || l.dims[at] == n || n == 1 {
+		return nil
+	}
+	for _, o := range l.operands {
+		inner, even, d := 1, true, len(l.dims)-1
+		for ; d > 0 && inner*l.dims[d] <= n; d-- {
+			inner *= l.dims[d]
+			even = even && (inner >= n || o.view.Strides[d-1] == o.view.Strides[d]*l.dims[d])
+		}
+		if !even {
+			return &Hint{Contiguous: o.value}
+		}
+	}
+	return fmt.Errorf("internal error: no operand explains the factors %v of a row of %d", l.dims, n)
+}
+
+func operandName(o operand) string {
+	if o.write {
+		return "out"
+	}
+	return "in"
+}
+
+// describe fills in what a launch computes and costs.
+func (l *lowering) describe(la *Launch) {
+	for _, m := range l.c.moves {
+		la.Values = append(la.Values, m.value)
+		la.Note = "a copy into the order or place its reader wants"
+	}
+	la.Values = append(la.Values, l.c.roots...)
+	la.Half = l.half()
+	for _, n := range l.nodes {
+		if n.Op != "load" && n.Op != "const" {
+			la.Flops += l.c.n
+		}
+	}
+	for _, o := range l.operands {
+		n := 1
+		for i, d := range o.view.Shape {
+			if i < len(o.view.Strides) && o.view.Strides[i] != 0 {
+				n *= d
+			}
+		}
+		la.Bytes += 4 * n
+	}
+	if len(l.c.roots) > 0 {
+		la.Note = fmt.Sprintf("%d stored values, %d operands, %d operations fused", len(l.c.roots), len(l.operands), len(l.nodes))
+	}
+}
+
+// half is the value inside the cluster at which it is best cut in two.
+func (l *lowering) half() *ir.Value {
+	top := 0
+	for x := range l.memo {
+		top = max(top, l.f.cost[x])
+	}
+	var best *ir.Value
+	far := func(x *ir.Value) int { return max(2*l.f.cost[x]-top, top-2*l.f.cost[x]) }
+	for x := range l.memo {
+		if x.Op.Class() != ir.Elementwise && x.Op.Class() != ir.Reduction || slices.Contains(l.c.roots, x) || l.f.stored[x] {
+			continue
+		}
+		if best == nil || far(x) < far(best) || far(x) == far(best) && x.ID < best.ID {
+			best = x
+		}
+	}
+	return best
+}
+
+// chunkRows is how many rows one task of a column reduction adds up; more rows than that
+// give partial results, added in a second launch. The bounds depend on the shape alone.
+func chunkRows(r, w int) int {
+	if r*w <= taskElements || r <= 64 {
+		return r
+	}
+	return max(64, taskElements/w)
+}
+
+// colReduce makes the launches of a column reduction over [outer, r, w].
+func (l *lowering) colReduce() ([]*Launch, error) {
+	cs := l.c.cols
+	reads := slices.DeleteFunc(slices.Clone(l.operands), func(o operand) bool { return o.write })
+	all := l.operands
+	l.operands = reads
+	l.collapse(cs.w, cs.r*cs.w)
+	outer, mid, ok := l.splitCols(reads)
+	l.operands = all
+	if !ok {
+		for _, o := range reads {
+			if !o.view.isContiguous() {
+				return nil, &Hint{Contiguous: o.value}
+			}
+		}
+		return nil, fmt.Errorf("internal error: column reduction over %v is not regular", l.dims)
+	}
+	chunk := chunkRows(cs.r, cs.w)
+	chunks := (cs.r + chunk - 1) / chunk
+	kernel := &loop.ColReduce{Width: cs.w, Nodes: l.nodes, Stores: l.stores}
+	la := &Launch{Kind: ColReduceKind, ColReduce: kernel, Outer: outer, Count: cs.r, Chunk: chunk, PerTask: 1}
+	if chunks == 1 {
+		la.PerTask = max(1, taskElements/max(1, cs.r*cs.w))
+	}
+	var combine []*Launch
+	ri := 0
+	for i, o := range all {
+		if !o.write {
+			s := reads[ri].view.Strides
+			ri++
+			kernel.Operands = append(kernel.Operands, loop.Operand{Name: "in", Int: o.isInt, Row: s[mid], Col: s[len(s)-1]})
+			la.Operands = append(la.Operands, Access{o.view.Buf, o.view.Offset, s[:mid], s[mid] * chunk, false})
+			continue
+		}
+		dst, okDst := o.view.reshape(append(slices.Clone(outer), cs.w))
+		if !okDst {
+			return nil, fmt.Errorf("internal error: a column reduction's result does not fit %v", outer)
+		}
+		kernel.Operands = append(kernel.Operands, loop.Operand{Name: "out", Col: dst.Strides[len(outer)]})
+		if chunks == 1 {
+			la.Operands = append(la.Operands, Access{dst.Buf, dst.Offset, dst.Strides[:len(outer)], 0, true})
+			continue
+		}
+		n := product(outer)
+		part := l.f.newBuffer("partial sums", Temp, ir.F32, n*chunks*cs.w)
+		kernel.Operands[i].Col = 1
+		// Chunk c of outer index o writes row o*chunks+c of the partial results.
+		la.Operands = append(la.Operands, Access{part, 0, scaled(ir.Strides(outer), chunks*cs.w), cs.w, true})
+		combine = append(combine, l.combine(i, part, dst, outer, chunks))
+	}
+	l.describe(la)
+	return append([]*Launch{la}, combine...), nil
+}
+
+func scaled(s []int, by int) []int {
+	out := make([]int, len(s))
+	for i, x := range s {
+		out[i] = x * by
+	}
+	return out
+}
+
+// combine adds the partial results of one output.
+func (l *lowering) combine(operand int, part *Buffer, dst View, outer []int, chunks int) *Launch {
+	cs, op, v := l.c.cols, "colsum", l.c.roots[0]
+	for i, st := range l.stores {
+		if st.Operand == operand {
+			op, v = l.nodes[st.Node].Op, l.c.roots[i]
+		}
+	}
+	kernel := &loop.ColReduce{Width: cs.w,
+		Operands: []loop.Operand{{Name: "in", Row: cs.w, Col: 1}, {Name: "out", Col: dst.Strides[len(outer)]}},
+		Nodes:    []loop.Node{{Op: "load"}, {Op: op, Args: []int{0}}},
+		Stores:   []loop.Store{{Node: 1, Operand: 1}}}
+	return &Launch{Kind: ColReduceKind, ColReduce: kernel, Outer: outer, Count: chunks, Chunk: chunks, PerTask: 1,
+		Operands: []Access{{part, 0, scaled(ir.Strides(outer), chunks*cs.w), cs.w, false}, {dst.Buf, dst.Offset, dst.Strides[:len(outer)], 0, true}},
+		Values:   []*ir.Value{v}, Flops: chunks * cs.w * product(outer), Bytes: 4 * part.Len, Note: "adds partial sums in a fixed order"}
+}
+
+// splitCols splits the factors into outer ones, one for the reduced rows and one for the
+// columns. Reads that do not stride evenly over rows or columns have been copied before.
+func (l *lowering) splitCols(reads []operand) (outer []int, mid int, ok bool) {
+	cs := l.c.cols
+	if cs.w == 1 {
+		l.insert(len(l.dims))
+	}
+	if cs.r == 1 {
+		l.insert(len(l.dims) - 1)
+	}
+	k := len(l.dims)
+	if k < 2 || l.dims[k-1] != cs.w || l.dims[k-2] != cs.r {
+		return nil, 0, false
+	}
+	return l.dims[:k-2], k - 2, true
+}

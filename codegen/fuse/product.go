@@ -1,0 +1,169 @@
+package fuse
+
+import (
+	"slices"
+
+	"mspecc/ir"
+	"mspecc/ir/loop"
+)
+
+// Sizes of the blocks that one call of a matrix-product kernel works on.
+const (
+	blockRows  = 96      // rows of the result per call
+	blockInner = 256     // inner extent per call where the result accumulates
+	batchFlops = 1 << 22 // work of one task of small batched products
+)
+
+// sumProducts emits a sum of products; the products themselves are not stored.
+func (f *fuser) sumProducts(v *ir.Value, ms []*ir.Value) {
+	var launches []*Launch
+	for i, m := range ms {
+		launches = append(launches, f.matmul(m, v, i > 0)...)
+	}
+	f.unitOf[v] = f.newUnit(nil, launches...)
+}
+
+// matmul emits the product m into the storage of v.
+func (f *fuser) matmul(m, v *ir.Value, accumulate bool) []*Launch {
+	x, y := m.Args[0], m.Args[1]
+	rank := m.Rank()
+	a, _ := f.readable(x)
+	b := f.unitColumns(y)
+	c := f.storage[v]
+	dims, av, bv, cv := f.batchDims(m, a, b, c)
+	s := m.Shape()
+	rowsM, cols, inner := s[rank-2], s[rank-1], x.Shape()[rank-1]
+	flops := 2 * m.Len() * inner
+
+	k := &loop.MatMul{N: cols, AM: av[len(av)-2], AK: av[len(av)-1], BK: bv[len(bv)-2], CM: cv[len(cv)-2]}
+	la := &Launch{Kind: MatMulKind, MatMul: k, Outer: dims, Count: rowsM, K: inner, Accumulate: accumulate,
+		Values: []*ir.Value{m}, Flops: flops, Bytes: 4 * (x.Len() + y.Len() + m.Len())}
+	n := len(dims)
+	la.Operands = []Access{
+		{a.Buf, a.Offset, av[:n], 0, false},
+		{b.Buf, b.Offset, bv[:n], 0, false},
+		{c.Buf, c.Offset, cv[:n], 0, true}}
+	la.block()
+	la.Operands[0].Chunk = la.Chunk * k.AM
+	la.Operands[2].Chunk = la.Chunk * k.CM
+	if accumulate {
+		la.Note = "adds to the product before it"
+	}
+	return []*Launch{la}
+}
+
+// block chooses how the driver cuts a product into kernel calls and tasks.
+func (l *Launch) block() {
+	k := l.MatMul
+	l.Chunk, l.KBlock, l.PerTask = l.Count, l.K, 1
+	if batch := product(l.Outer); batch > 4 && l.Flops/batch < 8*batchFlops {
+		l.PerTask = max(1, min(batchFlops*batch/max(1, l.Flops), (batch+7)/8))
+	} else {
+		l.Chunk = min(l.Count, blockRows)
+		for l.Chunk > 24 && batch*((l.Count+l.Chunk-1)/l.Chunk) < 6 {
+			l.Chunk /= 2
+		}
+	}
+	if l.K > 2*blockInner {
+		l.KBlock = blockInner
+	}
+	k.Ms = distinct(l.Chunk, l.Count%l.Chunk)
+	k.Ks = distinct(l.KBlock, l.K%l.KBlock)
+}
+
+// distinct lists the block sizes that occur: whole blocks and a remainder.
+func distinct(whole, rest int) []int {
+	if rest == 0 {
+		return []int{whole}
+	}
+	return []int{whole, rest}
+}
+
+// unitColumns gives a view of y whose last axis has stride 1, transposing a copy where it
+// has not. The copy is made once for all products that read it.
+func (f *fuser) unitColumns(y *ir.Value) View {
+	w, _ := f.readable(y)
+	n := y.Rank()
+	if w.Strides[n-1] == 1 || y.Shape()[n-1] == 1 {
+		return w
+	}
+	dst := contiguous(f.newBuffer(name(y)+" columns", Temp, ir.F32, y.Len()), y.Shape())
+	if w.Strides[n-2] != 1 {
+		u := f.newUnit(&cluster{n: y.Len(), moves: []move{{y, w, dst}}})
+		f.copies[y] = copied{dst, u}
+		return dst
+	}
+	s := y.Shape()
+	dims, wv, dv, _ := f.batchDims(y, w, dst, dst)
+	k := len(dims)
+	// The kernel reads rows of w's second-last axis: [cols, rows] -> [rows, cols].
+	r, c := s[n-1], s[n-2]
+	la := &Launch{Kind: TransposeKind, Transpose: &loop.Transpose{R: r, C: c, In: wv[k+1], Out: dv[k]}, Outer: dims, Count: 1, Chunk: 1,
+		PerTask:  max(1, taskElements/max(1, r*c)),
+		Operands: []Access{{w.Buf, w.Offset, wv[:k], 0, false}, {dst.Buf, dst.Offset, dv[:k], 0, true}},
+		Values:   []*ir.Value{y}, Bytes: 8 * y.Len(), Note: "columns with unit stride, shared by every product that reads them"}
+	f.copies[y] = copied{dst, f.newUnit(nil, la)}
+	return dst
+}
+
+// batchDims merges the leading axes that all three views stride over evenly and returns
+// their extents and the remaining strides of each view.
+func (f *fuser) batchDims(v *ir.Value, views ...View) (dims []int, a, b, c []int) {
+	n := v.Rank() - 2
+	dims = slices.Clone(v.Shape()[:n])
+	st := make([][]int, len(views))
+	for i, w := range views {
+		st[i] = slices.Clone(w.Strides)
+	}
+	for i := len(dims) - 2; i >= 0; i-- {
+		even := true
+		for _, s := range st {
+			even = even && s[i] == s[i+1]*dims[i+1]
+		}
+		if even || dims[i] == 1 {
+			dims[i+1] *= dims[i]
+			dims = slices.Delete(dims, i, i+1)
+			for k := range st {
+				st[k] = slices.Delete(st[k], i, i+1)
+			}
+		}
+	}
+	return dims, st[0], st[1], st[2]
+}
+
+// indexing emits gathers, scatters and sorts, which the run-time library carries out on
+// contiguous tensors.
+func (f *fuser) indexing(v *ir.Value) []*Launch {
+	kind := map[ir.Op]Kind{ir.OpGather: GatherKind, ir.OpScatterAdd: ScatterAddKind, ir.OpArgSort: ArgSortKind}[v.Op]
+	la := &Launch{Kind: kind, Values: []*ir.Value{v}}
+	for _, x := range v.Args {
+		w, _ := f.readable(x)
+		if !w.isContiguous() {
+			w = f.copyOf(x)
+		}
+		la.Operands = append(la.Operands, Access{Buf: w.Buf, Offset: w.Offset})
+		la.Bytes += 4 * x.Len()
+	}
+	w := f.storage[v]
+	la.Operands = append(la.Operands, Access{Buf: w.Buf, Offset: w.Offset, Write: true})
+	la.Bytes += 4 * v.Len()
+	s := v.Shape()
+	switch v.Op {
+	case ir.OpArgSort:
+		n := s[len(s)-1]
+		la.Sizes = []int{v.Len() / max(1, n), n}
+	default:
+		idx, at := v.Args[1], v.Attr.Batch
+		picked := v // the tensor with one row per index
+		if v.Op == ir.OpScatterAdd {
+			picked = v.Args[0]
+		}
+		rows := v.Args[0].Shape()[at]
+		if v.Op == ir.OpScatterAdd {
+			rows = v.Attr.Rows
+		}
+		k := idx.Shape()[at]
+		la.Sizes = []int{idx.Len() / max(1, k), rows, k, picked.Len() / max(1, idx.Len())}
+	}
+	return []*Launch{la}
+}

@@ -1,0 +1,77 @@
+// Package plan lays buffers out in the arena: two temporary buffers share memory when one
+// is last used before the other is first written.
+package plan
+
+import (
+	"cmp"
+	"slices"
+
+	"mspecc/codegen/fuse"
+)
+
+// align rounds up to whole cache lines of 16 floats.
+func align(n int) int { return (n + 15) &^ 15 }
+
+// life is the launches between which a buffer holds something that is still needed.
+type life struct {
+	buf         *fuse.Buffer
+	first, last int
+}
+
+// Assign gives every buffer without a fixed place an offset of at least start and returns
+// the end of the arena it needs.
+//
+// Takes: launches in running order. Promises: buffers whose lives overlap do not overlap
+// in memory; offsets are whole cache lines; the result depends on the input alone.
+func Assign(res *fuse.Result, start int) int {
+	lives := lifetimes(res)
+	// Large buffers first: they leave gaps that small ones fill.
+	slices.SortStableFunc(lives, func(a, b life) int {
+		return cmp.Or(cmp.Compare(b.buf.Len, a.buf.Len), cmp.Compare(a.first, b.first), cmp.Compare(a.buf.ID, b.buf.ID))
+	})
+	end := start
+	var placed []life
+	for _, l := range lives {
+		at := start
+		for moved := true; moved; {
+			moved = false
+			for _, p := range placed {
+				if p.first <= l.last && l.first <= p.last && at < p.buf.Offset+align(p.buf.Len) && p.buf.Offset < at+align(l.buf.Len) {
+					at, moved = p.buf.Offset+align(p.buf.Len), true
+				}
+			}
+		}
+		l.buf.Offset = at
+		end = max(end, at+align(l.buf.Len))
+		i, _ := slices.BinarySearchFunc(placed, l, func(a, b life) int { return cmp.Compare(a.buf.Offset, b.buf.Offset) })
+		placed = slices.Insert(placed, i, l)
+	}
+	return end
+}
+
+// lifetimes finds the first and last launch that touches each buffer. Inputs are there
+// from the start and outputs until the end.
+func lifetimes(res *fuse.Result) []life {
+	lives := make([]life, len(res.Buffers))
+	for i, b := range res.Buffers {
+		lives[i] = life{b, len(res.Launches), -1}
+		if b.Class == fuse.Input || b.Class == fuse.Const {
+			lives[i].first = -1
+		}
+		if b.Class == fuse.Output || b.Class == fuse.Const {
+			lives[i].last = len(res.Launches)
+		}
+	}
+	index := map[*fuse.Buffer]int{}
+	for i, b := range res.Buffers {
+		index[b] = i
+	}
+	for at, l := range res.Launches {
+		for _, o := range l.Operands {
+			if i, ok := index[o.Buf]; ok {
+				lives[i].first, lives[i].last = min(lives[i].first, at), max(lives[i].last, at)
+			}
+		}
+	}
+	return slices.DeleteFunc(lives, func(l life) bool { return l.buf.Fixed || l.last < l.first })
+}
