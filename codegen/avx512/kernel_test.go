@@ -1,0 +1,144 @@
+package avx512_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"golang.org/x/sys/cpu"
+
+	"mspecc/codegen/avx512"
+	"mspecc/codegen/portable"
+	"mspecc/ir/loop"
+	"mspecc/ir/loop/looptest"
+)
+
+// lowerer is a kernel family's spec.
+type lowerer interface {
+	Lower(loop.Target) (*loop.Kernel, error)
+}
+
+// suite collects specs, prints each for both targets and runs them.
+type suite struct {
+	t       testing.TB
+	kernels map[string][]*loop.Kernel // by target
+	names   []string
+	targets []string
+	runner  *looptest.Runner
+}
+
+func newSuite(t testing.TB) *suite {
+	s := &suite{t: t, kernels: map[string][]*loop.Kernel{}, targets: []string{"portable", "avx512"}}
+	if !hasAVX512() {
+		t.Log("no AVX-512 here: only the portable kernels run")
+		s.targets = s.targets[:1]
+	}
+	return s
+}
+
+func hasAVX512() bool {
+	return cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL
+}
+
+// add lowers a spec and returns the kernel's name.
+func (s *suite) add(spec lowerer) string {
+	name := fmt.Sprintf("kernel%d", len(s.names))
+	s.names = append(s.names, name)
+	for _, target := range []loop.Target{loop.Portable, loop.AVX512} {
+		k, err := spec.Lower(target)
+		if err != nil {
+			s.t.Fatalf("%+v for %s: %v", spec, target.Name, err)
+		}
+		k.Name = name + target.Name
+		if err := loop.Verify(k); err != nil {
+			s.t.Fatal(err)
+		}
+		s.kernels[target.Name] = append(s.kernels[target.Name], k)
+	}
+	return name
+}
+
+// build prints and compiles everything added so far.
+func (s *suite) build() {
+	asm, stubs, err := avx512.Emit(s.kernels["avx512"], "main")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	source, err := portable.Emit(s.kernels["portable"], "main")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	files := map[string]string{"portable.go": source}
+	var names []string
+	for _, target := range s.targets {
+		if target == "avx512" {
+			files["kernels_amd64.s"], files["kernels_amd64.go"] = asm, stubs
+		}
+		for _, n := range s.names {
+			names = append(names, n+target)
+		}
+	}
+	s.runner = looptest.Build(s.t, files, names)
+}
+
+// scratch is how much scratch the kernel wants on a target.
+func (s *suite) scratch(name, target string) int {
+	for i, n := range s.names {
+		if n == name {
+			return s.kernels[target][i].Scratch
+		}
+	}
+	return 0
+}
+
+const guard = 48 // floats around each tensor
+
+// arena lays out tensors with guard zones of a recognisable value.
+type arena struct {
+	mem []float32
+	off []int
+}
+
+const guardValue = 1234.5
+
+// add appends a tensor that starts on a cache line and returns its offset.
+func (a *arena) add(x []float32) int {
+	pad := func(n int) {
+		for i := 0; i < n; i++ {
+			a.mem = append(a.mem, guardValue)
+		}
+	}
+	pad(guard + (16-len(a.mem)%16)%16)
+	off := len(a.mem)
+	a.mem = append(a.mem, x...)
+	pad(guard)
+	a.off = append(a.off, off)
+	return off
+}
+
+// intact reports the first element outside the written regions that changed.
+func intact(before, after []float32, written func(i int) bool) error {
+	for i := range before {
+		if math.Float32bits(before[i]) != math.Float32bits(after[i]) && !written(i) {
+			return fmt.Errorf("element %d outside the outputs changed from %g to %g", i, before[i], after[i])
+		}
+	}
+	return nil
+}
+
+func normal(r *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
+	}
+	return x
+}
+
+func nans(n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(math.NaN())
+	}
+	return x
+}

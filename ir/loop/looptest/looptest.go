@@ -1,0 +1,208 @@
+// Package looptest builds printed kernels into a small program of their own
+// and runs them, for tests and measurements.
+package looptest
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The program reads requests (kernel index, repetitions, offsets, counts,
+// memory) and answers with the memory after the first call and the shortest
+// time of one call in nanoseconds.
+const mainSource = `package main
+
+import (
+	"bufio"
+	"encoding/binary"
+	"io"
+	"os"
+	"time"
+	"unsafe"
+
+	"mspecc/runtime"
+)
+
+func main() {
+	in, out := bufio.NewReader(os.Stdin), bufio.NewWriter(os.Stdout)
+	for {
+		var head [2]int64
+		if err := binary.Read(in, binary.LittleEndian, &head); err == io.EOF {
+			return
+		}
+		var a runtime.Args
+		var off [24]int64
+		var n [8]int64
+		var floats int64
+		for _, x := range []any{&off, &n, &floats} {
+			if err := binary.Read(in, binary.LittleEndian, x); err != nil {
+				panic(err)
+			}
+		}
+		for i, x := range off {
+			a.Off[i] = int(x)
+		}
+		for i, x := range n {
+			a.N[i] = int(x)
+		}
+		raw := make([]float32, floats+16)
+		skip := (64 - int(uintptr(unsafe.Pointer(&raw[0]))%64)) / 4 % 16
+		a.Mem = raw[skip : skip+int(floats)]
+		bytes := unsafe.Slice((*byte)(unsafe.Pointer(&a.Mem[0])), 4*floats)
+		if _, err := io.ReadFull(in, bytes); err != nil {
+			panic(err)
+		}
+		call := a
+		kernels[head[0]](&call)
+		out.Write(bytes)
+		best := time.Duration(1 << 62)
+		for i := 0; i < int(head[1]); i++ {
+			start := time.Now()
+			call = a
+			kernels[head[0]](&call)
+			best = min(best, time.Since(start))
+		}
+		binary.Write(out, binary.LittleEndian, int64(best))
+		out.Flush()
+	}
+}
+`
+
+const runtimeSource = `package runtime
+
+type Args struct {
+	Mem []float32
+	Off [24]int
+	N   [8]int
+}
+`
+
+// A Runner is the running program.
+type Runner struct {
+	t     testing.TB
+	names map[string]int
+	in    *bufio.Writer
+	out   *bufio.Reader
+}
+
+// Build writes the files (name to text, package main), checks them with go
+// vet, compiles them and starts the program. It stops with the test.
+func Build(t testing.TB, files map[string]string, kernels []string) *Runner {
+	t.Helper()
+	dir := t.TempDir()
+	var table strings.Builder
+	table.WriteString("package main\n\nimport \"mspecc/runtime\"\n\nvar kernels = []func(*runtime.Args){\n")
+	r := &Runner{t: t, names: map[string]int{}}
+	for i, k := range kernels {
+		table.WriteString("\t" + k + ",\n")
+		r.names[k] = i
+	}
+	table.WriteString("}\n")
+	write(t, dir, "go.mod", "module mspecc\n\ngo 1.26\n")
+	write(t, dir, "runtime/args.go", runtimeSource)
+	write(t, dir, "main.go", mainSource)
+	write(t, dir, "table.go", table.String())
+	for name, text := range files {
+		write(t, dir, name, text)
+	}
+	for _, args := range [][]string{{"vet", "."}, {"build", "-o", "kernels", "."}} {
+		cmd := exec.Command("go", args...)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOFLAGS=", "GOWORK=off")
+		if text, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("go %s: %v\n%s", args[0], err, text)
+		}
+	}
+	r.start(filepath.Join(dir, "kernels"))
+	return r
+}
+
+func (r *Runner) start(program string) {
+	cmd := exec.Command(program)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	r.in, r.out = bufio.NewWriter(in), bufio.NewReader(out)
+	r.t.Cleanup(func() {
+		in.Close()
+		if err := cmd.Wait(); err != nil {
+			r.t.Errorf("kernel program: %v", err)
+		}
+	})
+}
+
+func write(t testing.TB, dir, name, text string) {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Run calls a kernel on mem, which it updates.
+func (r *Runner) Run(name string, mem []float32, off, n []int) { r.Time(name, mem, off, n, 0) }
+
+// Time is Run followed by repeated calls; it returns the shortest time of one
+// in nanoseconds. The memory is that after the first call.
+func (r *Runner) Time(name string, mem []float32, off, n []int, repeat int) int64 {
+	i, ok := r.names[name]
+	if !ok {
+		r.t.Fatalf("no kernel %s", name)
+	}
+	var offs [24]int64
+	var ns [8]int64
+	for i, x := range off {
+		offs[i] = int64(x)
+	}
+	for i, x := range n {
+		ns[i] = int64(x)
+	}
+	var best int64
+	err := send(r.in, [2]int64{int64(i), int64(repeat)}, offs, ns, int64(len(mem)), mem)
+	if err == nil {
+		err = r.in.Flush()
+	}
+	if err == nil {
+		err = receive(r.out, mem, &best)
+	}
+	if err != nil {
+		r.t.Fatalf("kernel %s: %v", name, err)
+	}
+	return best
+}
+
+func send(w io.Writer, xs ...any) error {
+	for _, x := range xs {
+		if err := binary.Write(w, binary.LittleEndian, x); err != nil {
+			return fmt.Errorf("sending: %w", err)
+		}
+	}
+	return nil
+}
+
+func receive(rd io.Reader, xs ...any) error {
+	for _, x := range xs {
+		if err := binary.Read(rd, binary.LittleEndian, x); err != nil {
+			return fmt.Errorf("receiving: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,246 @@
+package loop
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// maxInstructions bounds the size of a generated kernel.
+const maxInstructions = 1500
+
+// Lower makes a register-tiled kernel: tiles of C stay in registers over the
+// whole K loop, elements of A are broadcast, rows of B are read as they lie.
+// Column tiles are the outer loop, so that a panel of B serves all rows.
+func (m *MatMul) Lower(t Target) (*Kernel, error) {
+	if m.N <= 0 || m.AM < 0 || m.AK < 0 {
+		return nil, fmt.Errorf("matmul: N = %d, strides of A %d, %d: N must be positive, strides not negative", m.N, m.AM, m.AK)
+	}
+	tiling := m.tiling(t)
+	var k *Kernel
+	for unroll := 4; unroll >= 1; unroll /= 2 {
+		k = m.lower(t, tiling, unroll)
+		if k.Instructions() <= maxInstructions {
+			break
+		}
+	}
+	return k, Allocate(k, t)
+}
+
+// nTiles is a run of equal column tiles.
+type nTiles struct {
+	count int
+	width int // vectors
+	last  int // lanes of the last vector
+	rows  int // rows of a register tile
+}
+
+// tiling cuts the columns into as equal tiles as possible and chooses the
+// cheapest number of them.
+func (m *MatMul) tiling(t Target) []nTiles {
+	vectors := (m.N + t.Lanes - 1) / t.Lanes
+	var best []nTiles
+	bestCost := math.Inf(1)
+	for tiles := 1; tiles <= vectors; tiles++ {
+		width, wider := vectors/tiles, vectors%tiles
+		if 2*width+2 > t.TileRegs && width > 1 {
+			continue
+		}
+		var runs []nTiles
+		cost := 0.0
+		add := func(count, width, last int) {
+			if count == 0 {
+				return
+			}
+			rows, c := m.bestRows(t, width)
+			runs = append(runs, nTiles{count, width, last, rows})
+			cost += float64(count) * c
+		}
+		tail := m.N - (vectors-1)*t.Lanes
+		plain := tiles - wider
+		if tail < t.Lanes {
+			plain--
+		}
+		add(wider, width+1, t.Lanes)
+		add(plain, width, t.Lanes)
+		if tail < t.Lanes {
+			add(1, width, tail)
+		}
+		if cost < bestCost*0.999 {
+			best, bestCost = runs, cost
+		}
+		if width == 1 && wider == 0 {
+			break
+		}
+	}
+	return best
+}
+
+// bestRows chooses the rows of a tile of the given width for the row counts
+// the kernel will see.
+func (m *MatMul) bestRows(t Target, width int) (rows int, cost float64) {
+	depth := 128
+	if len(m.Ks) > 0 {
+		depth = slices.Max(m.Ks)
+	}
+	ms := m.Ms
+	if len(ms) == 0 {
+		ms = []int{1000}
+	}
+	cost = math.Inf(1)
+	for r := 1; r <= 16 && (r*width+width+1 <= t.TileRegs || r == 1); r++ {
+		c := 0.0
+		for _, rows := range ms {
+			c += float64(rows/r)*tileCycles(r, width, depth) + tileCycles(rows%r, width, depth)
+		}
+		if c <= cost {
+			rows, cost = r, c
+		}
+	}
+	return rows, cost
+}
+
+// tileCycles estimates the time of one tile on a machine with two FMA units of
+// latency 4 and two loads per cycle.
+func tileCycles(rows, width, depth int) float64 {
+	if rows == 0 {
+		return 0
+	}
+	perStep := max(float64(rows*width)/2, float64(rows+width)/2, 4)
+	return perStep*float64(depth) + 1.5*float64(rows*width) + 20
+}
+
+// remainders lists the row counts, smaller than a tile, that are left over.
+func (m *MatMul) remainders(rows int) []int {
+	var left []int
+	for r := rows - 1; r > 0; r-- {
+		if len(m.Ms) == 0 || slices.ContainsFunc(m.Ms, func(n int) bool { return n%rows == r }) {
+			left = append(left, r)
+		}
+	}
+	return left
+}
+
+// matmulCode is the state of one lowering.
+type matmulCode struct {
+	*builder
+	m      *MatMul
+	unroll int
+	a, b   P // of the current tile: first row of A, first column of B
+	c      P
+}
+
+func (m *MatMul) lower(t Target, tiling []nTiles, unroll int) *Kernel {
+	b := newBuilder(t, []string{"A", "B", "C"}, []string{"M", "K", "add"})
+	b.k.Doc = m.doc(t, tiling)
+	g := &matmulCode{builder: b, m: m, unroll: unroll}
+	g.b = b.base(1)
+	g.c = b.base(2)
+	for i, run := range tiling {
+		g.columns(run, i == len(tiling)-1)
+	}
+	return b.k
+}
+
+func (m *MatMul) doc(t Target, tiling []nTiles) []string {
+	d := []string{
+		fmt.Sprintf("C[M,%d] = A[M,K] B[K,%d], added to C where add is 1", m.N, m.N),
+		fmt.Sprintf("A[m,k] at %d m + %d k, rows of B %d, rows of C %d apart; M in %s, K in %s",
+			m.AM, m.AK, m.BK, m.CM, anyOf(m.Ms), anyOf(m.Ks)),
+		fmt.Sprintf("2 M K %d FLOPs, reads 4 (M K + %d K) bytes, writes %d M bytes", m.N, m.N, 4*m.N),
+	}
+	for _, r := range tiling {
+		cols := (r.width-1)*t.Lanes + r.last
+		d = append(d, fmt.Sprintf("%d tiles of %d rows x %d columns", r.count, r.rows, cols))
+	}
+	return d
+}
+
+func anyOf(n []int) string {
+	if len(n) == 0 {
+		return "any"
+	}
+	return fmt.Sprint(n)
+}
+
+// columns walks the rows of C for each of a run of column tiles.
+func (g *matmulCode) columns(run nTiles, final bool) {
+	cols := run.width * g.lanes
+	g.up("n_tile", run.count, 1, func(N) {
+		a := g.base(0)
+		c := g.copyP(g.c, 0)
+		rows := g.builder.count(0)
+		g.down("m_tile", rows, run.rows, func() {
+			g.tile(run.rows, run, g.unroll, a, c)
+			g.step(a, run.rows*g.m.AM)
+			g.step(c, run.rows*g.m.CM)
+		})
+		for _, r := range g.m.remainders(run.rows) {
+			tail := &If{Label: "m_tail", N: rows, Equal: r}
+			g.into(&tail.Then, func() { g.tile(r, run, min(2, g.unroll), a, c) })
+			g.emit(tail)
+		}
+		if run.count > 1 || !final {
+			g.step(g.b, cols)
+			g.step(g.c, cols)
+		}
+	})
+}
+
+// tile computes rows x run.width vectors of C.
+func (g *matmulCode) tile(rows int, run nTiles, unroll int, a, c P) {
+	g.comment(fmt.Sprintf("tile of %d rows x %d columns", rows, (run.width-1)*g.lanes+run.last))
+	lanes := func(j int) int {
+		if j == run.width-1 {
+			return run.last
+		}
+		return g.lanes
+	}
+	acc := make([][]V, rows)
+	add := &If{Label: "add", N: g.builder.count(2), Equal: 0}
+	for i := range acc {
+		for j := 0; j < run.width; j++ {
+			v := g.newV()
+			acc[i] = append(acc[i], v)
+			g.into(&add.Then, func() { g.opTo(v, OpMov, imm(0)) })
+			g.into(&add.Else, func() {
+				g.emit(&Instr{Op: OpLoad, Dst: v, Mem: at(c, i*g.m.CM+j*g.lanes), Stride: 1, Lanes: g.partial(lanes(j))})
+			})
+		}
+	}
+	g.emit(add)
+	a, b, k := g.copyP(a, 0), g.copyP(g.b, 0), g.builder.count(1)
+	products := func(steps int) func() {
+		return func() {
+			for s := 0; s < steps; s++ {
+				g.rankOne(acc, run.width, at(a, s*g.m.AK), at(b, s*g.m.BK), lanes)
+			}
+			g.step(a, steps*g.m.AK)
+			g.step(b, steps*g.m.BK)
+		}
+	}
+	g.down("k_loop", k, unroll, products(unroll))
+	if unroll > 1 && (len(g.m.Ks) == 0 || slices.ContainsFunc(g.m.Ks, func(k int) bool { return k%unroll != 0 })) {
+		g.down("k_rest", k, 1, products(1))
+	}
+	for i := range acc {
+		for j, v := range acc[i] {
+			g.store(reg(v), at(c, i*g.m.CM+j*g.lanes), 1, lanes(j), false)
+		}
+	}
+}
+
+// rankOne adds column a times row b. The broadcast is a register of its own:
+// folded into the products it would be loaded once per product.
+func (g *matmulCode) rankOne(acc [][]V, width int, a, b Mem, lanes func(int) int) {
+	row := make([]V, width)
+	for j := range row {
+		row[j] = g.load(at(b.P, b.Off+j*g.lanes), 1, lanes(j), false)
+	}
+	for i := range acc {
+		x := g.bcast(at(a.P, a.Off+i*g.m.AM), false)
+		for j, v := range acc[i] {
+			g.opTo(v, OpFMA, reg(x), reg(row[j]), reg(v))
+		}
+	}
+}
