@@ -140,3 +140,20 @@ func humanise(want string) string {
 		"Name", "a name", "StringLit", "a string", "Declaration", "a declaration", "Block", "a block { ... }",
 	).Replace(want)
 }
+
+// Interpolated lists the expressions in braces in the message of a require statement.
+func Interpolated(msg *spec.Str) []spec.Expr {
+	var out []spec.Expr
+	rest := msg.Value
+	for {
+		_, after, open := strings.Cut(rest, "{")
+		inside, next, closed := strings.Cut(after, "}")
+		if !open || !closed {
+			return out
+		}
+		if x, diags := ParseExpr(msg.Pos.File, []byte(inside)); len(diags) == 0 {
+			out = append(out, x)
+		}
+		rest = next
+	}
+}

@@ -79,7 +79,17 @@ func Sort(diags []Diagnostic) []Diagnostic {
 		}
 		return 0
 	})
-	return slices.CompactFunc(diags, func(a, b Diagnostic) bool { return a.Pos == b.Pos && a.Msg == b.Msg })
+	type key struct {
+		pos Pos
+		msg string
+	}
+	seen := map[key]bool{}
+	return slices.DeleteFunc(diags, func(d Diagnostic) bool {
+		k := key{d.Pos, d.Msg}
+		again := seen[k]
+		seen[k] = true
+		return again
+	})
 }
 
 // Render writes diagnostics with the source line and a caret under the place. source

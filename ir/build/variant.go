@@ -1,0 +1,379 @@
+package build
+
+import (
+	"math"
+	"slices"
+
+	"mspecc/ir"
+	"mspecc/spec"
+)
+
+// variantBuild elaborates the model for one modality: once for the settings, and once for
+// every entry point, each into a graph of its own.
+type variantBuild struct {
+	p        *program
+	model    *spec.Model
+	from     *source
+	modality *chosenModality // nil: the model takes none
+	sets     []givenSet
+	sites    map[string]paramSite
+
+	settings []*variable // values, in the order of the model
+	out      *Variant
+	diags    []spec.Diagnostic
+}
+
+func (vb *variantBuild) build() *Variant {
+	vb.out = &Variant{Modality: Modality{Name: vb.model.Name.Text}}
+	e := vb.elab("settings", false)
+	env := vb.run(e, func() *scope { return vb.environment(e, true) })
+	if env == nil || spec.HasErrors(vb.diags) {
+		return vb.out
+	}
+	vb.run(e, func() *scope {
+		vb.out.Train = e.train(vb.trainBlocks(), env)
+		if b := env.find("batch"); b != nil && b.setting != nil {
+			vb.out.Batch, _ = b.val.(int)
+		}
+		return env
+	})
+	if vb.model.Objective == nil {
+		vb.fail(vb.model.Name.Range, "E073", "the model %s has no objective", vb.model.Name.Text)
+	}
+	if spec.HasErrors(vb.diags) {
+		return vb.out
+	}
+	vb.out.Objective = vb.entry(vb.model.Objective, "objective", true)
+	if spec.HasErrors(vb.diags) {
+		return vb.out
+	}
+	vb.out.Params = vb.out.Objective.Params
+	vb.out.Replay = vb.entry(vb.model.Objective, "replay", false)
+	vb.out.Features = vb.entry(vb.model.Features, "features", false)
+	vb.out.Reconstruct = vb.entry(vb.model.Reconstruct, "reconstruct", false)
+	return vb.out
+}
+
+func (vb *variantBuild) fail(at spec.Range, code, format string, args ...any) {
+	e := &elab{}
+	defer func() {
+		if f, ok := recover().(failure); ok {
+			vb.diags = append(vb.diags, f.Diagnostic)
+		}
+	}()
+	e.fail(at, code, format, args...)
+}
+
+func (vb *variantBuild) elab(name string, training bool) *elab {
+	b := ir.NewBuilder()
+	return &elab{v: vb, b: b, training: training, streams: map[string]int{}, fn: &Func{Name: name, B: b}}
+}
+
+// run calls f until it is done or gives up, and collects the diagnostics.
+func (vb *variantBuild) run(e *elab, f func() *scope) (env *scope) {
+	defer func() {
+		if r := recover(); r != nil && r != errStopped {
+			panic(r)
+		}
+		vb.diags = append(vb.diags, e.diags...)
+		e.diags = nil
+	}()
+	e.guard(func() { env = f() })
+	return env
+}
+
+// environment is the scope of the model's functions: modality, settings, lets, parameters.
+func (vb *variantBuild) environment(e *elab, first bool) *scope {
+	env := newScope(fileScope(vb.from))
+	var m *instance
+	if vb.modality != nil {
+		m = vb.instance(e, first)
+		env.set(vb.model.Modality.Text, m, vb.model.Modality.Pos)
+	}
+	if first {
+		vb.evalSettings(e, m, env)
+	}
+	for i, s := range vb.model.Sets {
+		env.vars[s.Name.Text] = vb.settings[i]
+	}
+	for _, f := range vb.model.Funcs {
+		env.set(f.Name.Text, &function{f, env}, f.Name.Pos)
+	}
+	for _, s := range vb.model.Items {
+		e.stmt(s, env)
+	}
+	return env
+}
+
+// instance makes the modality's values and functions from its kind.
+func (vb *variantBuild) instance(e *elab, first bool) *instance {
+	d := vb.modality.decl
+	outer := newScope(fileScope(vb.modality.from))
+	id, ok := d.Kind.Fn.(*spec.Ident)
+	if !ok {
+		e.fail(d.Kind.Range, "E031", "a modality is an instance of a kind: modality %s = kind(...)", d.Name.Text)
+	}
+	kind, from := vb.modality.from.findKind(id.Name)
+	if kind == nil {
+		e.fail(id.Range, "E020", "there is no kind %s", id.Name)
+	}
+	env := newScope(fileScope(from))
+	e.bind(kind.Name.Text, kind.Params, kind.Name.Pos, d.Kind, outer, env)
+	e.frames = append(e.frames, frame{&spec.Func{Name: kind.Name}, d.Kind.Range})
+	for _, f := range kind.Funcs {
+		env.set(f.Name.Text, &function{f, env}, f.Name.Pos)
+	}
+	for _, s := range kind.Items {
+		before := len(e.diags)
+		e.stmt(s, env)
+		if len(e.diags) > before {
+			panic(failure{}) // what follows would only repeat it
+		}
+	}
+	m := &instance{decl: d, env: env, kind: kind}
+	if first {
+		vb.describe(e, m, outer)
+	}
+	e.frames = e.frames[:len(e.frames)-1]
+	return m
+}
+
+// describe fills in what the run-time library must know about the modality.
+func (vb *variantBuild) describe(e *elab, m *instance, outer *scope) {
+	info := &vb.out.Modality
+	info.Name, info.Kind = m.decl.Name.Text, m.kind.Name.Text
+	if in := m.kind.Input; in != nil {
+		info.HasInput = true
+		info.Input.Shape = e.shapeOf(in.Shape, m.env)
+		if in.DType.Text == "i32" {
+			info.Input.DType = ir.I32
+			info.Vocab = e.integer(in.Below, m.env)
+		}
+	}
+	listed := func(name string) []int {
+		v := m.env.vars[name]
+		if v == nil {
+			return nil
+		}
+		l, ok := v.val.(list)
+		if !ok {
+			l = list{v.val}
+		}
+		var out []int
+		for _, x := range l {
+			out = append(out, e.asInt(x, m.decl.Range))
+		}
+		return out
+	}
+	info.Grid, info.Patch = listed("grid"), listed("patch")
+	if len(info.Patch) == 1 {
+		info.Patch = slices.Repeat(info.Patch, len(info.Grid))
+	}
+	if c := listed("channels"); len(c) == 1 {
+		info.Channels = c[0]
+	}
+	if d := m.decl.Data; d != nil {
+		id, ok := d.Fn.(*spec.Ident)
+		if !ok {
+			e.fail(d.Range, "E003", "expected the name of a data reader")
+		}
+		info.Reader = id.Name
+		for _, a := range d.Args {
+			if a.Name == nil {
+				e.fail(a.Range, "E030", "options of a data reader have names: %s(name: value)", id.Name)
+			}
+			info.Options = append(info.Options, Option{a.Name.Text, text(e.eval(a.Value, outer))})
+		}
+	}
+	if m.decl.Metric != nil {
+		info.Metric = m.decl.Metric.Value
+	}
+	if s := m.decl.Sample; s != nil {
+		path, err := folder(vb.modality.from, s.Value)
+		if err != nil {
+			e.fail(s.Range, "E001", "the sample %s cannot be used: %v", s.Value, err)
+		}
+		info.Sample = path
+	}
+}
+
+// evalSettings computes every setting: the command line wins over the modality, that over
+// the model.
+func (vb *variantBuild) evalSettings(e *elab, m *instance, env *scope) {
+	over := map[string]*spec.Setting{}
+	if m != nil {
+		for _, s := range m.decl.Sets {
+			over[s.Name.Text] = s
+		}
+	}
+	for _, s := range vb.model.Sets {
+		v := &variable{val: e.eval(s.Value, env), pos: s.Pos, setting: &Setting{Name: s.Name.Text, From: "model", Pos: s.Pos}}
+		if !constant(v.val) {
+			e.fail(s.Value.Where(), "E070", "a setting is a number, true, false or a string, this is %s", describe(v.val))
+		}
+		if o := over[s.Name.Text]; o != nil {
+			e.override(v, o.Value, newScope(fileScope(vb.modality.from)), "modality", o.Pos)
+		}
+		for _, g := range vb.sets {
+			if g.name == s.Name.Text {
+				e.override(v, g.expr, newScope(fileScope(vb.from)), "command line", g.expr.Where().Pos)
+			}
+		}
+		v.setting.Value = text(v.val)
+		vb.settings = append(vb.settings, v)
+		env.vars[s.Name.Text] = v
+		vb.out.Settings = append(vb.out.Settings, *v.setting)
+		delete(over, s.Name.Text)
+	}
+	for name, o := range over {
+		if vb.modality.from == vb.p.main || vb.modality.from == vb.from {
+			e.failWith(o.Name.Range, "E070", spec.DidYouMean(name, env.names()), "the model %s has no setting %s", vb.model.Name.Text, name)
+		}
+	}
+}
+
+func constant(v value) bool {
+	switch v.(type) {
+	case int, float64, bool, string:
+		return true
+	}
+	return false
+}
+
+// override replaces a setting's value by one of the same type.
+func (e *elab) override(v *variable, x spec.Expr, env *scope, from string, pos spec.Pos) {
+	val := e.eval(x, env)
+	switch old := v.val.(type) {
+	case int:
+		f, ok := number(val)
+		if !ok || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+			e.mismatch(v, val, x, "a whole number")
+		}
+		val = int(f)
+	case float64:
+		f, ok := number(val)
+		if !ok {
+			e.mismatch(v, val, x, "a number")
+		}
+		val = f
+	case bool:
+		if _, ok := val.(bool); !ok {
+			e.mismatch(v, val, x, "true or false")
+		}
+	case string:
+		if _, ok := val.(string); !ok {
+			e.mismatch(v, val, x, "a string, such as "+old)
+		}
+	}
+	v.val, v.setting.From, v.setting.Pos = val, from, pos
+}
+
+func (e *elab) mismatch(v *variable, val value, x spec.Expr, want string) {
+	notes := []spec.Note{{Pos: v.pos, Msg: "the model says " + v.setting.Name + " = " + text(v.val)}}
+	if want == "a whole number" {
+		if _, ok := number(val); ok {
+			notes = append(notes, spec.Note{Msg: "write " + text(v.val) + ".0 in the model if it may be fractional"})
+		}
+	}
+	e.failWith(x.Where(), "E070", notes, "%s must be %s, this is %s", v.setting.Name, want, describe(val))
+}
+
+// entry elaborates an entry point; nil if the model has none.
+func (vb *variantBuild) entry(f *spec.Func, name string, training bool) *Func {
+	if f == nil {
+		return nil
+	}
+	e := vb.elab(name, training)
+	vb.run(e, func() *scope {
+		env := vb.environment(e, false)
+		v := vb.call(e, f, env)
+		switch name {
+		case "objective", "replay":
+			vb.finishLoss(e, f, v)
+		case "features":
+			t := e.asTensor(v, f.Name.Range)
+			if t.Rank() != 2 {
+				e.fail(f.Name.Range, "E073", "features returns one row per example, [B, D], not %s", t.Type)
+			}
+			e.fn.Outputs = append([]Output{{Name: "features", Value: t}}, e.fn.Outputs...)
+		case "reconstruct":
+			if v != nil {
+				e.fail(f.Name.Range, "E073", "reconstruct returns nothing; it names its results with expose")
+			}
+		}
+		if name != "objective" && name != "replay" {
+			vb.checkTrained(e)
+		}
+		return env
+	})
+	if name == "replay" {
+		e.fn.Name = "replay"
+	}
+	return e.fn
+}
+
+// call runs an entry point on the data input, if it takes one.
+func (vb *variantBuild) call(e *elab, f *spec.Func, env *scope) value {
+	inner := newScope(env)
+	info := vb.out.Modality
+	switch {
+	case len(f.Params) > 1:
+		e.fail(f.Params[1].Range, "E030", "%s takes the batch and nothing else", f.Name.Text)
+	case len(f.Params) == 1 && !info.HasInput:
+		e.fail(f.Params[0].Range, "E030", "there is no data input: the model has no modality, or its kind no input")
+	case len(f.Params) == 1:
+		if vb.out.Batch < 1 {
+			e.fail(f.Params[0].Range, "E070", "the model needs a setting batch, the number of examples per step, at least 1")
+		}
+		p := f.Params[0]
+		e.focus(p.Range)
+		shape := append([]int{vb.out.Batch}, info.Input.Shape...)
+		e.checkLen(shape, p.Range)
+		x := e.tensor(e.b.Input("x", info.Input.DType, shape))
+		e.fn.Inputs = append(e.fn.Inputs, x)
+		if p.Shape != nil {
+			e.match(p, &argument{val: x, at: p.Range}, inner)
+		}
+		inner.set(p.Name.Text, x, p.Pos)
+	}
+	return e.enter(f, spec.Range{}, inner)
+}
+
+// finishLoss puts the returned loss first, then reports, then what is exposed.
+func (vb *variantBuild) finishLoss(e *elab, f *spec.Func, v value) {
+	if v == nil {
+		e.fail(f.Name.Range, "E073", "the objective returns no loss")
+	}
+	if _, bad := v.(poison); bad {
+		return
+	}
+	loss := e.asTensor(v, f.Name.Range)
+	if loss.Rank() != 0 || loss.Type.DType != ir.F32 {
+		e.failWith(f.Name.Range, "E073", []spec.Note{{Pos: loss.Pos, Msg: "the loss is made here"}},
+			"the objective must return a scalar, not %s", loss.Type)
+	}
+	slices.SortStableFunc(e.fn.Outputs, func(a, b Output) int {
+		switch {
+		case a.Report == b.Report:
+			return 0
+		case a.Report:
+			return -1
+		}
+		return 1
+	})
+	e.fn.Outputs = append([]Output{{Name: "loss", Value: loss}}, e.fn.Outputs...)
+	if len(e.fn.Params) == 0 {
+		e.fail(f.Name.Range, "E073", "the objective has no parameters: there is nothing to train")
+	}
+}
+
+// checkTrained refuses parameters that the objective does not know.
+func (vb *variantBuild) checkTrained(e *elab) {
+	for _, p := range e.fn.Params {
+		known := slices.ContainsFunc(vb.out.Params, func(q *ir.Value) bool { return q.Attr.Name == p.Attr.Name })
+		if !known {
+			at := vb.sites[p.Attr.Name].at
+			e.fail(spec.Range{Pos: at}, "E042", "the parameter %s of %s is never trained: the objective does not use it", p.Attr.Name, e.fn.Name)
+		}
+	}
+}

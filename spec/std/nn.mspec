@@ -1,0 +1,69 @@
+// Small building blocks: layers, activations, norms and losses.
+
+// linear maps the last axis to width: x W^T + b.
+fn linear(x: [..., K], width, bias = true, init = xavier_uniform, bias_init = 0) {
+    param weight [width, K] = init
+    let y = x @ transpose(weight)
+    if bias {
+        param bias [width] = bias_init
+        y = y + bias
+    }
+    return y
+}
+
+// embedding picks one row of a table [V, D] for each token id.
+fn embedding(table: [V, D], ids) =
+    reshape(gather(table, reshape(ids, [size(ids)])), shape(ids) + [D])
+
+// layernorm standardises the last axis, then scales and shifts it.
+fn layernorm(x: [..., K], eps = 1e-5) {
+    param weight [K] = 1
+    param bias [K] = 0
+    let centred  = x - mean(x, -1, keep: true)
+    let variance = mean(centred * centred, -1, keep: true)
+    return centred / sqrt(variance + eps) * weight + bias
+}
+
+// batchnorm standardises each column over the batch, then scales and shifts it.
+fn batchnorm(x: [N, K], eps = 1e-5) {
+    param weight [K] = 1
+    param bias [K] = 0
+    let centred  = x - mean(x, 0, keep: true)
+    let variance = mean(centred * centred, 0, keep: true)
+    return centred / sqrt(variance + eps) * weight + bias
+}
+
+fn relu(x) = max(x, 0)
+
+fn sigmoid(x) = 1 / (1 + exp(-x))
+
+// gelu is x times the normal distribution function of x, exactly.
+fn gelu(x) = 0.5 * x * (1 + erf(x / sqrt(2)))
+
+// dropout zeroes elements with probability p and scales the rest, while training only.
+fn dropout(x, p) {
+    if !training || p == 0 { return x }
+    return x * (uniform(shape(x)) >= p) / (1 - p)
+}
+
+// softmax over the last axis. Shifting by the maximum changes no value and no derivative.
+fn softmax(x) {
+    let e = exp(x - stop_gradient(maximum(x, -1, keep: true)))
+    return e / sum(e, -1, keep: true)
+}
+
+// logsumexp is log(sum(exp(x))) over the last axis.
+fn logsumexp(x) {
+    let top = stop_gradient(maximum(x, -1, keep: true))
+    return log(sum(exp(x - top), -1)) + squeeze(top, -1)
+}
+
+// one_hot is 1 at each id and 0 elsewhere: [...] -> [..., count].
+fn one_hot(ids, count) = float(reshape(ids, shape(ids) + [1])) == iota(count)
+
+// cross_entropy of logits [..., V] against ids [...]: [...].
+fn cross_entropy(logits: [..., V], ids) =
+    logsumexp(logits) - sum(logits * one_hot(ids, V), -1)
+
+// unit scales the last axis to length 1.
+fn unit(x) = x / max(sqrt(sum(x * x, -1, keep: true)), 1e-12)
