@@ -1,0 +1,218 @@
+package ckpt
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"mspecc/runtime"
+	"mspecc/runtime/internal/tiny"
+)
+
+func TestRoundTrip(t *testing.T) {
+	f := &File{Name: "f", Metadata: map[string]string{"a": "ü\"", "b": ""}, Tensors: []Tensor{
+		Floats("x", []int{2, 2}, []float32{1, -2, float32(math.Inf(1)), 1e-42}),
+		Ints("y.\"z\"", []int{3}, []int32{-1, 0, 1 << 30}), Floats("scalar", []int{}, []float32{5}), Floats("none", []int{0, 3}, nil),
+	}}
+	var b, again bytes.Buffer
+	if err := f.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	g, err := Parse("f", b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(f, g, cmpopts.EquateEmpty()); d != "" {
+		t.Error(d)
+	}
+	if err := g.Write(&again); err != nil || !bytes.Equal(b.Bytes(), again.Bytes()) {
+		t.Errorf("written again it differs (%v)", err)
+	}
+	if n := binary.LittleEndian.Uint64(b.Bytes()); n%8 != 0 {
+		t.Errorf("the data start at byte %d, not aligned", n+8)
+	}
+}
+
+// file makes the bytes of a safetensors file from its header and the length of its data.
+func file(header string, data int) []byte {
+	raw := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
+	return append(append(raw, header...), make([]byte, data)...)
+}
+
+func TestParseRefuses(t *testing.T) {
+	const x = `"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}`
+	for _, c := range []struct {
+		raw  []byte
+		want string
+	}{
+		{[]byte("abc"), "3 bytes long"},
+		{[]byte("\x89PNG\r\n\x1a\n________"), "another kind of file"},
+		{file(`{`+x+`}`, 8)[:40], "truncated"},
+		{file(`{`+x+`}`, 7), `tensor "x" ends at byte 8 of 7: the file is truncated`},
+		{file(`{`+x+`}`, 9), "1 bytes follow the last tensor"},
+		{file(`{`+x+`,`+x+`}`, 8), `the name "x" appears twice`},
+		{file(`{`+x+`,"y":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8), `tensor "y" overlaps`},
+		{file(`{`+x+`,"y":{"dtype":"F32","shape":[1],"data_offsets":[12,16]}}`, 16), `4 unused bytes before tensor "y"`},
+		{file(`{"x":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}`, 8), "needs 12 bytes but spans 0 to 8"},
+		{file(`{"x":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}`, 8), "impossible shape"},
+		{file(`{"x":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,8]}}`, 8), "impossible shape"},
+		{file(`{"x":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}`, 8), "spans 8 to 0"},
+		{file(`{"x":{"dtype":"F32","shape":[2],"data_offsets":[-8,0]}}`, 8), "spans -8 to 0"},
+		{file(`{"x":{"dtype":"C64","shape":[1],"data_offsets":[0,8]}}`, 8), `unknown element type "C64"`},
+		{file(`{"x":{"dtype":"F32","shape":[2]}}`, 8), "lacks shape or data_offsets"},
+		{file(`{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"more":1}}`, 8), "entry of tensor"},
+		{file(`{"x":[1]}`, 8), "entry of tensor"},
+		{file(`{"x"`, 0), "entry of tensor"},
+		{file(`[]`, 0), "not a JSON object"},
+		{file(`{} {}`, 0), "text follows"},
+		{file(`{`+x, 8), "damaged"},
+		{file(`{"__metadata__":{"a":1}}`, 0), "metadata"},
+	} {
+		_, err := Parse("f.safetensors", c.raw)
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "f.safetensors: ") {
+			t.Errorf("%q: error %v, expected %q", c.raw, err, c.want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(file(`{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 8))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		g, err := Parse("f", raw)
+		if err != nil {
+			return
+		}
+		var b bytes.Buffer
+		if err := g.Write(&b); err != nil {
+			t.Fatal(err)
+		}
+		h, err := Parse("f", b.Bytes())
+		if err != nil {
+			t.Fatalf("written again it is refused: %v", err)
+		}
+		if d := cmp.Diff(g, h, cmpopts.EquateEmpty()); d != "" {
+			t.Fatal(d)
+		}
+	})
+}
+
+func TestAtomic(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "f")
+	write := func(text string, fail error) error {
+		return Atomic(name, func(w io.Writer) error {
+			io.WriteString(w, text)
+			return fail
+		})
+	}
+	if err := write("old", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := write("half of the ne", errors.New("disk full")); err == nil || !strings.Contains(err.Error(), "disk full") {
+		t.Errorf("error %v", err)
+	}
+	if text, _ := os.ReadFile(name); string(text) != "old" {
+		t.Errorf("the file holds %q after a failed write", text)
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+		t.Errorf("a temporary file is left: %v", entries)
+	}
+	if err := Atomic(filepath.Join(dir, "no/such/f"), nil); err == nil {
+		t.Error("wrote into a folder that does not exist")
+	}
+}
+
+func machine(t *testing.T) *runtime.Machine {
+	m, err := runtime.NewMachine(tiny.Program(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Close)
+	m.Initialize(3)
+	return m
+}
+
+func TestCheckpoint(t *testing.T) {
+	m := machine(t)
+	for i, s := range m.Program.StateTensors() {
+		runtime.Uniform(m.Floats(s), s.Name, 1, uint64(i))
+	}
+	before := slices.Clone(m.Mem)
+	f, err := Snapshot(m, State{Step: 12, Seed: math.MaxUint64, LR: 1e-4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, step := range []int{9, 12, 100} {
+		if err := f.WriteFile(Path(dir, step)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path, err := Latest(dir)
+	if err != nil || path != Path(dir, 100) {
+		t.Fatalf("latest is %q, %v", path, err)
+	}
+	if f, err = ReadFile(path); err != nil {
+		t.Fatal(err)
+	}
+	s, ok, err := f.ReadState()
+	if err != nil || !ok || s.Step != 12 || s.Seed != math.MaxUint64 || s.Modality != "squares" || s.Settings["hidden"] != "5" {
+		t.Errorf("state %+v, %v, %v", s, ok, err)
+	}
+	clear(m.Mem)
+	if err := f.Restore(m, true); err != nil || !slices.Equal(m.Mem, before) {
+		t.Errorf("restored differs (%v)", err)
+	}
+}
+
+func TestRestoreRefuses(t *testing.T) {
+	m := machine(t)
+	for want, change := range map[string]func(f *File){
+		`tensor "decoder.weight", f32[5,16], is missing`:  func(f *File) { f.Tensors = slices.Delete(f.Tensors, 1, 2) },
+		`tensor "adam.v/decoder.weight", f32[5,16], is m`: func(f *File) { f.Tensors = f.Tensors[:5] },
+		`tensor "extra" is none of the program's`:         func(f *File) { f.Tensors = append(f.Tensors, Floats("extra", nil, []float32{1})) },
+		`is F32[16 5], the program expects F32[5 16]`:     func(f *File) { f.Tensors[1].Shape = []int{16, 5} },
+		`is I32[16 5], the program expects F32[16 5]`:     func(f *File) { f.Tensors[0].DType = "I32" },
+	} {
+		f, err := Snapshot(m, State{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(f)
+		if err := f.Restore(m, true); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, expected %q", err, want)
+		}
+	}
+	m.Floats(m.Program.Params[1].Tensor)[3] = float32(math.NaN())
+	if _, err := Snapshot(m, State{Step: 4}); err == nil || !strings.Contains(err.Error(), "decoder.weight is NaN at element 3") {
+		t.Errorf("snapshot of NaN: %v", err)
+	}
+}
+
+func TestReadFileErrors(t *testing.T) {
+	dir := t.TempDir()
+	for _, err := range []error{
+		func() error { _, err := ReadFile(filepath.Join(dir, "none")); return err }(),
+		func() error { _, err := ReadFile(dir); return err }(),
+		func() error { _, err := Latest(dir); return err }(),
+		func() error { _, err := Latest(filepath.Join(dir, "none")); return err }(),
+		func() error {
+			_, _, err := (&File{Metadata: map[string]string{metadataKey: "{"}}).ReadState()
+			return err
+		}(),
+	} {
+		if err == nil {
+			t.Error("no error")
+		}
+	}
+}

@@ -1,0 +1,286 @@
+// Package ckpt reads and writes checkpoints. A checkpoint is a safetensors file: parameters
+// under their own names, optimiser state under "STATE/NAME", and what else a run needs to go
+// on as text in the metadata. Any safetensors reader can open it.
+package ckpt
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"slices"
+
+	"mspecc/runtime"
+)
+
+// Tensor is one named tensor of a file, elements row-major and little-endian.
+type Tensor struct {
+	Name  string
+	DType string // safetensors' name: F32, I32, ...
+	Shape []int
+	Data  []byte
+}
+
+// File is the content of a safetensors file.
+type File struct {
+	Name     string            // path, for messages
+	Metadata map[string]string // free text
+	Tensors  []Tensor          // in order of their data
+}
+
+// sizes are the bytes per element of the types that the format knows.
+var sizes = map[string]int{"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4,
+	"F16": 2, "BF16": 2, "I16": 2, "U16": 2, "I8": 1, "U8": 1, "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1}
+
+// maxHeader is the format's own limit on the header's bytes.
+const maxHeader = 100 << 20
+
+// Floats makes a float32 tensor.
+func Floats(name string, shape []int, values []float32) Tensor {
+	data := make([]byte, 4*len(values))
+	for i, v := range values {
+		binary.LittleEndian.PutUint32(data[4*i:], math.Float32bits(v))
+	}
+	return Tensor{name, "F32", shape, data}
+}
+
+// Ints makes an int32 tensor.
+func Ints(name string, shape []int, values []int32) Tensor {
+	data := make([]byte, 4*len(values))
+	for i, v := range values {
+		binary.LittleEndian.PutUint32(data[4*i:], uint32(v))
+	}
+	return Tensor{name, "I32", shape, data}
+}
+
+// Take makes a file's tensor from one in a machine's arena, under another name.
+func Take(m *runtime.Machine, t runtime.Tensor, name string) Tensor {
+	if t.DType == runtime.I32 {
+		return Ints(name, t.Shape, m.Ints(t))
+	}
+	return Floats(name, t.Shape, m.Floats(t))
+}
+
+// Find looks a tensor up by name.
+func (f *File) Find(name string) (Tensor, bool) {
+	for _, t := range f.Tensors {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return Tensor{}, false
+}
+
+// Put copies a file's tensor into a machine's arena. The element type and the shape must be
+// those of t.
+func (f *File) Put(m *runtime.Machine, src Tensor, t runtime.Tensor) error {
+	want := map[runtime.DType]string{runtime.F32: "F32", runtime.I32: "I32"}[t.DType]
+	if src.DType != want || !slices.Equal(src.Shape, t.Shape) {
+		return fmt.Errorf("%s: tensor %q is %s%v, the program expects %s%v", f.Name, src.Name, src.DType, src.Shape, want, t.Shape)
+	}
+	if t.DType == runtime.I32 {
+		for i, dst := 0, m.Ints(t); i < len(dst); i++ {
+			dst[i] = int32(binary.LittleEndian.Uint32(src.Data[4*i:]))
+		}
+		return nil
+	}
+	for i, dst := 0, m.Floats(t); i < len(dst); i++ {
+		dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src.Data[4*i:]))
+	}
+	return nil
+}
+
+// ReadFile reads and checks a safetensors file.
+func ReadFile(name string) (*File, error) {
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		var p *fs.PathError
+		if errors.As(err, &p) {
+			err = p.Err
+		}
+		return nil, fmt.Errorf("%s: cannot be read: %w", name, err)
+	}
+	return Parse(name, raw)
+}
+
+// Parse checks the bytes of a safetensors file. The tensors share raw's memory.
+func Parse(name string, raw []byte) (*File, error) {
+	fail := func(format string, a ...any) (*File, error) {
+		return nil, fmt.Errorf("%s: not a sound safetensors file: %s", name, fmt.Sprintf(format, a...))
+	}
+	if len(raw) < 8 {
+		return fail("%d bytes long, expected at least 8: it is truncated", len(raw))
+	}
+	n := binary.LittleEndian.Uint64(raw)
+	if n > maxHeader {
+		return fail("its header would be %d bytes, the limit is %d: it is another kind of file", n, maxHeader)
+	}
+	if n > uint64(len(raw)-8) {
+		return fail("its header is %d bytes but only %d follow: it is truncated", n, len(raw)-8)
+	}
+	f := &File{Name: name}
+	data := raw[8+n:]
+	entries, err := f.header(raw[8 : 8+n])
+	if err != nil {
+		return fail("%v", err)
+	}
+	slices.SortStableFunc(entries, func(a, b entry) int {
+		switch {
+		case a.Offsets[0] != b.Offsets[0]:
+			return a.Offsets[0] - b.Offsets[0]
+		default:
+			return a.Offsets[1] - b.Offsets[1]
+		}
+	})
+	end := 0
+	for _, e := range entries {
+		bytes, err := e.size()
+		lo, hi := e.Offsets[0], e.Offsets[1]
+		switch {
+		case err != nil:
+			return fail("tensor %q %v", e.name, err)
+		case lo < 0 || hi < lo || hi-lo != bytes:
+			return fail("tensor %q, %s%v, needs %d bytes but spans %d to %d", e.name, e.DType, e.Shape, bytes, lo, hi)
+		case lo < end:
+			return fail("tensor %q overlaps the one before it", e.name)
+		case lo > end:
+			return fail("%d unused bytes before tensor %q", lo-end, e.name)
+		case hi > len(data):
+			return fail("tensor %q ends at byte %d of %d: the file is truncated", e.name, hi, len(data))
+		}
+		f.Tensors = append(f.Tensors, Tensor{e.name, e.DType, e.Shape, data[lo:hi:hi]})
+		end = hi
+	}
+	if end != len(data) {
+		return fail("%d bytes follow the last tensor", len(data)-end)
+	}
+	return f, nil
+}
+
+// entry is a tensor's line of the header.
+type entry struct {
+	name    string
+	DType   string `json:"dtype"`
+	Shape   []int  `json:"shape"`
+	Offsets []int  `json:"data_offsets"`
+}
+
+// size is the number of bytes the tensor's data must have.
+func (e entry) size() (int, error) {
+	n, ok := sizes[e.DType]
+	if !ok {
+		return 0, fmt.Errorf("has the unknown element type %q", e.DType)
+	}
+	for _, d := range e.Shape {
+		if d < 0 || d > 0 && n > math.MaxInt/d {
+			return 0, fmt.Errorf("has the impossible shape %v", e.Shape)
+		}
+		n *= d
+	}
+	return n, nil
+}
+
+// header decodes the JSON text, entry by entry because a plain decoding would hide duplicates.
+func (f *File) header(text []byte) ([]entry, error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, errors.New("its header is not a JSON object: it is damaged or another kind of file")
+	}
+	var entries []entry
+	seen := map[string]bool{}
+	for d.More() {
+		t, err := d.Token()
+		name, ok := t.(string)
+		if err != nil || !ok {
+			return nil, fmt.Errorf("its header is damaged at byte %d", d.InputOffset())
+		}
+		if seen[name] {
+			return nil, fmt.Errorf("the name %q appears twice", name)
+		}
+		seen[name] = true
+		if name == "__metadata__" {
+			if err := d.Decode(&f.Metadata); err != nil {
+				return nil, fmt.Errorf("its metadata are not an object of texts (%v)", err)
+			}
+			continue
+		}
+		e := entry{name: name}
+		if err := d.Decode(&e); err != nil {
+			return nil, fmt.Errorf("the header's entry of tensor %q is wrong (%v)", name, err)
+		}
+		if len(e.Offsets) != 2 || e.Shape == nil {
+			return nil, fmt.Errorf("the header's entry of tensor %q lacks shape or data_offsets", name)
+		}
+		entries = append(entries, e)
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, fmt.Errorf("its header is damaged at byte %d", d.InputOffset())
+	}
+	if rest := bytes.TrimSpace(text[d.InputOffset():]); len(rest) > 0 {
+		return nil, errors.New("text follows the header's object")
+	}
+	return entries, nil
+}
+
+// Write writes the file: the same content gives the same bytes.
+func (f *File) Write(w io.Writer) error {
+	var b bytes.Buffer
+	put := func(key string, value any) error {
+		k, err := json.Marshal(key)
+		if err != nil {
+			return err
+		}
+		v, err := json.Marshal(value) // maps come sorted by key
+		if err != nil {
+			return err
+		}
+		if b.Len() > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(k)
+		b.WriteByte(':')
+		b.Write(v)
+		return nil
+	}
+	if len(f.Metadata) > 0 {
+		if err := put("__metadata__", f.Metadata); err != nil {
+			return err
+		}
+	}
+	end := 0
+	for _, t := range f.Tensors {
+		shape := t.Shape
+		if shape == nil {
+			shape = []int{}
+		}
+		if err := put(t.Name, entry{DType: t.DType, Shape: shape, Offsets: []int{end, end + len(t.Data)}}); err != nil {
+			return err
+		}
+		end += len(t.Data)
+	}
+	text := append(append([]byte{'{'}, b.Bytes()...), '}')
+	for len(text)%8 != 0 {
+		text = append(text, ' ')
+	}
+	if _, err := w.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(text)))); err != nil {
+		return err
+	}
+	if _, err := w.Write(text); err != nil {
+		return err
+	}
+	for _, t := range f.Tensors {
+		if _, err := w.Write(t.Data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WriteFile writes the file whole or not at all; see Atomic.
+func (f *File) WriteFile(name string) error { return Atomic(name, f.Write) }

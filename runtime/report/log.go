@@ -1,0 +1,125 @@
+// Package report writes what a person looks at: the log of a run, its loss curve, and
+// pictures of reconstructions.
+package report
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+
+	"mspecc/runtime/ckpt"
+)
+
+// Record is one line of the log: means over the steps since the line before.
+type Record struct {
+	Step    int
+	Names   []string  // "loss" first, then the reports in the spec's order
+	Values  []float64 // as Names
+	LR      float64
+	Rate    float64 // examples per second
+	Seconds float64 // since this process began to train
+}
+
+// MarshalJSON writes one flat object, in order.
+func (r Record) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `{"step":%d`, r.Step)
+	put := func(name string, value float64) error {
+		k, err := json.Marshal(name)
+		if err != nil {
+			return err
+		}
+		v := []byte("null") // JSON has no NaN
+		if finite(value) {
+			if v, err = json.Marshal(value); err != nil {
+				return err
+			}
+		}
+		_, err = fmt.Fprintf(&b, ",%s:%s", k, v)
+		return err
+	}
+	for i, n := range r.Names {
+		if err := put(n, r.Values[i]); err != nil {
+			return nil, err
+		}
+	}
+	if err := errors.Join(put("lr", r.LR), put("examples_per_second", r.Rate), put("seconds", r.Seconds)); err != nil {
+		return nil, err
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+// Log is a log.jsonl file and what it holds.
+type Log struct {
+	Records []Record
+	file    *os.File
+}
+
+// OpenLog opens a log for appending. Lines of steps after last, left by a run that went on
+// beyond its checkpoint, are dropped, as is a line cut off by a crash. Names says which
+// values to read back from the lines that stay.
+func OpenLog(name string, last int, names []string) (*Log, error) {
+	l := &Log{}
+	old, err := os.ReadFile(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the log cannot be read: %w", err)
+	}
+	var keep bytes.Buffer
+	for scan := bufio.NewScanner(bytes.NewReader(old)); scan.Scan(); {
+		var fields map[string]*float64
+		if json.Unmarshal(scan.Bytes(), &fields) != nil || fields["step"] == nil || *fields["step"] > float64(last) {
+			break
+		}
+		value := func(name string) float64 {
+			if v := fields[name]; v != nil {
+				return *v
+			}
+			return math.NaN()
+		}
+		r := Record{Step: int(value("step")), LR: value("lr"), Rate: value("examples_per_second"), Seconds: value("seconds"), Names: names}
+		for _, n := range names {
+			r.Values = append(r.Values, value(n))
+		}
+		l.Records = append(l.Records, r)
+		keep.Write(scan.Bytes())
+		keep.WriteByte('\n')
+	}
+	if !bytes.Equal(old, keep.Bytes()) {
+		err := ckpt.Atomic(name, func(w io.Writer) error {
+			_, err := w.Write(keep.Bytes())
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if l.file, err = os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644); err != nil {
+		return nil, fmt.Errorf("the log cannot be written: %w", err)
+	}
+	return l, nil
+}
+
+// Add appends a line.
+func (l *Log) Add(r Record) error {
+	line, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("step %d cannot be logged: %w", r.Step, err)
+	}
+	l.Records = append(l.Records, r)
+	if _, err := l.file.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("the log cannot be written: %w", err)
+	}
+	return nil
+}
+
+// Close closes the file.
+func (l *Log) Close() error { return l.file.Close() }

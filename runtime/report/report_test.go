@@ -1,0 +1,111 @@
+package report
+
+import (
+	"image/color"
+	"image/png"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func record(step int, loss float64) Record {
+	return Record{Step: step, Names: []string{"loss", "inner_loss"}, Values: []float64{loss, loss / 2}, LR: 0.1, Rate: 5, Seconds: 1}
+}
+
+func TestLogDropsWhatComesAfterTheCheckpoint(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "log.jsonl")
+	l, err := OpenLog(name, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for step := 1; step <= 5; step++ {
+		if err := l.Add(record(step, 1/float64(step))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Add(Record{Step: 6, Names: []string{"loss"}, Values: []float64{math.NaN()}}); err != nil {
+		t.Fatal(err)
+	}
+	l.file.WriteString(`{"step":7,"lo`)
+	l.Close()
+	for _, keep := range []int{6, 3} {
+		if l, err = OpenLog(name, keep, []string{"loss", "inner_loss"}); err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+		text, _ := os.ReadFile(name)
+		if n := strings.Count(string(text), "\n"); n != keep || len(l.Records) != keep || strings.Contains(string(text), "lo\n") {
+			t.Errorf("kept %d lines, %d records, expected %d:\n%s", n, len(l.Records), keep, text)
+		}
+	}
+	if r := l.Records[2]; r.Step != 3 || r.Values[1] != 1.0/6 || r.Rate != 5 {
+		t.Errorf("read back %+v", r)
+	}
+	text, _ := os.ReadFile(name)
+	if want := `{"step":1,"loss":1,"inner_loss":0.5,"lr":0.1,"examples_per_second":5,"seconds":1}` + "\n"; !strings.HasPrefix(string(text), want) {
+		t.Errorf("log begins %s", text)
+	}
+}
+
+func TestCurve(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "curve.png")
+	for _, records := range [][]Record{
+		{record(1, 3)},
+		{record(1, 100), record(2, math.Inf(1)), record(3, 0.01)},
+		{record(1, 0), record(2, 0)},
+		{record(1, math.NaN())},
+	} {
+		if err := Curve(name, "tiny", records); err != nil {
+			t.Fatal(err)
+		}
+		if f, err := os.Open(name); err != nil {
+			t.Fatal(err)
+		} else if _, err := png.Decode(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestGrid(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "grid.png")
+	p := Patches{Rows: 2, Cols: 3, Height: 2, Width: 2, Channels: 3}
+	target := make([]float32, p.Size())
+	target[p.at(3, 5)] = 1 // the last pixel's red
+	e := Example{Target: target, Mask: []float32{0, 1, 0, 0, 0, 0}, Reconstruction: make([]float32, p.Size()), Adapted: target}
+	if p.at(3, 5) != p.Size()-3 {
+		t.Fatalf("last pixel at %d of %d", p.at(3, 5), p.Size())
+	}
+	if err := Grid(name, p, []Example{e, e}); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := png.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const zoom = 128 / 6
+	pixel := func(column, y, x int) color.Color {
+		return img.At(gap+column*(6*zoom+gap)+x*zoom+3, gap+y*zoom+3)
+	}
+	red, black, grey := color.RGBA{255, 0, 0, 255}, color.RGBA{0, 0, 0, 255}, color.RGBA{128, 128, 128, 255}
+	for i, want := range []color.Color{red, red, black, red} {
+		if got := pixel(i, 3, 5); got != want {
+			t.Errorf("column %d: %v, expected %v", i, got, want)
+		}
+	}
+	if got := pixel(1, 1, 2); got != grey {
+		t.Errorf("hidden token is %v", got)
+	}
+	if got := pixel(1, 2, 2); got != black {
+		t.Errorf("visible token is %v", got)
+	}
+	e.Mask = nil
+	if err := Grid(name, p, []Example{e}); err == nil {
+		t.Error("a wrong mask was accepted")
+	}
+}

@@ -1,0 +1,212 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"mspecc/runtime"
+	"mspecc/runtime/ckpt"
+	"mspecc/runtime/data"
+	"mspecc/runtime/internal/tiny"
+)
+
+// start makes a machine with fresh parameters and a loader of the sample data.
+func start(t *testing.T, threads int, seed uint64) (*runtime.Machine, *data.Loader) {
+	t.Helper()
+	p := tiny.Program()
+	m, err := runtime.NewMachine(p, threads)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Close)
+	m.Initialize(seed)
+	want := data.Want{Shape: p.Modality.Input}
+	set, _, err := data.Open(p.Modality.Reader, p.Modality.ReaderOptions(), p.Sample, "sample", want, seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := data.NewLoader(set, want, data.LoaderOptions{Batch: p.Batch, Seed: seed, Shuffle: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Close)
+	return m, l
+}
+
+func options(dir string, done, steps int) Options {
+	return Options{Dir: dir, CheckpointEvery: 20, LogEvery: 5, State: ckpt.State{Step: done, Steps: steps, Seed: 7, LR: 0.01}}
+}
+
+// finish trains and gives the bytes of the last checkpoint.
+func finish(t *testing.T, m *runtime.Machine, l *data.Loader, o Options) []byte {
+	t.Helper()
+	r, err := Run(context.Background(), m, l, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(r.Checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func TestLossFalls(t *testing.T) {
+	m, l := start(t, 2, 7)
+	var first, last float64
+	o := options(t.TempDir(), 0, 300)
+	o.OnStep = func(step int, values []float64) {
+		if step == 1 {
+			first = values[0]
+		}
+		last = values[0]
+	}
+	finish(t, m, l, o)
+	if last > first/2 {
+		t.Errorf("loss %v after 300 steps, %v at first", last, first)
+	}
+	for _, f := range []string{"log.jsonl", "curve.png", "step-00000020.safetensors"} {
+		if _, err := os.Stat(filepath.Join(o.Dir, f)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestSameBitsAtAnyThreadCount(t *testing.T) {
+	var want []byte
+	for _, threads := range []int{1, 2, 3, 8} {
+		m, l := start(t, threads, 7)
+		got := finish(t, m, l, options(t.TempDir(), 0, 60))
+		if want == nil {
+			want = got
+		} else if !slices.Equal(got, want) {
+			t.Errorf("%d threads: other bits", threads)
+		}
+	}
+}
+
+// A run interrupted anywhere and resumed ends in the same bits as one that went through,
+// across the end of an epoch (25 steps) too.
+func TestResumeEqualsUninterrupted(t *testing.T) {
+	m, l := start(t, 1, 7)
+	through := t.TempDir()
+	want := finish(t, m, l, options(through, 0, 60))
+
+	m, l = start(t, 2, 7)
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	o := options(dir, 0, 60)
+	o.OnStep = func(step int, _ []float64) {
+		if step == 33 {
+			cancel()
+		}
+	}
+	r, err := Run(ctx, m, l, o)
+	if err != nil || !r.Interrupted || r.Step != 33 || r.Checkpoint != ckpt.Path(dir, 33) {
+		t.Fatalf("interrupted: %+v, %v", r, err)
+	}
+	for i := range m.Mem {
+		m.Mem[i] = 5 // nothing may survive but the checkpoint
+	}
+	f, err := ckpt.ReadFile(r.Checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Restore(m, true); err != nil {
+		t.Fatal(err)
+	}
+	if got := finish(t, m, l, options(dir, 33, 60)); !slices.Equal(got, want) {
+		t.Error("the resumed run ends in other bits")
+	}
+}
+
+func TestNonFiniteLossStops(t *testing.T) {
+	m, l := start(t, 2, 7)
+	o := options(t.TempDir(), 0, 60)
+	o.OnStep = func(step int, _ []float64) {
+		if step == 30 {
+			m.Floats(m.Program.Params[0].Tensor)[4] = float32(math.NaN())
+		}
+	}
+	r, err := Run(context.Background(), m, l, o)
+	var bad *NonFiniteError
+	if !errors.As(err, &bad) || bad.Step != 31 || !strings.Contains(err.Error(), "encoder.weight is NaN") {
+		t.Fatalf("error %v", err)
+	}
+	if latest, err := ckpt.Latest(o.Dir); err != nil || latest != ckpt.Path(o.Dir, 20) || r.Checkpoint != latest {
+		t.Errorf("last good checkpoint is %s, %v", latest, err)
+	}
+	f, err := ckpt.ReadFile(r.Checkpoint)
+	if err != nil || f.Restore(m, true) != nil {
+		t.Errorf("the last good checkpoint cannot be used: %v", err)
+	}
+}
+
+type badBatches struct{ nan bool }
+
+func (b badBatches) Batch(int) (*data.Batch, error) {
+	if b.nan {
+		x := make([]float32, 128)
+		x[9] = float32(math.Inf(-1))
+		return &data.Batch{X: x}, nil
+	}
+	return nil, errors.New("file is gone")
+}
+
+func TestBadData(t *testing.T) {
+	m, _ := start(t, 1, 7)
+	for batches, want := range map[Batches]string{
+		badBatches{}:     "file is gone",
+		badBatches{true}: "x, the batch itself, is -Inf at element 9",
+	} {
+		if _, err := Run(context.Background(), m, batches, options(t.TempDir(), 0, 5)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, expected %q", err, want)
+		}
+	}
+	if err := Feed(m, m.Program.Step, &data.Batch{X: make([]float32, 5)}); err == nil {
+		t.Error("a short batch was accepted")
+	}
+}
+
+func TestLearningRate(t *testing.T) {
+	for _, c := range []struct {
+		s    runtime.Schedule
+		want [5]float64 // steps 1, 2, 4, 6, 10 of 10
+	}{
+		{runtime.Schedule{}, [5]float64{1, 1, 1, 1, 1}},
+		{runtime.Schedule{Kind: "constant", Warmup: 4}, [5]float64{0.25, 0.5, 1, 1, 1}},
+		{runtime.Schedule{Kind: "linear"}, [5]float64{1, 0.9, 0.7, 0.5, 0.1}},
+		{runtime.Schedule{Kind: "cosine", Factor: 0.5, Warmup: 5}, [5]float64{0.2, 0.4, 0.8, 1, 0.5 + 0.25*(1+math.Cos(math.Pi*0.8))}},
+		{runtime.Schedule{Kind: "step", Every: 3, Factor: 0.1}, [5]float64{1, 1, 0.1, 0.1, 0.001}},
+	} {
+		for i, step := range []int{1, 2, 4, 6, 10} {
+			if got := LearningRate(c.s, 1, step, 10); math.Abs(got-c.want[i]) > 1e-12 {
+				t.Errorf("%+v: step %d has rate %v, expected %v", c.s, step, got, c.want[i])
+			}
+		}
+	}
+}
+
+func TestBiasCorrectionIsHandedIn(t *testing.T) {
+	m, l := start(t, 1, 7)
+	s := Stepper{Machine: m, Batches: l, LR: 0.01, Steps: 10, Seed: 7}
+	if _, err := s.Step(3); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]float64{"opt.lr": 0.01, "opt.bias1": 1 - 0.9*0.9*0.9, "opt.bias2": 1 - math.Pow(0.999, 3)} {
+		in, _ := m.Program.Step.Input(name)
+		if got := m.Mem[in.Offset]; got != float32(want) {
+			t.Errorf("%s is %v, expected %v", name, got, want)
+		}
+	}
+	if got := fmt.Sprint(Scalars(m.Program.Step)); got != "[loss inner_loss]" {
+		t.Errorf("scalars %s", got)
+	}
+}
