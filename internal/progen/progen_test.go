@@ -115,3 +115,19 @@ func freeze(t *testing.T, b *ir.Builder, loss *ir.Value, feeds map[string][]floa
 	}
 	return to, moved[loss]
 }
+
+// TestShrink finds the one operation that a failure hangs on.
+func TestShrink(t *testing.T) {
+	p := Program(7)
+	small := Shrink(p, func(p *ir.Program) bool {
+		for _, v := range p.Live() {
+			if v.Op == ir.Exp {
+				return true
+			}
+		}
+		return false
+	})
+	if live := small.Live(); len(live) != 2 || live[1].Op != ir.Exp {
+		t.Errorf("shrunk to\n%s", small)
+	}
+}

@@ -1,0 +1,75 @@
+package pass
+
+import (
+	"slices"
+
+	"mspecc/ir"
+)
+
+// hoist moves work to where there is less of it.
+//
+// A gather that alone reads a row-wise value, and at most half its rows, is taken of that
+// value's arguments instead. An elementwise operation whose arguments are all the same
+// view is done before the view, which is then needed once.
+//
+// Takes: any program. Promises: neither form is left, or the bound on rounds was reached.
+//
+//	%1 = exp %0; %3 = gather %1 %2                                   %1 = gather %0 %2; %3 = exp %1
+//	%2 = transpose %0; %3 = transpose %1; %4 = add %2 %3             %2 = add %0 %1; %4 = transpose %2
+func hoist(p *Program, fold bool) {
+	for range 4 * maxRounds { // each round moves a gather by one operation
+		order := p.Live()
+		uses, roots := users(order), p.Roots()
+		changed := false
+		Rebuild(p, fold, func(b *ir.Builder, v *ir.Value, to func(*ir.Value) *ir.Value) *ir.Value {
+			var w *ir.Value
+			switch {
+			case v.Op == ir.OpGather:
+				if x := v.Args[0]; len(uses[x]) == 1 && !slices.Contains(roots, x) && 2*v.Len() <= x.Len() {
+					w = b.NarrowOnce(b.Gather(to(x), to(v.Args[1]), v.Attr.Batch))
+				}
+			case v.Op.Class() == ir.Elementwise && len(v.Args) > 1:
+				w = afterView(b, v, to)
+			}
+			changed = changed || w != nil
+			return w
+		})
+		if !changed {
+			return
+		}
+	}
+}
+
+// afterView turns op(view x, view y) into view(op(x, y)); constants have any view.
+func afterView(b *ir.Builder, v *ir.Value, to func(*ir.Value) *ir.Value) *ir.Value {
+	var like *ir.Value
+	views := 0
+	for _, a := range v.Args {
+		switch {
+		case a.Op == ir.OpConst:
+		case a.Op != ir.OpTranspose && a.Op != ir.OpReshape:
+			return nil
+		case like != nil && (a.Op != like.Op || !slices.Equal(a.Args[0].Shape(), like.Args[0].Shape()) || !slices.Equal(a.Attr.Axes, like.Attr.Axes)):
+			return nil
+		case a != like:
+			like = a
+			views++
+		}
+	}
+	if views < 2 {
+		return nil // one view stays one view
+	}
+	args := make([]*ir.Value, len(v.Args))
+	for i, a := range v.Args {
+		if a.Op != ir.OpConst {
+			args[i] = to(a.Args[0])
+		} else if args[i] = b.Splat(a.Attr.Const, like.Args[0].Shape()...); a.Type.DType == ir.I32 {
+			args[i] = b.SplatInt(int(a.Attr.Const), like.Args[0].Shape()...)
+		}
+	}
+	w := b.Apply(v.Op, v.Attr, args...)
+	if like.Op == ir.OpTranspose {
+		return b.Transpose(w, like.Attr.Axes...)
+	}
+	return b.Reshape(w, v.Shape())
+}
