@@ -44,10 +44,14 @@ func (b *Builder) narrow(v *Value, gather func(x, idx *Value, batch int) *Value)
 	case OpConst:
 		return rows(x)
 	case OpReshape:
-		if lead(x.Args[0].Shape()) {
-			return b.Reshape(rows(x.Args[0]), v.Shape())
+		y := x.Args[0]
+		for y.Op == OpReshape && !lead(y.Shape()) { // there may be several in a row
+			y = y.Args[0]
 		}
-		return b.narrowProduct(x, n, rows)
+		if lead(y.Shape()) {
+			return b.Reshape(rows(y), v.Shape())
+		}
+		return b.narrowProduct(v, x, n, rows)
 	case OpBroadcast:
 		y := x.Args[0]
 		switch s := y.Shape(); {
@@ -92,18 +96,21 @@ func (b *Builder) narrow(v *Value, gather func(x, idx *Value, batch int) *Value)
 }
 
 // narrowProduct picks the rows of a product with a shared matrix, which MatMul built as
-// reshape(matmul(reshape y, w)); n counts the batch axes of the gather.
-func (b *Builder) narrowProduct(x *Value, n int, rows func(*Value) *Value) *Value {
+// x = reshape(matmul(a, w)); n counts the batch axes of the gather. Each picked row is one
+// or several whole rows of a.
+func (b *Builder) narrowProduct(v, x *Value, n int, rows func(*Value) *Value) *Value {
 	p := x.Args[0]
-	if p.Op != OpMatMul || p.Rank() != 2 || p.Args[0].Op != OpReshape {
+	if p.Op != OpMatMul || p.Rank() != 2 {
 		return nil
 	}
-	y := p.Args[0].Args[0]
-	last := x.Rank() - 1
-	if y.Rank() != x.Rank() || n >= last || !slices.Equal(y.Shape()[:last], x.Shape()[:last]) || x.Shape()[last] != p.Shape()[1] {
+	a, lead := p.Args[0], x.Shape()[:n+1]
+	m, k := a.Shape()[0], a.Shape()[1]
+	picks := product(lead)
+	if picks == 0 || m%picks != 0 {
 		return nil
 	}
-	return b.MatMul(rows(y), p.Args[1])
+	y := rows(b.Reshape(a, append(slices.Clone(lead), m/picks, k)))
+	return b.Reshape(b.MatMul(b.Reshape(y, []int{y.Len() / max(k, 1), k}), p.Args[1]), v.Shape())
 }
 
 // narrowSlice picks from the whole instead of from rows lo, lo+1, ... of it.
