@@ -1,0 +1,262 @@
+package eval
+
+import (
+	"context"
+	"math"
+	"strings"
+	"testing"
+
+	"mspecc/runtime"
+	"mspecc/runtime/data"
+	"mspecc/runtime/internal/tiny"
+)
+
+// blobs makes classes around random centres, or with one class a noisy linear function.
+func blobs(n, width, classes int, stream string) *Set {
+	s := &Set{X: make([]float32, n*width), Y: make([]float64, n), Width: width, Classes: classes}
+	runtime.Uniform(s.X, stream, 1, 0)
+	centres := make([]float32, max(1, classes)*width)
+	runtime.Uniform(centres, "centres", 1, 0)
+	for i := range s.Y {
+		c := i % max(1, classes)
+		s.Y[i] = float64(c)
+		for j := range width {
+			if classes == 1 {
+				s.Y[i] += float64(s.X[i*width+j] * centres[j])
+			} else {
+				s.X[i*width+j] += 2 * centres[c*width+j]
+			}
+		}
+	}
+	return s
+}
+
+var quick = Options{Epochs: 20, LR: 0.01, WeightDecay: 1e-4, Batch: 16, Seed: 3, Threads: 2}
+
+func TestLinearLearns(t *testing.T) {
+	for _, classes := range []int{1, 2, 3, 9} {
+		train, test := blobs(205, 17, classes, "train"), blobs(61, 17, classes, "test")
+		var want Result
+		for _, threads := range []int{1, 2, 5} {
+			o := quick
+			o.Threads = threads
+			got, err := Linear(context.Background(), train, test, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Test < 0.85 || got.Best < got.Test || got.Examples != 205 {
+				t.Errorf("%d classes: %+v", classes, got)
+			}
+			if threads == 1 {
+				want = got
+			} else if got != want {
+				t.Errorf("%d threads: %+v, with one %+v", threads, got, want)
+			}
+		}
+	}
+}
+
+// One step against the formulas in float64, with PyTorch's coupled weight decay.
+func TestOneStepOfAdam(t *testing.T) {
+	for _, classes := range []int{1, 2, 5} {
+		s := blobs(7, 6, classes, "train")
+		o := Options{LR: 0.1, WeightDecay: 0.3, Batch: 7, Threads: 1, Seed: 9}
+		h := newHead(s, o)
+		var w [][]float64
+		for _, row := range h.w {
+			var r []float64
+			for _, v := range row {
+				r = append(r, float64(v))
+			}
+			w = append(w, r)
+		}
+		grad := func(c, j int) float64 { // of the mean loss, by central differences
+			const e = 1e-6
+			w[c][j] += e
+			up := loss(w, s)
+			w[c][j] -= 2 * e
+			down := loss(w, s)
+			w[c][j] += e
+			return (up-down)/(2*e) + 0.3*w[c][j]
+		}
+		rows := []int32{0, 1, 2, 3, 4, 5, 6}
+		var g [][]float64
+		for c := range w {
+			g = append(g, nil)
+			for j := range w[c] {
+				g[c] = append(g[c], grad(c, j))
+			}
+		}
+		h.update(s, rows)
+		for c := range w {
+			for j := range w[c] {
+				m := 0.1 * g[c][j]
+				if math.Abs(float64(h.m[c][j])-m) > 1e-6 {
+					t.Fatalf("%d classes: first moment [%d,%d] is %v, expected %v", classes, c, j, h.m[c][j], m)
+				}
+				want := w[c][j] - 0.1*g[c][j]/(math.Abs(g[c][j])+1e-8)
+				if math.Abs(float64(h.w[c][j])-want) > 1e-4 {
+					t.Fatalf("%d classes: weight [%d,%d] is %v, expected %v", classes, c, j, h.w[c][j], want)
+				}
+			}
+		}
+	}
+}
+
+func loss(w [][]float64, s *Set) float64 {
+	total := 0.0
+	for i := range s.Len() {
+		var out []float64
+		for _, row := range w {
+			v := row[s.Width]
+			for j, x := range s.Row(i) {
+				v += float64(x) * row[j]
+			}
+			out = append(out, v)
+		}
+		switch y := s.Y[i]; s.Classes {
+		case 1:
+			total += (out[0] - y) * (out[0] - y)
+		case 2:
+			total += math.Log1p(math.Exp(out[0])) - y*out[0]
+		default:
+			sum := 0.0
+			for _, v := range out {
+				sum += math.Exp(v)
+			}
+			total += math.Log(sum) - out[int(y)]
+		}
+	}
+	return total / float64(s.Len())
+}
+
+func TestMetrics(t *testing.T) {
+	near := func(name string, got, want float64) {
+		if math.Abs(got-want) > 1e-12 {
+			t.Errorf("%s is %v, expected %v", name, got, want)
+		}
+	}
+	p, y := []float64{0, 0, 1, 1, 2}, []float64{0, 1, 1, 1, 0}
+	near("accuracy", Metric("accuracy", p, y, 3), 0.6)
+	// class 0: precision 1/2, recall 1/2; class 1: precision 1, recall 2/3; class 2 never occurs
+	near("weighted F1", Metric("weighted_f1", p, y, 3), (2*0.5+3*0.8)/5)
+	near("spearman", Metric("spearman", []float64{1, 8, 27, 64}, []float64{-4, -3, -2, 9}, 1), 1)
+	near("spearman with ties", Metric("spearman", []float64{1, 2, 2, 3}, []float64{1, 2, 3, 4}, 1), 4.5/math.Sqrt(4.5*5))
+	near("spearman of a constant", Metric("spearman", []float64{1, 1}, []float64{1, 2}, 1), 0)
+}
+
+func TestLinearRefuses(t *testing.T) {
+	s := blobs(20, 3, 2, "train")
+	for want, change := range map[string]func(train, test *Set, o *Options){
+		"no labels":             func(train, _ *Set, _ *Options) { train.Classes = 0 },
+		"differ":                func(_, test *Set, _ *Options) { test.Classes = 5 },
+		"needs both":            func(_, test *Set, _ *Options) { test.Y = nil },
+		"label 7, expected 0..": func(_, test *Set, _ *Options) { test.Y[3] = 7 },
+		`no metric "auc"`:       func(_, _ *Set, o *Options) { o.Metric = "auc" },
+		"spearman needs":        func(_, _ *Set, o *Options) { o.Metric = "spearman" },
+		"diverged":              func(train, _ *Set, o *Options) { train.X[0] = 1e38; o.LR = 1e38 },
+	} {
+		train, test, o := *s, *blobs(20, 3, 2, "test"), quick
+		train.X = append([]float32(nil), s.X...)
+		change(&train, &test, &o)
+		if _, err := Linear(context.Background(), &train, &test, o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, expected %q", err, want)
+		}
+	}
+}
+
+func TestStandardize(t *testing.T) {
+	train := &Set{X: []float32{1, 5, 3, 5}, Y: make([]float64, 2), Width: 2}
+	test := &Set{X: []float32{4, 6}, Y: make([]float64, 1), Width: 2}
+	Standardize(train, test)
+	for i, want := range []float32{-1, 0, 1, 0} {
+		if train.X[i] != want {
+			t.Errorf("train %v", train.X)
+		}
+	}
+	if test.X[0] != 2 || test.X[1] != 1 {
+		t.Errorf("test %v", test.X)
+	}
+}
+
+type tokenData struct{ bad bool }
+
+func (tokenData) Len() int     { return 5 }
+func (tokenData) Classes() int { return 2 }
+func (d tokenData) Example(i int, _ uint64, _ []float32, tok []int32) (float64, error) {
+	tok[0], tok[1] = int32(i%3), 1
+	if d.bad {
+		tok[1] = 3
+	}
+	return 1, nil
+}
+
+func TestRawTokensAreOneHot(t *testing.T) {
+	want := data.Want{Shape: []int{2}, Tokens: true, Vocab: 3}
+	s, err := Raw(Source{Data: tokenData{}, Want: want, Max: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Row(2); s.Len() != 4 || s.Width != 6 || got[2] != 1 || got[4] != 1 || got[0]+got[1]+got[3]+got[5] != 0 {
+		t.Errorf("row %v of %d", got, s.Len())
+	}
+	if _, err := Raw(Source{Data: tokenData{true}, Want: want}); err == nil || !strings.Contains(err.Error(), "token 3, expected 0..2") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestFeatures(t *testing.T) {
+	p := tiny.Program()
+	m, err := runtime.NewMachine(p, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	m.Initialize(1)
+	want := data.Want{Shape: p.Modality.Input}
+	train, test, err := data.Open("idx", p.Modality.ReaderOptions(), p.Sample, "sample", want, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := Features(m, Source{Data: train, Want: want}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := Features(m, Source{Data: test, Want: want, Max: 59}, nil) // 59 is no multiple of the batch
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Len() != 200 || b.Len() != 59 || a.Width != 5 || a.Classes != 2 {
+		t.Fatalf("%d + %d features of width %d, %d classes", a.Len(), b.Len(), a.Width, a.Classes)
+	}
+	raw, err := Raw(Source{Data: test, Want: want})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := m.Floats(p.Params[0].Tensor)
+	for _, i := range []int{0, 58} {
+		sum := float32(0)
+		for j, x := range raw.Row(i) {
+			sum += x * w[j*5+2]
+		}
+		if got := b.Row(i)[2]; math.Abs(float64(got-sum)) > 1e-5 {
+			t.Errorf("feature 2 of example %d is %v, expected %v", i, got, sum)
+		}
+	}
+	w[0] = float32(math.NaN())
+	if _, err := Features(m, Source{Data: test, Want: want}, nil); err == nil {
+		t.Error("features that are NaN were accepted")
+	}
+}
+
+// The published protocol's work for one epoch of PAMAP2: 50,000 vectors of 256, 12 classes.
+func BenchmarkEpoch(b *testing.B) {
+	s := blobs(50000, 256, 12, "train")
+	o := quick
+	o.Epochs, o.Batch = 1, 256
+	for range b.N {
+		if _, err := Linear(context.Background(), s, s, o); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
