@@ -16,7 +16,16 @@ type cluster struct {
 	moves []move // instead of roots: plain copies
 	cols  *colSpace
 	loads []*ir.Value
+	views []View // of loads, as they are when the cluster is formed
 	cost  int
+}
+
+// view is where a load of the cluster lies.
+func (c *cluster) view(x *ir.Value) (View, bool) {
+	if i := slices.Index(c.loads, x); i >= 0 {
+		return c.views[i], true
+	}
+	return View{}, false
 }
 
 type move struct {
@@ -37,7 +46,8 @@ func (f *fuser) cluster(v *ir.Value) {
 	c := f.seed(v)
 	after := -1
 	for _, l := range c.loads {
-		_, u := f.readable(l)
+		w, u := f.readable(l)
+		c.views = append(c.views, w)
 		if u != nil {
 			after = max(after, u.at)
 		}
@@ -129,9 +139,9 @@ func (c *cluster) join(f *fuser, d *cluster) bool {
 	if !rows(cs) {
 		c.space = ds
 	}
-	for _, l := range d.loads {
+	for i, l := range d.loads {
 		if !slices.Contains(c.roots, base(l)) && !slices.Contains(c.loads, l) {
-			c.loads = append(c.loads, l)
+			c.loads, c.views = append(c.loads, l), append(c.views, d.views[i])
 		}
 	}
 	c.roots = append(c.roots, d.roots...)
@@ -234,7 +244,7 @@ func (l *lowering) factor() error {
 		add(m.dst, product(m.dst.Shape))
 	}
 	for _, x := range l.c.loads {
-		if w, ok := l.f.view(x); ok {
+		if w, ok := l.c.view(x); ok {
 			add(w, x.Len())
 		}
 	}
@@ -246,7 +256,7 @@ func (l *lowering) factor() error {
 	dims, ok := commonDims(shapes...)
 	if !ok {
 		for _, x := range l.c.loads {
-			if w, ok := l.f.view(x); ok && !w.isContiguous() {
+			if w, ok := l.c.view(x); ok && !w.isContiguous() {
 				return &Hint{Contiguous: x}
 			}
 		}
@@ -344,7 +354,7 @@ func (l *lowering) build(x *ir.Value) int {
 	case isView(x) && (l.own[base(x)] && l.f.follows(x) || !l.f.inMemory(x)):
 		return l.value(x.Args[0])
 	case !l.own[x] && l.f.inMemory(x):
-		w, ok := l.f.view(x)
+		w, ok := l.c.view(x)
 		if !ok {
 			l.err = fmt.Errorf("internal error: %s is not readable", name(x))
 			return 0

@@ -249,10 +249,10 @@ func name(v *ir.Value) string {
 
 // view gives the place of an in-memory value; ok is false where strides cannot express it.
 func (f *fuser) view(v *ir.Value) (View, bool) {
+	if c, ok := f.copies[v]; ok {
+		return c.view, true
+	}
 	if isView(v) {
-		if c, ok := f.copies[v]; ok {
-			return c.view, true
-		}
 		w, ok := f.view(v.Args[0])
 		if !ok {
 			return View{}, false
@@ -348,13 +348,15 @@ func (f *fuser) copyTo(x *ir.Value, dst View) *unit {
 
 // producer is the last unit that writes what v reads.
 func (f *fuser) producer(v *ir.Value) *unit {
-	for isView(v) {
+	for {
 		if c, ok := f.copies[v]; ok {
 			return c.unit
 		}
+		if !isView(v) {
+			return f.unitOf[v]
+		}
 		v = v.Args[0]
 	}
-	return f.unitOf[v]
 }
 
 // emit forms the unit of a stored value.

@@ -66,7 +66,11 @@ func (w View) reshape(shape []int) (out View, ok bool) {
 	type dim struct{ n, stride int }
 	var from []dim
 	for i, n := range w.Shape {
-		if n != 1 {
+		switch k := len(from) - 1; {
+		case n == 1:
+		case k >= 0 && from[k].stride == n*w.Strides[i]: // one longer axis
+			from[k] = dim{from[k].n * n, w.Strides[i]}
+		default:
 			from = append(from, dim{n, w.Strides[i]})
 		}
 	}

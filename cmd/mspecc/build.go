@@ -1,0 +1,225 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mspecc/codegen"
+	"mspecc/ir/build"
+	"mspecc/spec"
+)
+
+// buildFlags are what build, run, dump and explain have in common.
+type buildFlags struct {
+	modalities []string
+	sets       []string
+	target     string
+	disable    []string
+	emit       string
+	output     string
+	quiet      bool
+}
+
+// model adds the flags that choose what is compiled.
+func (f *buildFlags) model(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringSliceVar(&f.modalities, "modality", nil, "compile only these modalities (default: all of the spec)")
+	fl.StringArrayVar(&f.sets, "set", nil, "override a setting, as `name=value`; may be repeated")
+	fl.StringSliceVar(&f.disable, "disable", nil, "leave out these optional passes (see 'mspecc dump --help')")
+	fl.StringVar(&f.target, "target", "auto", "auto, avx512, portable or ptx; auto chooses at start by the CPU")
+}
+
+func (f *buildFlags) full(cmd *cobra.Command) {
+	f.model(cmd)
+	cmd.Flags().StringVar(&f.emit, "emit", "", "also write the generated Go module to this `directory`")
+	cmd.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "print nothing but errors")
+}
+
+// load elaborates the spec and prints its diagnostics.
+func (f *buildFlags) load(file string) (*build.Model, error) {
+	switch f.target {
+	case "auto", "avx512", "portable":
+	case "ptx":
+		return nil, fmt.Errorf("--target ptx: this version has no PTX backend; use auto, avx512 or portable")
+	default:
+		return nil, usageError{fmt.Errorf("--target %s: the targets are auto, avx512, portable and ptx", f.target)}
+	}
+	m, diags := build.Load(file, build.Options{Modalities: f.modalities, Set: f.sets})
+	if len(diags) > 0 {
+		spec.Render(os.Stderr, diags, nil)
+	}
+	if m == nil {
+		return nil, errReported
+	}
+	return m, nil
+}
+
+// compile elaborates and compiles the spec.
+func (f *buildFlags) compile(file string) (*codegen.Module, error) {
+	m, err := f.load(file)
+	if err != nil {
+		return nil, err
+	}
+	return codegen.Compile(m, codegen.Options{Target: f.target, Disable: f.disable})
+}
+
+func newBuildCmd() *cobra.Command {
+	f := &buildFlags{}
+	cmd := &cobra.Command{
+		Use:   "build FILE",
+		Short: "Compile a spec into a trainer binary",
+		Long: `Build compiles a spec into one static binary that trains the model. It needs an
+installed Go toolchain and nothing else, and works from any folder.`,
+		Example: `  mspecc build examples/metamae.mspec --modality fashion
+  mspecc build model.mspec -o trainer --set batch=128 --set enc_layers=6 --emit gen`,
+		Args: oneFile,
+		RunE: func(_ *cobra.Command, args []string) error {
+			_, err := f.build(args[0])
+			return err
+		},
+	}
+	f.full(cmd)
+	cmd.Flags().StringVarP(&f.output, "output", "o", "", "name of the binary (default: the spec's name without .mspec)")
+	return cmd
+}
+
+// build writes the module, builds it and returns the binary's path.
+func (f *buildFlags) build(file string) (string, error) {
+	start := time.Now()
+	f.say("compiling %s", file)
+	mod, err := f.compile(file)
+	if err != nil {
+		return "", err
+	}
+	files, err := mod.Files()
+	if err != nil {
+		return "", err
+	}
+	f.say("%d kernels, %d launches a step, %.0f MB arena (%.1f s)", len(mod.Kernels), launches(mod), float64(arena(mod))*4/1e6, time.Since(start).Seconds())
+	dir, err := moduleDir(file)
+	if err != nil {
+		return "", err
+	}
+	if f.emit != "" {
+		dir = f.emit
+	}
+	if err := codegen.WriteTree(dir, files); err != nil {
+		return "", err
+	}
+	out := f.output
+	if out == "" {
+		out = strings.TrimSuffix(filepath.Base(file), ".mspec")
+	}
+	if out, err = filepath.Abs(out); err != nil {
+		return "", err
+	}
+	if st, err := os.Stat(out); err == nil && st.IsDir() {
+		return "", fmt.Errorf("%s is a folder; name the binary with -o", out)
+	}
+	f.say("building with go build")
+	cmd := exec.Command("go", "build", "-trimpath", "-o", out, ".")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		if _, missing := exec.LookPath("go"); missing != nil {
+			return "", fmt.Errorf("go is not installed or not on PATH; mspecc needs it to build the trainer")
+		}
+		return "", fmt.Errorf("go build of the generated module in %s failed: %w\n%s", dir, err, text)
+	}
+	size := int64(0)
+	if st, err := os.Stat(out); err == nil {
+		size = st.Size()
+	}
+	f.say("wrote %s (%.1f MB) in %.1f s", out, float64(size)/1e6, time.Since(start).Seconds())
+	if f.emit != "" {
+		f.say("wrote the Go module to %s", f.emit)
+	}
+	return out, nil
+}
+
+func (f *buildFlags) say(format string, args ...any) {
+	if !f.quiet {
+		fmt.Fprintf(os.Stderr, "mspecc: "+format+"\n", args...)
+	}
+}
+
+func launches(mod *codegen.Module) int {
+	n := 0
+	for _, p := range mod.Programs {
+		n = max(n, len(p.Functions[0].Calls))
+	}
+	return n
+}
+
+func arena(mod *codegen.Module) int {
+	n := 0
+	for _, p := range mod.Programs {
+		n = max(n, p.Floats)
+	}
+	return n
+}
+
+// moduleDir is where the generated module of a spec is kept between builds, so that Go's
+// build cache serves what did not change.
+func moduleDir(file string) (string, error) {
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return "", err
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("no folder for the generated module: %w; name one with --emit", err)
+	}
+	name := strings.Map(func(r rune) rune {
+		if r == filepath.Separator || r == ':' {
+			return '_'
+		}
+		return r
+	}, abs)
+	return filepath.Join(cache, "mspecc", name), nil
+}
+
+func newRunCmd() *cobra.Command {
+	f := &buildFlags{}
+	cmd := &cobra.Command{
+		Use:   "run FILE [flags] [-- trainer arguments]",
+		Short: "Compile a spec and run its trainer",
+		Long: `Run builds the trainer and runs it. Without trainer arguments it does what a first
+look needs: it trains on the data set that the spec carries and evaluates.`,
+		Example: `  mspecc run examples/metamae.mspec
+  mspecc run examples/metamae.mspec --modality sensor -- train --steps 500 --out runs/sensor`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if n := cmd.ArgsLenAtDash(); n >= 0 {
+				args = args[:n]
+			}
+			return oneFile(cmd, args)
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			dir, err := os.MkdirTemp("", "mspecc-run-")
+			if err != nil {
+				return err
+			}
+			defer os.RemoveAll(dir)
+			f.output = filepath.Join(dir, strings.TrimSuffix(filepath.Base(args[0]), ".mspec"))
+			bin, err := f.build(args[0])
+			if err != nil {
+				return err
+			}
+			trainer := args[1:]
+			if len(trainer) == 0 {
+				trainer = []string{"demo"}
+			}
+			cmd := exec.Command(bin, trainer...)
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+			return cmd.Run()
+		},
+	}
+	f.full(cmd)
+	return cmd
+}

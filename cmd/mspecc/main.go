@@ -1,0 +1,59 @@
+// Command mspecc compiles models written in mspec into self-contained trainers.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+
+	"github.com/spf13/cobra"
+)
+
+// errReported ends a command with exit code 1 after it has printed why.
+var errReported = errors.New("reported")
+
+// usageError marks wrong usage, which exits with 2.
+type usageError struct{ error }
+
+func main() {
+	root := &cobra.Command{
+		Use:   "mspecc",
+		Short: "Compile a model written in mspec into a static binary that trains it",
+		Long: `mspecc compiles a model written in a small language (.mspec) into one static
+binary that trains, evaluates and exports it. All gradients, also those through
+gradient steps inside the model, are derived symbolically and fused into kernels
+made for the model's shapes: AVX-512 assembly, or portable Go elsewhere.`,
+		Example: `  mspecc run examples/metamae.mspec --modality fashion
+  mspecc build model.mspec -o trainer --set batch=128
+  mspecc explain model.mspec`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newBuildCmd(), newRunCmd(), newCheckCmd(), newFmtCmd(), newDumpCmd(), newExplainCmd())
+	cmd, err := root.ExecuteC()
+	var exit *exec.ExitError
+	var usage usageError
+	switch {
+	case err == nil:
+	case errors.Is(err, errReported):
+		os.Exit(1)
+	case errors.As(err, &exit):
+		os.Exit(exit.ExitCode())
+	case errors.As(err, &usage) || cmd == root:
+		fmt.Fprintf(os.Stderr, "mspecc: %v\nSee '%s --help'.\n", err, cmd.CommandPath())
+		os.Exit(2)
+	default:
+		fmt.Fprintf(os.Stderr, "mspecc: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// oneFile accepts exactly one spec file.
+func oneFile(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return usageError{fmt.Errorf("%s takes one spec file, not %d", cmd.Name(), len(args))}
+	}
+	return nil
+}

@@ -1,0 +1,375 @@
+// Package codegen turns an elaborated model into a Go module: it differentiates and
+// optimises each function's graph, fuses it into kernels, lays out the arena, and writes
+// AVX-512 assembly, portable Go and the Go code that drives them.
+package codegen
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"mspecc/codegen/fuse"
+	"mspecc/codegen/plan"
+	"mspecc/ir"
+	"mspecc/ir/build"
+	"mspecc/ir/loop"
+	"mspecc/ir/pass"
+)
+
+// Options steers a compilation.
+type Options struct {
+	Target  string                              // auto, avx512 or portable
+	Disable []string                            // optional passes to leave out
+	Observe func(stage string, p *pass.Program) // called with every stage of every function
+}
+
+// Module is a compiled model: everything that is written out, and what explain shows.
+type Module struct {
+	Model    *build.Model
+	Target   string
+	Programs []*Program
+	Kernels  []*Kernel
+	Drivers  []*Driver
+
+	kernels map[string]*Kernel
+	drivers map[string]*Driver
+}
+
+// Program is the model compiled for one modality. Its arena begins with four regions of
+// equal size: parameters, the two moments of Adam, and gradients.
+type Program struct {
+	Variant   *build.Variant
+	Region    int   // floats of one region
+	Places    []int // offset of each parameter inside a region
+	Functions []*Function
+	Floats    int // arena size
+	Scratch   int // floats of scratch for each worker
+	Constants []Constant
+
+	constants map[string]*fuse.Buffer
+}
+
+// Constant is a table written into the arena before anything runs.
+type Constant struct {
+	Offset int
+	DType  ir.DType
+	Values []float64
+}
+
+// Function is one entry point in kernel form.
+type Function struct {
+	Name    string // Step, Replay, Features or Reconstruct
+	Calls   []Call
+	Inputs  []Tensor
+	Streams []Tensor
+	Outputs []Tensor
+	Floats  int // end of what it uses of the arena
+}
+
+// Tensor is a named place in the arena.
+type Tensor struct {
+	Name   string
+	Type   ir.Type
+	Offset int
+}
+
+// Call is one launch with its driver.
+type Call struct {
+	Launch *fuse.Launch
+	Driver *Driver // nil where the run-time library does the work
+}
+
+// Kernel is one generated kernel in both forms.
+type Kernel struct {
+	Name     string
+	Doc      []string
+	AVX512   *loop.Kernel
+	Portable *loop.Kernel
+	Scratch  int
+	Launches int // how many calls use it
+	err      error
+}
+
+// Driver is the Go function that runs a kernel over the tasks of a launch.
+type Driver struct {
+	Name   string
+	Kernel *Kernel
+	Launch *fuse.Launch // the first launch of this form
+}
+
+// lowering is what all kernel families have in common.
+type lowering interface {
+	Key() string
+	Lower(loop.Target) (*loop.Kernel, error)
+}
+
+// Compile compiles every modality of a model.
+func Compile(m *build.Model, opt Options) (*Module, error) {
+	mod := &Module{Model: m, Target: opt.Target, kernels: map[string]*Kernel{}, drivers: map[string]*Driver{}}
+	for _, v := range m.Variants {
+		p, err := mod.program(v, opt)
+		if err != nil {
+			return nil, fmt.Errorf("modality %s: %w", v.Modality.Name, err)
+		}
+		mod.Programs = append(mod.Programs, p)
+	}
+	return mod, nil
+}
+
+// regionAlign makes a region divide into rows of a good length for the optimiser.
+const regionAlign = 1024
+
+func (mod *Module) program(v *build.Variant, opt Options) (*Program, error) {
+	p := &Program{Variant: v, constants: map[string]*fuse.Buffer{}}
+	for _, w := range v.Params {
+		p.Places = append(p.Places, p.Region)
+		p.Region += (w.Len() + 15) &^ 15
+	}
+	p.Region = (p.Region + regionAlign - 1) / regionAlign * regionAlign
+	p.Floats = 4 * p.Region
+	for _, f := range []struct {
+		name string
+		fn   *build.Func
+	}{{"Step", v.Objective}, {"Replay", v.Replay}, {"Features", v.Features}, {"Reconstruct", v.Reconstruct}} {
+		if f.fn == nil {
+			continue
+		}
+		c := &compilation{mod: mod, prog: p, opt: opt, fn: &Function{Name: f.name}, leaves: map[string]*fuse.Buffer{}}
+		if err := c.compile(f.fn); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.name, err)
+		}
+		p.Functions = append(p.Functions, c.fn)
+	}
+	p.layout()
+	return p, nil
+}
+
+// layout puts constants behind everything the functions use.
+func (p *Program) layout() {
+	for _, f := range p.Functions {
+		p.Floats = max(p.Floats, f.Floats)
+	}
+	seen := map[*fuse.Buffer]bool{}
+	for _, f := range p.Functions {
+		for _, c := range f.Calls {
+			for _, o := range c.Launch.Operands {
+				if o.Buf.Class == fuse.Const && !seen[o.Buf] {
+					seen[o.Buf] = true
+					o.Buf.Offset = p.Floats
+					p.Constants = append(p.Constants, Constant{p.Floats, o.Buf.DType, o.Buf.Data})
+					p.Floats += (o.Buf.Len + 15) &^ 15
+				}
+			}
+			if c.Driver != nil {
+				p.Scratch = max(p.Scratch, c.Driver.Kernel.Scratch)
+			}
+		}
+	}
+}
+
+// compilation is the work on one function.
+type compilation struct {
+	mod    *Module
+	prog   *Program
+	opt    Options
+	fn     *Function
+	leaves map[string]*fuse.Buffer
+	pinned []pinned
+}
+
+// pinned remembers which buffer a named tensor lies in until offsets are known.
+type pinned struct {
+	list *[]Tensor
+	name string
+	typ  ir.Type
+	view fuse.View
+}
+
+func (c *compilation) compile(fn *build.Func) error {
+	b := fn.B
+	roots := make([]ir.Output, 0, len(fn.Outputs)+len(c.prog.Variant.Params))
+	for i, o := range fn.Outputs {
+		if c.fn.Name != "Step" || i == 0 || o.Report { // a training step logs scalars only
+			roots = append(roots, ir.Output{Name: o.Name, Value: o.Value})
+		}
+	}
+	named := len(roots)
+	differentiate := c.fn.Name == "Step" || c.fn.Name == "Replay"
+	if differentiate {
+		b.Phase = ir.Backward
+		for i, g := range b.Grad(fn.Outputs[0].Value, c.params(fn)...) {
+			roots = append(roots, ir.Output{Name: "grad." + c.prog.Variant.Params[i].Attr.Name, Value: g})
+		}
+	}
+	grads := &fuse.Buffer{Name: "gradients", Class: fuse.State, Len: c.prog.Region, Offset: 3 * c.prog.Region, Fixed: true}
+	err := c.graph(&pass.Program{B: b, Outputs: roots}, 4*c.prog.Region, named, func(i int, _ string) (*fuse.Buffer, int) {
+		return grads, c.prog.Places[i]
+	})
+	if err != nil {
+		return err
+	}
+	if c.fn.Name == "Step" {
+		return c.optimiser()
+	}
+	return nil
+}
+
+// params gives the function's own value of each parameter; one that the function does not
+// use gets a fresh value, whose gradient is zero.
+func (c *compilation) params(fn *build.Func) []*ir.Value {
+	own := map[string]*ir.Value{}
+	for _, v := range fn.B.Values() {
+		if v.Op == ir.OpParam {
+			own[v.Attr.Name] = v
+		}
+	}
+	out := make([]*ir.Value, len(c.prog.Variant.Params))
+	for i, p := range c.prog.Variant.Params {
+		if out[i] = own[p.Attr.Name]; out[i] == nil {
+			out[i] = fn.B.Param(p.Attr.Name, p.Shape(), p.Attr.Init)
+		}
+	}
+	return out
+}
+
+// graph compiles a graph into calls. The first named outputs get places of their own; dest
+// gives the places of the others. Temporary memory starts at start.
+func (c *compilation) graph(p *pass.Program, start, named int, dest func(i int, name string) (*fuse.Buffer, int)) error {
+	if err := pass.Run(p, pass.Options{Disable: c.opt.Disable, Observe: c.opt.Observe}); err != nil {
+		return err
+	}
+	roots := make([]fuse.Root, len(p.Outputs))
+	for i, o := range p.Outputs {
+		roots[i] = fuse.Root{Value: o.Value, Name: o.Name}
+		if i >= named {
+			roots[i].Dest, roots[i].At = dest(i-named, o.Name)
+		}
+	}
+	res, err := fuse.Fuse(roots, c.leaf, c.lower)
+	if err != nil {
+		return err
+	}
+	c.fn.Floats = max(c.fn.Floats, plan.Assign(res, start))
+	for i, o := range p.Outputs {
+		if w := res.Roots[i]; i < named || c.fn.Name == "Replay" {
+			c.fn.Outputs = append(c.fn.Outputs, Tensor{o.Name, o.Value.Type, w.Buf.Offset + w.Offset})
+		}
+	}
+	for _, q := range c.pinned {
+		*q.list = append(*q.list, Tensor{q.name, q.typ, q.view.Buf.Offset})
+	}
+	c.pinned = nil
+	for _, l := range res.Launches {
+		c.fn.Calls = append(c.fn.Calls, Call{l, c.mod.driver(l)})
+	}
+	return nil
+}
+
+// leaf gives the buffer of a parameter, an input or a random stream.
+func (c *compilation) leaf(v *ir.Value) *fuse.Buffer {
+	key := v.Op.String() + " " + v.Attr.Name
+	if b, ok := c.leaves[key]; ok {
+		return b
+	}
+	b := &fuse.Buffer{Name: v.Attr.Name, Class: fuse.Input, DType: v.Type.DType, Len: v.Len()}
+	c.leaves[key] = b
+	switch v.Op {
+	case ir.OpParam:
+		i := slices.IndexFunc(c.prog.Variant.Params, func(p *ir.Value) bool { return p.Attr.Name == v.Attr.Name })
+		b.Class, b.Fixed, b.Offset = fuse.Param, true, c.prog.Places[i]
+	case ir.OpUniform:
+		c.pinned = append(c.pinned, pinned{&c.fn.Streams, v.Attr.Name, v.Type, fuse.View{Buf: b}})
+	default:
+		c.pinned = append(c.pinned, pinned{&c.fn.Inputs, v.Attr.Name, v.Type, fuse.View{Buf: b}})
+	}
+	return b
+}
+
+// lower makes the kernel of a launch, or asks for the cluster to be cut.
+func (c *compilation) lower(l *fuse.Launch) error {
+	spec := kernelSpec(l)
+	if spec == nil {
+		return nil
+	}
+	k := c.mod.kernel(l, spec)
+	if errors.Is(k.err, loop.ErrPressure) && l.Half != nil {
+		return &fuse.Hint{Split: l.Half}
+	}
+	return k.err
+}
+
+func kernelSpec(l *fuse.Launch) lowering {
+	switch l.Kind {
+	case fuse.RowsKind:
+		return l.Rows
+	case fuse.ColReduceKind:
+		return l.ColReduce
+	case fuse.MatMulKind:
+		return l.MatMul
+	case fuse.TransposeKind:
+		return l.Transpose
+	}
+	return nil
+}
+
+// kernel returns the kernel of a spec; equal specs share one.
+func (mod *Module) kernel(l *fuse.Launch, spec lowering) *Kernel {
+	key := spec.Key()
+	if k, ok := mod.kernels[key]; ok {
+		return k
+	}
+	k := &Kernel{}
+	mod.kernels[key] = k
+	if k.AVX512, k.err = spec.Lower(loop.AVX512); k.err == nil {
+		k.Portable, k.err = spec.Lower(loop.Portable)
+	}
+	if k.err == nil {
+		k.Scratch = max(k.AVX512.Scratch, k.Portable.Scratch)
+	}
+	return k
+}
+
+// driver returns the driver of a launch; launches that differ only in their operands'
+// places share one. Kernels are named when first driven, so that those of discarded
+// attempts at fusion leave no gap.
+func (mod *Module) driver(l *fuse.Launch) *Driver {
+	spec := kernelSpec(l)
+	if spec == nil {
+		return nil
+	}
+	k := mod.kernel(l, spec)
+	if k.Name == "" {
+		k.Name = fmt.Sprintf("%s%d", kernelName(l), len(mod.Kernels))
+		k.Doc = describe(l)
+		k.AVX512.Name, k.Portable.Name = k.Name+"AVX512", k.Name+"Portable"
+		k.AVX512.Doc, k.Portable.Doc = k.Doc, k.Doc
+		mod.Kernels = append(mod.Kernels, k)
+	}
+	k.Launches++
+	key := fmt.Sprint(k.Name, l.Outer, l.Count, l.Chunk, l.PerTask, l.K, l.KBlock, l.Accumulate)
+	for _, o := range l.Operands {
+		key += fmt.Sprint(o.Outer, o.Chunk)
+	}
+	d, ok := mod.drivers[key]
+	if !ok {
+		n := 1
+		for _, e := range mod.Drivers {
+			if e.Kernel == k {
+				n++
+			}
+		}
+		d = &Driver{fmt.Sprintf("run%s%s", capital(k.Name), suffix(n)), k, l}
+		mod.drivers[key] = d
+		mod.Drivers = append(mod.Drivers, d)
+	}
+	return d
+}
+
+// suffix tells drivers of one kernel apart: the first has none, the others B, C, ...
+func suffix(n int) string {
+	s := ""
+	for n--; n > 0; n = (n - 1) / 25 {
+		s = string(rune('B'+(n-1)%25)) + s
+	}
+	return s
+}

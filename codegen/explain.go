@@ -1,0 +1,152 @@
+package codegen
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+
+	"mspecc/codegen/fuse"
+	"mspecc/ir"
+)
+
+// Report is what explain shows of one compiled function.
+type Report struct {
+	Modality string       `json:"modality"`
+	Function string       `json:"function"`
+	Launches int          `json:"launches"`
+	Memory   Memory       `json:"memory_bytes"`
+	Phases   []PhaseCost  `json:"phases"`
+	Kernels  []KernelCost `json:"kernels"`
+	Calls    []CallCost   `json:"launches_in_order"`
+}
+
+// Memory is the arena in bytes.
+type Memory struct {
+	Parameters int `json:"parameters"`
+	Optimiser  int `json:"optimiser"`
+	Gradients  int `json:"gradients"`
+	Constants  int `json:"constants"`
+	Temporary  int `json:"temporary"`
+	Total      int `json:"total"`
+}
+
+// PhaseCost sums the launches of one phase.
+type PhaseCost struct {
+	Phase       string `json:"phase"`
+	Launches    int    `json:"launches"`
+	MatrixFlops int    `json:"matrix_flop"`
+	OtherFlops  int    `json:"other_flop"`
+	Bytes       int    `json:"bytes"`
+}
+
+// KernelCost sums the launches of one kernel.
+type KernelCost struct {
+	Kernel   string   `json:"kernel"`
+	Launches int      `json:"launches"`
+	Flops    int      `json:"flop"`
+	Bytes    int      `json:"bytes"`
+	Computes []string `json:"computes"`
+}
+
+// CallCost is one launch.
+type CallCost struct {
+	Kernel string `json:"kernel"`
+	Phase  string `json:"phase"`
+	Value  string `json:"value"`
+	Type   string `json:"type"`
+	Flops  int    `json:"flop"`
+	Bytes  int    `json:"bytes"`
+	Why    string `json:"why,omitempty"`
+}
+
+// Explain reports the cost of a compiled function.
+func (p *Program) Explain(fn *Function) Report {
+	r := Report{Modality: p.Variant.Modality.Name, Function: fn.Name, Launches: len(fn.Calls)}
+	constants := 0
+	for _, c := range p.Constants {
+		constants += len(c.Values)
+	}
+	r.Memory = Memory{4 * p.Region, 8 * p.Region, 4 * p.Region, 4 * constants, 4 * (fn.Floats - 4*p.Region), 4 * (fn.Floats + constants)}
+	kernels := map[string]int{}
+	r.Phases = make([]PhaseCost, ir.Optimiser+1)
+	for i := range r.Phases {
+		r.Phases[i].Phase = ir.Phase(i).String()
+	}
+	for _, c := range fn.Calls {
+		l := c.Launch
+		ph := &r.Phases[l.Main().Phase]
+		ph.Launches++
+		ph.Bytes += l.Bytes
+		if l.Kind == fuse.MatMulKind {
+			ph.MatrixFlops += l.Flops
+		} else {
+			ph.OtherFlops += l.Flops
+		}
+		name := l.Kind.String()
+		if c.Driver != nil {
+			name = c.Driver.Kernel.Name
+		}
+		i, ok := kernels[name]
+		if !ok {
+			i = len(r.Kernels)
+			kernels[name] = i
+			k := KernelCost{Kernel: name}
+			if c.Driver != nil {
+				k.Computes = c.Driver.Kernel.Doc
+			}
+			r.Kernels = append(r.Kernels, k)
+		}
+		r.Kernels[i].Launches++
+		r.Kernels[i].Flops += l.Flops
+		r.Kernels[i].Bytes += l.Bytes
+		r.Calls = append(r.Calls, CallCost{name, l.Main().Phase.String(), place(l.Main()), l.Main().Type.String(), l.Flops, l.Bytes, l.Note})
+	}
+	slices.SortStableFunc(r.Kernels, func(a, b KernelCost) int {
+		return cmp.Or(cmp.Compare(b.Flops, a.Flops), cmp.Compare(b.Bytes, a.Bytes))
+	})
+	return r
+}
+
+// Write prints the report; verbose adds every launch in order.
+func (r Report) Write(w io.Writer, verbose bool) {
+	fmt.Fprintf(w, "%s, %s: %d launches of %d kernels\n\n", r.Modality, r.Function, r.Launches, len(r.Kernels))
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "phase\tlaunches\tmatrix GFLOP\tother GFLOP\tMB\t")
+	sum := PhaseCost{Phase: "total"}
+	for _, p := range append(r.Phases, sum) {
+		if p.Phase == "total" {
+			p = sum
+		}
+		sum.Launches += p.Launches
+		sum.MatrixFlops += p.MatrixFlops
+		sum.OtherFlops += p.OtherFlops
+		sum.Bytes += p.Bytes
+		fmt.Fprintf(t, "%s\t%d\t%.3f\t%.3f\t%.1f\t\n", p.Phase, p.Launches, float64(p.MatrixFlops)/1e9, float64(p.OtherFlops)/1e9, float64(p.Bytes)/1e6)
+	}
+	t.Flush()
+	m := r.Memory
+	fmt.Fprintf(w, "\nmemory: %.1f MB = parameters %.1f, optimiser %.1f, gradients %.1f, constants %.1f, temporary %.1f (at its peak)\n\n",
+		float64(m.Total)/1e6, float64(m.Parameters)/1e6, float64(m.Optimiser)/1e6, float64(m.Gradients)/1e6, float64(m.Constants)/1e6, float64(m.Temporary)/1e6)
+	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "kernel\tlaunches\tGFLOP\tMB\tcomputes")
+	for _, k := range r.Kernels {
+		first := ""
+		if len(k.Computes) > 0 {
+			first = k.Computes[0]
+		}
+		if len(first) > 90 {
+			first = first[:87] + "..."
+		}
+		fmt.Fprintf(t, "%s\t%d\t%.3f\t%.1f\t%s\n", k.Kernel, k.Launches, float64(k.Flops)/1e9, float64(k.Bytes)/1e6, first)
+	}
+	if verbose {
+		fmt.Fprintln(t, "\nlaunch\tphase\tvalue\ttype\tMFLOP\tKB\twhy")
+		for _, c := range r.Calls {
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%.2f\t%.1f\t%s\n", c.Kernel, c.Phase, c.Value, c.Type, float64(c.Flops)/1e6, float64(c.Bytes)/1e3, c.Why)
+		}
+	}
+	t.Flush()
+	fmt.Fprintln(w)
+}

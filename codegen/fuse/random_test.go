@@ -1,0 +1,43 @@
+package fuse_test
+
+import (
+	"fmt"
+	"testing"
+
+	"mspecc/internal/progen"
+	"mspecc/ir"
+	"mspecc/ir/pass"
+)
+
+// TestRandomPrograms: fused and laid out, random programs with first and second gradients
+// keep their numbers, with and without the optional passes.
+func TestRandomPrograms(t *testing.T) {
+	var optional []string
+	for _, p := range pass.List() {
+		if !p.Required {
+			optional = append(optional, p.Name)
+		}
+	}
+	for _, seed := range progen.Seeds(t, 400) {
+		for _, disable := range [][]string{nil, optional} {
+			p := progen.Program(seed)
+			feeds := progen.Feeds(seed, p.Live())
+			if err := pass.Run(p, pass.Options{Disable: disable}); err != nil {
+				t.Fatal(err)
+			}
+			ok := t.Run(fmt.Sprintf("%d-%d", seed, len(disable)), func(t *testing.T) { compare(t, p.B, p.Roots(), feeds, 1e-3) })
+			if !ok {
+				small := progen.Shrink(p, func(p *ir.Program) bool {
+					return len(p.Outputs) > 0 && fails(p, progen.Feeds(seed, p.Live()))
+				})
+				t.Fatalf("MSPECC_SEED=%d\n%s", seed, small)
+			}
+		}
+	}
+}
+
+// fails reports whether a program's numbers change, or fusion breaks down.
+func fails(p *ir.Program, feeds map[string][]float64) (bad bool) {
+	defer func() { bad = recover() != nil || bad }()
+	return simulated(p.B, p.Roots(), feeds, 1e-3) != nil
+}

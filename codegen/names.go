@@ -1,0 +1,102 @@
+package codegen
+
+import (
+	"fmt"
+	"strings"
+
+	"mspecc/codegen/fuse"
+	"mspecc/ir"
+	"mspecc/ir/loop"
+)
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// kernelName says what a kernel is: its family and the extent it is made for.
+func kernelName(l *fuse.Launch) string {
+	switch l.Kind {
+	case fuse.MatMulKind:
+		return fmt.Sprintf("matmulN%dK%d_", l.MatMul.N, l.K)
+	case fuse.RowsKind:
+		return fmt.Sprintf("rows%d_", l.Rows.Width)
+	case fuse.ColReduceKind:
+		return fmt.Sprintf("columns%d_", l.ColReduce.Width)
+	}
+	return fmt.Sprintf("transpose%dx%d_", l.Transpose.R, l.Transpose.C)
+}
+
+// describe heads a kernel: its mathematics, shapes, work, and where in the spec it is
+// first needed.
+func describe(l *fuse.Launch) []string {
+	v := l.Main()
+	var doc []string
+	switch l.Kind {
+	case fuse.MatMulKind:
+		op := "="
+		if l.Accumulate {
+			op = "+="
+		}
+		doc = append(doc, fmt.Sprintf("c[m,%d] %s a[m,k] b[k,%d], m of %v, k of %v", l.MatMul.N, op, l.MatMul.N, l.MatMul.Ms, l.MatMul.Ks))
+	case fuse.RowsKind:
+		doc = append(doc, formulas(l.Rows.Nodes, l.Rows.Stores)...)
+		doc = append(doc, fmt.Sprintf("over rows of %d", l.Rows.Width))
+	case fuse.ColReduceKind:
+		doc = append(doc, formulas(l.ColReduce.Nodes, l.ColReduce.Stores)...)
+		doc = append(doc, fmt.Sprintf("over columns of rows of %d", l.ColReduce.Width))
+	default:
+		doc = append(doc, fmt.Sprintf("out[c,r] = in[r,c], %d x %d", l.Transpose.R, l.Transpose.C))
+	}
+	doc = append(doc, fmt.Sprintf("first for %s: %s, %d FLOP, %d bytes", place(v), v.Type, l.Flops, l.Bytes))
+	return doc
+}
+
+// place is where in the model and the spec a value comes from.
+func place(v *ir.Value) string {
+	s := v.Op.String()
+	if v.Label != "" {
+		s = v.Label + " " + s
+	}
+	if v.Pos.Line > 0 {
+		s += fmt.Sprintf(" (%s:%d)", v.Pos.File[strings.LastIndexByte(v.Pos.File, '/')+1:], v.Pos.Line)
+	}
+	return s
+}
+
+// formulas writes what each store of a node list computes, with shared parts named.
+func formulas(nodes []loop.Node, stores []loop.Store) []string {
+	uses := make([]int, len(nodes))
+	for _, n := range nodes {
+		for _, a := range n.Args {
+			uses[a]++
+		}
+	}
+	text, out := make([]string, len(nodes)), []string{}
+	for i, n := range nodes {
+		text[i] = formula(n, text)
+		if n.Op != "load" && n.Op != "const" && uses[i] > 1 {
+			out = append(out, fmt.Sprintf("t%d = %s", i, text[i]))
+			text[i] = fmt.Sprintf("t%d", i)
+		}
+	}
+	for _, s := range stores {
+		out = append(out, fmt.Sprintf("x%d = %s", s.Operand, text[s.Node]))
+	}
+	return out
+}
+
+var infix = map[string]string{"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<=", "eq": "=="}
+
+func formula(n loop.Node, text []string) string {
+	args := make([]string, len(n.Args))
+	for i, a := range n.Args {
+		args[i] = text[a]
+	}
+	switch op, ok := infix[n.Op]; {
+	case ok:
+		return "(" + args[0] + " " + op + " " + args[1] + ")"
+	case n.Op == "load":
+		return fmt.Sprintf("x%d", n.Operand)
+	case n.Op == "const":
+		return fmt.Sprintf("%.7g", n.Const)
+	}
+	return n.Op + "(" + strings.Join(args, ", ") + ")"
+}

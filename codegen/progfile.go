@@ -1,0 +1,144 @@
+package codegen
+
+import (
+	"github.com/dave/jennifer/jen"
+
+	"mspecc/ir"
+	"mspecc/ir/build"
+)
+
+func rt(name string) *jen.Statement { return jen.Qual(runtimePath, name) }
+
+// programFile holds the description of one compiled modality that the run-time library
+// works from.
+func (mod *Module) programFile(p *Program, constantAt int) ([]byte, error) {
+	f := mod.header()
+	v := p.Variant
+	f.Line()
+	f.Comment(identifier(v.Modality.Name) + "Program describes " + mod.Model.Name + " compiled for " + v.Modality.Name + ".")
+	f.Func().Id(identifier(v.Modality.Name) + "Program").Params().Op("*").Add(rt("Program")).Block(jen.Return(jen.Op("&").Add(rt("Program")).Values(jen.DictFunc(func(d jen.Dict) {
+		set := func(name string, x jen.Code) { d[jen.Id(name)] = x }
+		set("Name", jen.Lit(mod.Model.Name))
+		set("Spec", jen.Lit(baseName(mod.Model.File)))
+		set("Digest", jen.Lit(mod.Model.Digest))
+		set("Target", jen.Id("target").Call())
+		set("Modality", modality(v.Modality))
+		set("Settings", jen.Index().Add(rt("Setting")).ValuesFunc(func(g *jen.Group) {
+			for _, s := range v.Settings {
+				g.Line().Values(jen.Dict{jen.Id("Name"): jen.Lit(s.Name), jen.Id("Value"): jen.Lit(s.Value), jen.Id("From"): jen.Lit(s.From)})
+			}
+		}))
+		set("Train", train(v.Train))
+		set("Batch", jen.Lit(v.Batch))
+		set("Params", jen.Index().Add(rt("Param")).ValuesFunc(func(g *jen.Group) {
+			for i, w := range v.Params {
+				in := w.Attr.Init
+				g.Line().Values(jen.Dict{
+					jen.Id("Tensor"): tensor(Tensor{w.Attr.Name, w.Type, p.Places[i]}, true),
+					jen.Id("Init"): rt("Init").Values(jen.Dict{jen.Id("Kind"): jen.Lit(in.Kind), jen.Id("A"): jen.Lit(in.A), jen.Id("B"): jen.Lit(in.B),
+						jen.Id("FanIn"): jen.Lit(in.FanIn), jen.Id("FanOut"): jen.Lit(in.FanOut)})})
+			}
+		}))
+		region := func(name string, i int) Tensor {
+			return Tensor{name, ir.Type{DType: ir.F32, Shape: []int{p.Region}}, i * p.Region}
+		}
+		set("State", tensors([]Tensor{region("adam.m", 1), region("adam.v", 2)}))
+		set("Constants", jen.Index().Add(rt("Constant")).ValuesFunc(func(g *jen.Group) {
+			at := constantAt
+			for _, c := range p.Constants {
+				g.Line().Values(jen.Dict{jen.Id("Offset"): jen.Lit(c.Offset), jen.Id("Values"): jen.Id("constant").Call(jen.Lit(at), jen.Lit(len(c.Values)))})
+				at += len(c.Values)
+			}
+		}))
+		set("Floats", jen.Lit(p.Floats))
+		set("Scratch", jen.Lit(p.Scratch))
+		for _, fn := range p.Functions {
+			set(fn.Name, function(p, fn))
+		}
+		if v.Modality.Sample != "" {
+			set("Sample", jen.Id("sample").Call(jen.Lit(v.Modality.Name)))
+		}
+	}))))
+	return render(f)
+}
+
+func tensor(t Tensor, typed bool) *jen.Statement {
+	fields := jen.Values(jen.Dict{
+		jen.Id("Name"):   jen.Lit(t.Name),
+		jen.Id("DType"):  rt(map[ir.DType]string{ir.F32: "F32", ir.I32: "I32"}[t.Type.DType]),
+		jen.Id("Shape"):  ints(t.Type.Shape),
+		jen.Id("Offset"): jen.Lit(t.Offset)})
+	if typed {
+		return rt("Tensor").Add(fields)
+	}
+	return fields
+}
+
+func tensors(ts []Tensor) *jen.Statement {
+	return jen.Index().Add(rt("Tensor")).ValuesFunc(func(g *jen.Group) {
+		for _, t := range ts {
+			g.Line().Add(tensor(t, false))
+		}
+	})
+}
+
+func ints(s []int) *jen.Statement {
+	return jen.Index().Int().ValuesFunc(func(g *jen.Group) {
+		for _, n := range s {
+			g.Lit(n)
+		}
+	})
+}
+
+func function(p *Program, fn *Function) *jen.Statement {
+	flops := 0
+	for _, c := range fn.Calls {
+		flops += c.Launch.Flops
+	}
+	return jen.Op("&").Add(rt("Function")).Values(jen.Dict{
+		jen.Id("Inputs"):  tensors(fn.Inputs),
+		jen.Id("Streams"): tensors(fn.Streams),
+		jen.Id("Outputs"): tensors(fn.Outputs),
+		jen.Id("Run"):     jen.Id(runName(p, fn)),
+		jen.Id("FLOPs"):   jen.Lit(float64(flops)),
+		jen.Id("Calls"): jen.Index().Add(rt("CallInfo")).ValuesFunc(func(g *jen.Group) {
+			for _, c := range fn.Calls {
+				name := c.Launch.Kind.String()
+				if c.Driver != nil {
+					name = c.Driver.Kernel.Name
+				}
+				g.Line().Values(jen.Lit(name), jen.Lit(float64(c.Launch.Flops)), jen.Lit(float64(c.Launch.Bytes)))
+			}
+		}),
+	})
+}
+
+func modality(m build.Modality) *jen.Statement {
+	return rt("Modality").Values(jen.Dict{
+		jen.Id("Name"):   jen.Lit(m.Name),
+		jen.Id("Kind"):   jen.Lit(m.Kind),
+		jen.Id("Input"):  ints(m.Input.Shape),
+		jen.Id("DType"):  rt(map[ir.DType]string{ir.F32: "F32", ir.I32: "I32"}[m.Input.DType]),
+		jen.Id("Vocab"):  jen.Lit(m.Vocab),
+		jen.Id("Reader"): jen.Lit(m.Reader),
+		jen.Id("Options"): jen.Index().Add(rt("Option")).ValuesFunc(func(g *jen.Group) {
+			for _, o := range m.Options {
+				g.Values(jen.Lit(o.Name), jen.Lit(o.Value))
+			}
+		}),
+		jen.Id("Metric"):   jen.Lit(m.Metric),
+		jen.Id("Grid"):     ints(m.Grid),
+		jen.Id("Patch"):    ints(m.Patch),
+		jen.Id("Channels"): jen.Lit(m.Channels),
+	})
+}
+
+func train(t build.Train) *jen.Statement {
+	s := t.Schedule
+	return rt("Train").Values(jen.Dict{
+		jen.Id("Optimizer"): jen.Lit(t.Optimizer), jen.Id("LR"): jen.Lit(t.LR), jen.Id("WeightDecay"): jen.Lit(t.WeightDecay),
+		jen.Id("Beta1"): jen.Lit(t.Beta1), jen.Id("Beta2"): jen.Lit(t.Beta2), jen.Id("Eps"): jen.Lit(t.Eps),
+		jen.Id("Schedule"): rt("Schedule").Values(jen.Dict{jen.Id("Kind"): jen.Lit(s.Kind), jen.Id("Warmup"): jen.Lit(s.Warmup), jen.Id("Every"): jen.Lit(s.Every), jen.Id("Factor"): jen.Lit(s.Factor)}),
+		jen.Id("Clip"):     jen.Lit(t.Clip), jen.Id("Steps"): jen.Lit(t.Steps), jen.Id("CheckpointEvery"): jen.Lit(t.CheckpointEvery),
+		jen.Id("Seed"): jen.Lit(t.Seed), jen.Id("Precision"): jen.Lit(t.Precision)})
+}
