@@ -13,8 +13,8 @@ model mae(m: modality) {
     require mask_ratio > 0 && mask_ratio < 1, "mask_ratio must lie between 0 and 1, it is {mask_ratio}"
     require dropout >= 0 && dropout < 1, "dropout must be at least 0 and below 1, it is {dropout}"
 
-    let B = batch
-    let L = m.length
+    let B    = batch
+    let L    = m.length
     let keep = int(L * (1 - mask_ratio))
     require keep >= 1 && keep < L, "mask_ratio {mask_ratio} leaves {keep} of {L} tokens visible; at least one must be, and one hidden"
 

@@ -20,8 +20,8 @@ model metamae(m: modality) {
     require inner_steps >= 1, "inner_steps must be at least 1; mae.mspec is the model without inner steps"
     require temperature > 0, "temperature must be above 0, it is {temperature}"
 
-    let B = batch
-    let L = m.length
+    let B    = batch
+    let L    = m.length
     let keep = int(L * (1 - mask_ratio))
     require keep >= 1 && keep < L, "mask_ratio {mask_ratio} leaves {keep} of {L} tokens visible; at least one must be, and one hidden"
 

@@ -97,6 +97,9 @@ func Sort(diags []Diagnostic) []Diagnostic {
 func Render(w io.Writer, diags []Diagnostic, source func(file string) []byte) {
 	if source == nil {
 		source = func(file string) []byte {
+			if text, ok := StdFile(strings.TrimSuffix(file, ".mspec")); ok {
+				return text
+			}
 			text, _ := os.ReadFile(file)
 			return text
 		}

@@ -11,7 +11,7 @@ func load(t *testing.T, file string, opt Options) *Model {
 	t.Helper()
 	m, diags := Load(file, opt)
 	if len(diags) > 0 {
-		spec.Render(os.Stderr, diags, Source)
+		spec.Render(os.Stderr, diags, nil)
 	}
 	if m == nil {
 		t.Fatal("errors")

@@ -24,7 +24,7 @@ func TestReference(t *testing.T) {
 			v := loadCase(t, c)
 			checkParams(t, c, v)
 			if full && os.Getenv("MSPECC_SLOW") == "" {
-				return // the interpreter takes minutes
+				return // the interpreter takes seconds
 			}
 			checkStep(t, c, v)
 			if !full {

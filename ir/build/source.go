@@ -58,15 +58,6 @@ func readSource(name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxBytes))
 }
 
-// Source gives the text of a file for spec.Render, including the standard library.
-func Source(file string) []byte {
-	text, err := readSource(file)
-	if err != nil {
-		return nil
-	}
-	return text
-}
-
 // load reads a file and what it imports; at is the import that asked for it.
 func (l *loader) load(name string, at spec.Range) *source {
 	for i, s := range l.stack {

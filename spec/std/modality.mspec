@@ -69,20 +69,20 @@ kind series(channels, samples, patch = 1) {
         return patches(x) @ transpose(reshape(permute(weight, [0, 2, 1]), [D, width])) + bias
     }
 
-    fn embed(x, D)     = patch_embed.proj: project(x, D)
-    fn predict(y, D)   = decoder_head: linear(y, width)
-    fn target(x)       = patches(x)
-    fn values(p)       = p
-    fn loss(p, x)      = squared_error(p, patches(x))
-    fn near(v)         = v + both_sides(v, 1)
-    fn positions(D)    = positions1(length, D)
+    fn embed(x, D)   = patch_embed.proj: project(x, D)
+    fn predict(y, D) = decoder_head: linear(y, width)
+    fn target(x)     = patches(x)
+    fn values(p)     = p
+    fn loss(p, x)    = squared_error(p, patches(x))
+    fn near(v)       = v + both_sides(v, 1)
+    fn positions(D)  = positions1(length, D)
 }
 
 // image: channels x height x width, cut into patches of patch x patch (or [rows, columns]).
 kind image(channels, height, breadth, patch = 1) {
     let patches_of = is_list(patch) ? patch : [patch, patch]
-    let ph = patches_of[0]
-    let pw = patches_of[1]
+    let ph         = patches_of[0]
+    let pw         = patches_of[1]
     require channels >= 1 && height >= 1 && breadth >= 1 && ph >= 1 && pw >= 1, "channels, height, breadth and patch are counts, at least 1"
     require height % ph == 0 && breadth % pw == 0, "a patch of {ph} x {pw} does not divide an image of {height} x {breadth}"
     input f32[channels, height, breadth]
@@ -103,12 +103,12 @@ kind image(channels, height, breadth, patch = 1) {
         return patches(x) @ transpose(reshape(permute(weight, [0, 2, 3, 1]), [D, width])) + bias
     }
 
-    fn embed(x, D)     = patch_embed.proj: project(x, D)
-    fn predict(y, D)   = decoder_head: linear(y, width)
-    fn target(x)       = patches(x)
-    fn values(p)       = p
-    fn loss(p, x)      = squared_error(p, patches(x))
-    fn positions(D)    = positions2(rows, columns, D)
+    fn embed(x, D)   = patch_embed.proj: project(x, D)
+    fn predict(y, D) = decoder_head: linear(y, width)
+    fn target(x)     = patches(x)
+    fn values(p)     = p
+    fn loss(p, x)    = squared_error(p, patches(x))
+    fn positions(D)  = positions2(rows, columns, D)
 
     // near: the token itself and those above, below, left and right of it.
     fn near(v: [B, L]) {
@@ -131,12 +131,12 @@ kind tokens(vocab, length) {
         return weight
     }
 
-    fn codebook(D)     = patch_embed.proj: weights(D)
-    fn embed(x, D)     = embedding(codebook(D), x)
-    fn predict(y, D)   = (decoder_head: linear(y, D)) @ transpose(codebook(D))
-    fn target(x)       = one_hot(x, vocab)
-    fn values(p)       = softmax(p)
-    fn loss(p, x)      = cross_entropy(p, x)
-    fn near(v)         = v + both_sides(v, 1)
-    fn positions(D)    = positions1(length, D)
+    fn codebook(D)   = patch_embed.proj: weights(D)
+    fn embed(x, D)   = embedding(codebook(D), x)
+    fn predict(y, D) = (decoder_head: linear(y, D)) @ transpose(codebook(D))
+    fn target(x)     = one_hot(x, vocab)
+    fn values(p)     = softmax(p)
+    fn loss(p, x)    = cross_entropy(p, x)
+    fn near(v)       = v + both_sides(v, 1)
+    fn positions(D)  = positions1(length, D)
 }
