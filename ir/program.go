@@ -58,3 +58,26 @@ func Flops(values []*Value) (byPhase [Phases]int64) {
 	}
 	return byPhase
 }
+
+// MarkInner corrects the phase of forward values, of which roots[0] is the loss: one that
+// an inner gradient reads, and that reaches the loss through inner gradients only, becomes
+// Inner. Call it before the outer gradient is taken, whose SecondOrder part is then told
+// from the rest.
+func MarkInner(roots []*Value) {
+	if len(roots) == 0 {
+		return
+	}
+	order := Reachable(roots)
+	own := map[*Value]bool{roots[0]: true} // on a forward way to the loss
+	inner := map[*Value]bool{}             // read by an inner value, directly or through others
+	for i := len(order) - 1; i >= 0; i-- { // users come before what they read
+		v := order[i]
+		if v.Phase == Forward && inner[v] && !own[v] {
+			v.Phase = Inner
+		}
+		for _, a := range v.Args {
+			own[a] = own[a] || own[v] && v.Phase == Forward
+			inner[a] = inner[a] || inner[v] || v.Phase == Inner
+		}
+	}
+}

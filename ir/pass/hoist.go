@@ -12,9 +12,14 @@ import (
 // value's arguments instead. An elementwise operation whose arguments are all the same
 // view is done before the view, which is then needed once.
 //
-// Takes: any program. Promises: neither form is left, or the bound on rounds was reached.
+// A division by few numbers, repeated, becomes a product with their reciprocals: dividing
+// takes ten times as long as multiplying, and forward and backward share the reciprocals.
+//
+// Takes: any program. Promises: none of these forms is left, or the bound on rounds was
+// reached.
 //
 //	%1 = exp %0; %3 = gather %1 %2                                   %1 = gather %0 %2; %3 = exp %1
+//	%2 = broadcast %1; %3 = div %0 %2                                %2 = div 1 %1; %3 = broadcast %2; %4 = mul %0 %3
 //	%2 = transpose %0; %3 = transpose %1; %4 = add %2 %3             %2 = add %0 %1; %4 = transpose %2
 func hoist(p *Program, fold bool) {
 	for range 4 * maxRounds { // each round moves a gather by one operation
@@ -28,7 +33,10 @@ func hoist(p *Program, fold bool) {
 				if x := v.Args[0]; len(uses[x]) == 1 && !slices.Contains(roots, x) && 2*v.Len() <= x.Len() {
 					w = b.NarrowOnce(b.Gather(to(x), to(v.Args[1]), v.Attr.Batch))
 				}
-			case v.Op.Class() == ir.Elementwise && len(v.Args) > 1:
+			case v.Op == ir.Div && v.Args[1].Op == ir.OpBroadcast:
+				w = reciprocal(b, v, to)
+			}
+			if w == nil && v.Op.Class() == ir.Elementwise && len(v.Args) > 1 {
 				w = afterView(b, v, to)
 			}
 			changed = changed || w != nil
@@ -38,6 +46,16 @@ func hoist(p *Program, fold bool) {
 			return
 		}
 	}
+}
+
+// reciprocal turns x / broadcast(y) into x * broadcast(1/y).
+func reciprocal(b *ir.Builder, v *ir.Value, to func(*ir.Value) *ir.Value) *ir.Value {
+	x, y := to(v.Args[0]), to(v.Args[1].Args[0])
+	if v.Args[0].Op == ir.OpConst {
+		return nil // is a reciprocal already; folding moves it before the broadcast
+	}
+	inverse := b.Binary(ir.Div, b.Splat(1, y.Shape()...), y)
+	return b.Binary(ir.Mul, x, b.Broadcast(inverse, v.Shape()))
 }
 
 // afterView turns op(view x, view y) into view(op(x, y)); constants have any view.

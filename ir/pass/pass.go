@@ -36,7 +36,7 @@ var passes = []pass{
 	{"erase-stop-gradient", "stop_gradient becomes its argument", true, eraseStopGradient},
 	{"simplify", "local rules and common subexpressions, until nothing changes", false, simplify},
 	{"terms", "equal terms of a sum are added up, pads that fit together are joined", false, terms},
-	{"hoist", "views move to where they cost less; work happens on the smaller tensor", false, hoist},
+	{"hoist", "views and divisions move to where there is less to do", false, hoist},
 	{"const-fold", "what depends on no input is computed now", false, constFold},
 	{"split-reduce", "each reduction covers one block of axes, large ones in two steps", true, splitReduce},
 	{"phases", "forward values that only the inner gradient needs count as inner", false, phases},

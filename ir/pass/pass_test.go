@@ -204,3 +204,22 @@ func TestFlops(t *testing.T) {
 		t.Errorf("flops %v", f)
 	}
 }
+
+// TestMarkInner: marked before the outer gradient, what differentiates the inner forward
+// pass counts as second order, and only that beside the derivative of the inner gradient.
+func TestMarkInner(t *testing.T) {
+	b := ir.NewBuilder()
+	x, w, u := b.Input("x", ir.F32, []int{4, 4}), b.Param("w", []int{4, 4}, ir.Init{}), b.Param("u", []int{4, 4}, ir.Init{})
+	square := func(v *ir.Value) *ir.Value { return b.Sum(b.Binary(ir.Mul, v, v), 0, 1) }
+	z := b.MatMul(x, w)                                    // the encoder
+	step := b.Grad(square(b.MatMul(b.MatMul(z, u), u)), z) // the inner loss
+	loss := square(b.MatMul(b.Binary(ir.Sub, z, step[0]), u))
+	ir.MarkInner([]*ir.Value{loss})
+	b.Phase = ir.Backward
+	grads := b.Grad(loss, w, u)
+	const product = 2 * 4 * 4 * 4
+	f := ir.Flops(ir.Reachable(append(grads, loss)))
+	if want := [ir.Phases]int64{2 * product, 4 * product, 8 * product, 3 * product}; f != want {
+		t.Errorf("flops by phase %v, want %v", f, want)
+	}
+}
