@@ -230,12 +230,15 @@ func (p *printer) instr(s *loop.Instr) error {
 		if len(args) == 2 {
 			args = append(args, args...)
 		}
-		p.linef("if %s %s %s {\n%s = %s\n} else {\n%s = %s\n}", args[0], c, args[1], d, args[2], d, args[3])
+		p.choose(fmt.Sprintf("%s %s %s", args[0], c, args[1]), d, args[2], args[3])
 		return nil
 	}
 	if h, ok := calls[s.Op]; ok {
 		p.helpers[h] = true
 		p.linef("%s = %s(%s)", d, h, strings.Join(args, ", "))
+		return nil
+	}
+	if s.Op == loop.OpMov && args[0] == d {
 		return nil
 	}
 	if f, ok := formats[s.Op]; ok {
@@ -247,6 +250,18 @@ func (p *printer) instr(s *loop.Instr) error {
 		return nil
 	}
 	return p.memory(s, d, args)
+}
+
+// choose sets d to x where the condition holds and to y elsewhere.
+func (p *printer) choose(condition, d, x, y string) {
+	switch d {
+	case x:
+		p.linef("if !(%s) {\n%s = %s\n}", condition, d, y)
+	case y:
+		p.linef("if %s {\n%s = %s\n}", condition, d, x)
+	default:
+		p.linef("if %s {\n%s = %s\n} else {\n%s = %s\n}", condition, d, x, d, y)
+	}
 }
 
 func (p *printer) memory(s *loop.Instr, d string, args []string) error {

@@ -1,0 +1,159 @@
+package loop
+
+import "math"
+
+// The functions below expand transcendental functions into elementwise
+// instructions, the same for every target. Errors are in units in the last
+// place (ulp) of f32, measured by the tests.
+
+var (
+	infinity = math.Inf(1)
+	nan      = math.NaN()
+)
+
+// horner evaluates a polynomial in x, highest coefficient first.
+func (b *builder) horner(x Arg, coefficients ...float64) Arg {
+	p := imm(coefficients[0])
+	for _, c := range coefficients[1:] {
+		p = b.op(OpFMA, p, x, imm(c))
+	}
+	return p
+}
+
+// exp is e^x: x = n ln 2 + r with |r| <= ln 2 / 2, then 2^n times a polynomial
+// of r. Below -104 the result is 0, above 89 infinite.
+func (b *builder) exp(x Arg) Arg {
+	x = b.op(OpMin, imm(89), x) // the constant first: a NaN in x stays
+	x = b.op(OpMax, imm(-104), x)
+	n := b.op(OpRound, b.op(OpMul, x, imm(math.Log2E)))
+	r := b.op(OpFMA, n, imm(-0.693359375), x) // 0.693359375 n is exact
+	r = b.op(OpFMA, n, imm(2.12194440054690583e-4), r)
+	p := b.horner(r, 1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
+	// 1 + r + r^2 p, the large terms last
+	p = b.op(OpFMA, b.op(OpMul, r, r), p, r)
+	return b.op(OpScale, b.op(OpAdd, p, imm(1)), n)
+}
+
+// log is the natural logarithm: x = 2^e m with m in [sqrt(1/2), sqrt(2)), then
+// e ln 2 plus a polynomial of m - 1.
+func (b *builder) log(x Arg) Arg {
+	e, m := b.op(OpGetExp, x), b.op(OpGetMant, x)
+	e = b.op(OpSelLt, m, imm(math.Sqrt2), e, b.op(OpAdd, e, imm(1)))
+	m = b.op(OpSelLt, m, imm(math.Sqrt2), m, b.op(OpMul, m, imm(0.5)))
+	f := b.op(OpAdd, m, imm(-1))
+	f2 := b.op(OpMul, f, f)
+	y := b.horner(f, 7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
+		-1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1)
+	y = b.op(OpMul, y, b.op(OpMul, f, f2))
+	y = b.op(OpFMA, e, imm(-2.12194440054690583e-4), y)
+	y = b.op(OpFMA, f2, imm(-0.5), y)
+	y = b.op(OpFMA, e, imm(0.693359375), b.op(OpAdd, f, y))
+	outside := b.op(OpSelEq, x, imm(0), imm(-infinity), imm(nan))
+	y = b.op(OpSelLt, imm(0), x, y, outside)
+	return b.op(OpSelEq, x, imm(infinity), x, y)
+}
+
+// erf has two branches: x times a polynomial of x^2 near 0, 1 - e^p(|x|)
+// elsewhere.
+func (b *builder) erf(x Arg) Arg {
+	t := b.op(OpAbs, x)
+	s := b.op(OpMul, x, x)
+	near := b.horner(s, -5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1)
+	near = b.op(OpFMA, near, x, x)
+	u := b.op(OpMin, imm(5), t) // erf is 1 to f32 beyond 4
+	far := b.horner(u, -1.72853470e-5, 3.83197126e-4, -3.88396438e-3, 2.42546219e-2, -1.06777877e-1,
+		-6.34846687e-1, -1.28717512e-1)
+	far = b.op(OpFMS, far, u, u)
+	far = b.op(OpCopySign, b.op(OpSub, imm(1), b.exp(far)), x)
+	return b.op(OpSelLt, t, imm(0.927734375), near, far)
+}
+
+// tanh has two branches: a polynomial near 0, 1 - 2/(e^2|x| + 1) elsewhere.
+func (b *builder) tanh(x Arg) Arg {
+	t := b.op(OpAbs, x)
+	s := b.op(OpMul, x, x)
+	near := b.horner(s, -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)
+	near = b.op(OpFMA, b.op(OpMul, near, s), x, x)
+	far := b.op(OpAdd, b.exp(b.op(OpAdd, t, t)), imm(1))
+	far = b.op(OpSub, imm(1), b.op(OpDiv, imm(2), far))
+	return b.op(OpSelLt, t, imm(0.625), near, b.op(OpCopySign, far, x))
+}
+
+// sine is sin(x + quarter pi/2): x = n pi/2 + r with pi/2 in three parts, then
+// the polynomial of the quadrant.
+func (b *builder) sine(x Arg, quarter float64) Arg {
+	n := b.op(OpRound, b.op(OpMul, x, imm(2/math.Pi)))
+	r := b.op(OpFMA, n, imm(-1.5703125), x)
+	r = b.op(OpFMA, n, imm(-4.837512969970703125e-4), r)
+	r = b.op(OpFMA, n, imm(-7.549789948768648e-8), r)
+	s := b.op(OpMul, r, r)
+	sin := b.horner(s, -1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
+	sin = b.op(OpFMA, b.op(OpMul, sin, s), r, r)
+	cos := b.horner(s, 2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2, -0.5)
+	cos = b.op(OpFMA, cos, s, imm(1))
+	q := b.op(OpAdd, n, imm(quarter))
+	half := b.op(OpFloor, b.op(OpMul, q, imm(0.5)))
+	odd := b.op(OpFNMA, half, imm(2), q) // 0 or 1
+	sign := b.op(OpFNMA, b.op(OpFloor, b.op(OpMul, half, imm(0.5))), imm(2), half)
+	y := b.op(OpSelEq, odd, imm(0), sin, cos)
+	return b.op(OpSelEq, sign, imm(0), y, b.op(OpNeg, y))
+}
+
+// sign is -1, 0 or 1; it keeps NaN.
+func (b *builder) sign(x Arg) Arg {
+	return b.op(OpSelLt, imm(0), x, imm(1), b.op(OpSelLt, x, imm(0), imm(-1), x))
+}
+
+// function expands one node operation whose arguments are known. max and min
+// take a constant first, so that a NaN in the other argument stays.
+func (b *builder) function(op string, x []Arg) (Arg, bool) {
+	switch op {
+	case "neg", "sqrt", "abs", "floor", "add", "sub", "mul", "div":
+		return b.op(Op(op), x...), true
+	case "max", "min":
+		if x[1].Const {
+			x = []Arg{x[1], x[0]}
+		}
+		return b.op(Op(op), x...), true
+	case "exp":
+		return b.exp(x[0]), true
+	case "log":
+		return b.log(x[0]), true
+	case "tanh":
+		return b.tanh(x[0]), true
+	case "erf":
+		return b.erf(x[0]), true
+	case "sin":
+		return b.sine(x[0], 0), true
+	case "cos":
+		return b.sine(x[0], 1), true
+	case "sign":
+		return b.sign(x[0]), true
+	case "float":
+		return x[0], true
+	case "int":
+		return b.op(OpTrunc, x[0]), true
+	case "lt":
+		return b.op(OpSelLt, x[0], x[1], imm(1), imm(0)), true
+	case "le":
+		return b.op(OpSelLe, x[0], x[1], imm(1), imm(0)), true
+	case "eq":
+		return b.op(OpSelEq, x[0], x[1], imm(1), imm(0)), true
+	case "select":
+		return b.op(OpSelNe, x[0], imm(0), x[1], x[2]), true
+	}
+	return Arg{}, false
+}
+
+// weights estimate the cost of an operation in additions.
+var weights = map[string]float64{
+	"load": 0.5, "const": 0, "iota": 1, "div": 6, "sqrt": 8, "exp": 14, "log": 24, "tanh": 30, "erf": 32,
+	"sin": 24, "cos": 24, "sign": 2, "float": 0,
+}
+
+func weight(op string) float64 {
+	if w, ok := weights[op]; ok {
+		return w
+	}
+	return 1
+}

@@ -1,0 +1,249 @@
+package loop
+
+import (
+	"fmt"
+	"strings"
+)
+
+// graph is the analysed expression graph of a Rows or ColReduce spec.
+type graph struct {
+	width    int
+	operands []Operand
+	nodes    []Node
+	stores   []Store
+	full     []bool // one value per element (or column), not one per row
+	stage    []int  // number of reductions on the way to the node
+	uses     []int
+}
+
+var arity = map[string]int{
+	"load": 0, "const": 0, "iota": 0, "neg": 1, "exp": 1, "log": 1, "sqrt": 1, "tanh": 1, "erf": 1, "sin": 1,
+	"cos": 1, "abs": 1, "sign": 1, "floor": 1, "float": 1, "int": 1, "add": 2, "sub": 2, "mul": 2, "div": 2,
+	"max": 2, "min": 2, "lt": 2, "le": 2, "eq": 2, "select": 3, "rowsum": 1, "rowmax": 1, "colsum": 1, "colmax": 1,
+}
+
+func isReduction(op string) bool {
+	return op == "rowsum" || op == "rowmax" || op == "colsum" || op == "colmax"
+}
+
+// check tests the parts of a spec that need no analysis.
+func (g *graph) check(reductions ...string) error {
+	if g.width <= 0 {
+		return fmt.Errorf("width %d is not positive", g.width)
+	}
+	for i, n := range g.nodes {
+		want, ok := arity[n.Op]
+		if isReduction(n.Op) && !strings.Contains(strings.Join(reductions, " "), n.Op) {
+			ok = false
+		}
+		if !ok {
+			return fmt.Errorf("node %d: this kernel family has no operation %q", i, n.Op)
+		}
+		if len(n.Args) != want {
+			return fmt.Errorf("node %d: %s takes %d arguments, not %d", i, n.Op, want, len(n.Args))
+		}
+		for _, a := range n.Args {
+			if a < 0 || a >= i {
+				return fmt.Errorf("node %d: argument %d is not an earlier node", i, a)
+			}
+		}
+		if n.Op == "load" && (n.Operand < 0 || n.Operand >= len(g.operands)) {
+			return fmt.Errorf("node %d: there is no operand %d", i, n.Operand)
+		}
+	}
+	for _, s := range g.stores {
+		if s.Node < 0 || s.Node >= len(g.nodes) || s.Operand < 0 || s.Operand >= len(g.operands) {
+			return fmt.Errorf("store of node %d to operand %d: no such node or operand", s.Node, s.Operand)
+		}
+	}
+	return nil
+}
+
+// analyse finds levels, stages and numbers of uses.
+func (g *graph) analyse() {
+	n := len(g.nodes)
+	g.full, g.stage, g.uses = make([]bool, n), make([]int, n), make([]int, n)
+	for i, node := range g.nodes {
+		switch {
+		case node.Op == "load":
+			g.full[i] = g.operands[node.Operand].Col != 0
+		case node.Op == "iota":
+			g.full[i] = true
+		}
+		for _, a := range node.Args {
+			g.uses[a]++
+			g.stage[i] = max(g.stage[i], g.stage[a])
+			g.full[i] = g.full[i] || g.full[a]
+		}
+		switch {
+		case node.Op == "colsum" || node.Op == "colmax":
+			g.stage[i]++
+			g.full[i] = true
+		case isReduction(node.Op) && g.full[i]:
+			g.stage[i]++
+			g.full[i] = false
+		}
+	}
+	for _, s := range g.stores {
+		g.uses[s.Node]++
+	}
+}
+
+// names lists the operands for the kernel header.
+func (g *graph) names() []string {
+	names := make([]string, len(g.operands))
+	for i, o := range g.operands {
+		names[i] = o.Name
+		if o.Name == "" {
+			names[i] = fmt.Sprintf("x%d", i)
+		}
+	}
+	return names
+}
+
+// infix are the operators of doc lines.
+var infix = map[string]string{"add": " + ", "sub": " - ", "mul": " ", "div": " / ", "lt": " < ", "le": " <= ", "eq": " == "}
+
+// doc describes a kernel: a line per stored or shared value, then the traffic.
+func (g *graph) doc(rows string) []string {
+	names, text := g.names(), make([]string, len(g.nodes))
+	var lines []string
+	for i, n := range g.nodes {
+		args := make([]string, len(n.Args))
+		for j, a := range n.Args {
+			args[j] = text[a]
+		}
+		switch sep, ok := infix[n.Op]; {
+		case n.Op == "load":
+			text[i] = names[n.Operand]
+		case n.Op == "const":
+			text[i] = fmt.Sprintf("%.6g", n.Const)
+		case ok && n.Op == "div":
+			text[i] = "(" + args[0] + sep + args[1] + ")"
+		case ok:
+			text[i] = "(" + strings.Join(args, sep) + ")"
+		default:
+			text[i] = n.Op + "(" + strings.Join(args, ", ") + ")"
+		}
+		if len(n.Args) > 0 && (g.uses[i] > 1 || len(text[i]) > 60) {
+			lines = append(lines, fmt.Sprintf("t%d = %s", i, text[i]))
+			text[i] = fmt.Sprintf("t%d", i)
+		}
+	}
+	out := []string{fmt.Sprintf("%s of %d elements", rows, g.width)}
+	out = append(out, lines...)
+	for _, s := range g.stores {
+		out = append(out, names[s.Operand]+" = "+text[s.Node])
+	}
+	return append(out, g.traffic())
+}
+
+// traffic counts floating-point operations and bytes per row.
+func (g *graph) traffic() string {
+	flops, bytes := 0, 0
+	size := func(o Operand) int {
+		if o.Row == 0 {
+			return 0
+		}
+		if o.Col == 0 {
+			return 4
+		}
+		return 4 * g.width
+	}
+	for i, n := range g.nodes {
+		switch {
+		case n.Op == "load":
+			bytes += size(g.operands[n.Operand])
+		case g.full[i] || isReduction(n.Op):
+			flops += g.width
+		case len(n.Args) > 0:
+			flops++
+		}
+	}
+	for _, s := range g.stores {
+		bytes += size(g.operands[s.Operand])
+	}
+	return fmt.Sprintf("%d operations and %d bytes per row", flops, bytes)
+}
+
+// evaluator emits the values of nodes. Row values last for a row, memo for
+// one chunk (a vector's worth of elements of a row).
+type evaluator struct {
+	*builder
+	g     *graph
+	row   map[int]Arg
+	memo  map[int]Arg
+	chunk func(n int) Arg // load or iota at the current chunk, or a kept value
+	kept  func(n int) bool
+	begin func(operand int) P // start of the row
+}
+
+// value emits node n, if it is not there yet.
+func (e *evaluator) value(n int) Arg {
+	node := e.g.nodes[n]
+	if node.Op == "const" {
+		return imm(node.Const)
+	}
+	known := e.memo
+	if !e.g.full[n] {
+		known = e.row
+	}
+	if v, ok := known[n]; ok {
+		return v
+	}
+	var v Arg
+	switch {
+	case node.Op == "load" && !e.g.full[n]:
+		v = reg(e.bcast(at(e.begin(node.Operand), 0), e.g.operands[node.Operand].Int))
+	case node.Op == "load", node.Op == "iota", e.kept(n):
+		v = e.chunk(n)
+	case node.Op == "rowsum": // of a row-level value: see analyse
+		v = e.op(OpMul, e.value(node.Args[0]), imm(float64(e.g.width)))
+	case node.Op == "rowmax":
+		v = e.value(node.Args[0])
+	default:
+		v = e.apply(n)
+	}
+	known[n] = v
+	return v
+}
+
+// apply emits an operation; a product that only a sum uses is fused into it.
+func (e *evaluator) apply(n int) Arg {
+	node := e.g.nodes[n]
+	if node.Op == "add" || node.Op == "sub" {
+		x, y := node.Args[0], node.Args[1]
+		switch {
+		case e.fusible(x, n) && node.Op == "add":
+			return e.fused(OpFMA, x, y)
+		case e.fusible(y, n) && node.Op == "add":
+			return e.fused(OpFMA, y, x)
+		case e.fusible(y, n):
+			return e.fused(OpFNMA, y, x)
+		case e.fusible(x, n):
+			return e.fused(OpFMS, x, y)
+		}
+	}
+	if node.Op == "select" && e.g.uses[node.Args[0]] == 1 && e.g.full[node.Args[0]] == e.g.full[n] {
+		m := e.g.nodes[node.Args[0]]
+		if op, ok := map[string]Op{"lt": OpSelLt, "le": OpSelLe, "eq": OpSelEq}[m.Op]; ok { // choose directly
+			return e.op(op, e.value(m.Args[0]), e.value(m.Args[1]), e.value(node.Args[1]), e.value(node.Args[2]))
+		}
+	}
+	args := make([]Arg, len(node.Args))
+	for i, a := range node.Args {
+		args[i] = e.value(a)
+	}
+	v, _ := e.function(node.Op, args) // check has seen the operation
+	return v
+}
+
+func (e *evaluator) fusible(x, user int) bool {
+	return e.g.nodes[x].Op == "mul" && e.g.uses[x] == 1 && e.g.full[x] == e.g.full[user] && !e.kept(x)
+}
+
+func (e *evaluator) fused(op Op, product, other int) Arg {
+	p := e.g.nodes[product]
+	a, b := e.value(p.Args[0]), e.value(p.Args[1])
+	return e.op(op, a, b, e.value(other))
+}

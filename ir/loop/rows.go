@@ -1,0 +1,385 @@
+package loop
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Sizes above which a form of a row kernel is not used.
+const (
+	maxUnrolledChunks = 16
+	maxUnrolled       = 600 // instructions
+	keepCost          = 4   // recomputing a value that costs more is worse than keeping it
+	printerRegs       = 2   // vectors left to a printer for constants
+)
+
+// form is one way to walk a row.
+type form struct {
+	unrolled bool
+	keepAll  bool // unrolled: all values stay in registers; otherwise the expensive ones
+	group    int  // rolled: chunks per iteration
+}
+
+// Lower makes a kernel that visits each row once. A row that fits the
+// registers is unrolled; otherwise every stage (up to the next reduction) is a
+// loop over the row, in which cheap values are computed again and expensive
+// ones are kept in scratch.
+func (r *Rows) Lower(t Target) (*Kernel, error) {
+	g := &graph{width: r.Width, operands: r.Operands, nodes: r.Nodes, stores: r.Stores}
+	if err := g.check("rowsum", "rowmax"); err != nil {
+		return nil, fmt.Errorf("rows: %w", err)
+	}
+	g.analyse()
+	for _, s := range g.stores {
+		if g.full[s.Node] && g.operands[s.Operand].Col == 0 && g.width > 1 {
+			return nil, fmt.Errorf("rows: node %d has a value per element, operand %d takes one per row", s.Node, s.Operand)
+		}
+	}
+	forms := []form{{group: 4}, {group: 2}, {group: 1}}
+	if chunks := (r.Width + t.Lanes - 1) / t.Lanes; chunks <= maxUnrolledChunks && (t.Lanes > 1 || chunks <= 4) {
+		forms = append([]form{{unrolled: true, keepAll: true}, {unrolled: true}}, forms...)
+	}
+	limits := t
+	limits.VecRegs -= printerRegs
+	var last error
+	for _, f := range forms {
+		k := lowerRows(g, t, f)
+		if n := k.Instructions(); n > maxUnrolled && f.group != 1 {
+			continue
+		}
+		last = Allocate(k, limits)
+		if !errors.Is(last, ErrPressure) {
+			return k, last
+		}
+	}
+	return nil, last
+}
+
+// rowsCode is the state of one lowering.
+type rowsCode struct {
+	evaluator
+	form
+	plan
+	chunks int
+	ptr    []P // current row of each operand
+
+	// The chunk being emitted.
+	stage   int
+	index   N                   // loop counter, in elements; NoIndex outside a loop
+	off     int                 // elements after index
+	active  int                 // lanes
+	running map[int]P           // strided operands inside a loop
+	iota    V                   // element numbers of the loop's current chunk; valid inside a loop
+	saved   map[int]map[int]Arg // unrolled: values by chunk
+}
+
+func lowerRows(g *graph, t Target, f form) *Kernel {
+	b := newBuilder(t, g.names(), []string{"rows"})
+	c := &rowsCode{form: f, chunks: (g.width + t.Lanes - 1) / t.Lanes, saved: map[int]map[int]Arg{}}
+	c.plan = newPlan(g, f)
+	c.evaluator = evaluator{builder: b, g: g, chunk: c.element}
+	c.kept = func(n int) bool { return !c.unrolled && c.slot[n] > 0 && c.first[n] < c.stage }
+	c.begin = func(o int) P { return c.ptr[o] }
+	b.k.Doc = g.doc("rows")
+	if c.slots > 0 {
+		b.k.Scratch = c.slots * c.chunks * t.Lanes
+		b.k.Operands = append(b.k.Operands, "scratch")
+		b.k.Doc = append(b.k.Doc, fmt.Sprintf("%d floats of scratch", b.k.Scratch))
+	}
+	for i := range b.k.Operands {
+		c.ptr = append(c.ptr, b.base(i))
+	}
+	b.down("row", b.count(0), 1, c.oneRow)
+	return b.k
+}
+
+func (c *rowsCode) oneRow() {
+	c.row = map[int]Arg{}
+	for s := 0; s < c.stages; s++ {
+		c.stage = s
+		c.oneStage()
+	}
+	for _, s := range c.g.stores {
+		if c.perRow(s) {
+			c.store(c.value(s.Node), at(c.ptr[s.Operand], 0), 1, 1, c.g.operands[s.Operand].Int)
+		}
+	}
+	for i, o := range c.g.operands {
+		c.step(c.ptr[i], o.Row)
+	}
+}
+
+// perRow reports whether a store writes one value per row.
+func (c *rowsCode) perRow(s Store) bool { return c.g.operands[s.Operand].Col == 0 && !c.g.full[s.Node] }
+
+// accumulator is the state of one reduction: partial results that are combined
+// at the end of the stage.
+type accumulator struct {
+	node int
+	part []V
+	set  []bool
+}
+
+// oneStage emits a pass over the row: the reductions over nodes of this stage
+// and the stores whose values are complete.
+func (c *rowsCode) oneStage() {
+	sinks := c.sinks[c.stage]
+	for _, n := range sinks {
+		c.prepare(n, map[int]bool{})
+	}
+	var accs []*accumulator
+	parts := min(4, c.chunks)
+	if !c.unrolled {
+		parts = c.group
+	}
+	for _, n := range c.reductions[c.stage] {
+		c.prepare(c.g.nodes[n].Args[0], map[int]bool{})
+		a := &accumulator{node: n, set: make([]bool, parts)}
+		for i := 0; i < parts; i++ {
+			a.part = append(a.part, c.newV())
+		}
+		accs = append(accs, a)
+	}
+	if len(sinks) == 0 && len(accs) == 0 {
+		return
+	}
+	done := 0
+	if whole := c.g.width / c.lanes; !c.unrolled && whole > c.group {
+		done = whole / c.group * c.group
+		c.loop(done, accs)
+	}
+	c.index, c.running = NoIndex, nil
+	for i := done; i < c.chunks; i++ {
+		c.oneChunk(i*c.lanes, i, accs)
+	}
+	for _, a := range accs {
+		c.row[a.node] = c.combine(a)
+	}
+}
+
+// prepare emits the row values that node n needs, before a loop over the row
+// needs them.
+func (c *rowsCode) prepare(n int, seen map[int]bool) {
+	if seen[n] {
+		return
+	}
+	seen[n] = true
+	if !c.g.full[n] {
+		c.value(n)
+		return
+	}
+	if c.kept(n) {
+		return
+	}
+	for _, a := range c.g.nodes[n].Args {
+		c.prepare(a, seen)
+	}
+}
+
+// loop walks the first chunks of the row, a group per iteration.
+func (c *rowsCode) loop(chunks int, accs []*accumulator) {
+	for _, a := range accs {
+		for i, v := range a.part {
+			c.opTo(v, OpMov, imm(identity(c.g.nodes[a.node].Op)))
+			a.set[i] = true
+		}
+	}
+	c.running = map[int]P{}
+	for i, o := range c.g.operands {
+		if c.touched(i) && o.Col > 1 {
+			c.running[i] = c.copyP(c.ptr[i], 0)
+		}
+	}
+	if c.usesIota {
+		c.iota = c.newV()
+		c.emit(&Instr{Op: OpIota, Dst: c.iota, Args: []Arg{imm(0)}})
+	}
+	step := c.group * c.lanes
+	c.up("chunk", chunks*c.lanes, step, func(n N) {
+		for u := 0; u < c.group; u++ {
+			c.index = n
+			c.oneChunk(u*c.lanes, u, accs)
+		}
+		for i, o := range c.g.operands {
+			if p, ok := c.running[i]; ok {
+				c.step(p, step*o.Col)
+			}
+		}
+		if c.usesIota {
+			c.opTo(c.iota, OpAdd, reg(c.iota), imm(float64(step)))
+		}
+	})
+}
+
+// touched reports whether this stage loads or stores operand i along the row.
+func (c *rowsCode) touched(i int) bool {
+	for n, node := range c.g.nodes {
+		if node.Op == "load" && node.Operand == i && c.need[c.stage][n] {
+			return true
+		}
+	}
+	for _, s := range c.g.stores {
+		if s.Operand == i && c.storeStage(s) == c.stage {
+			return true
+		}
+	}
+	return false
+}
+
+func identity(op string) float64 {
+	if op == "rowsum" || op == "colsum" {
+		return 0
+	}
+	return -infinity
+}
+
+// oneChunk emits the work of this stage on one vector of elements.
+func (c *rowsCode) oneChunk(off, number int, accs []*accumulator) {
+	c.off, c.active = off, c.lanes
+	if c.index == NoIndex {
+		c.active = min(c.lanes, c.g.width-off)
+	}
+	c.memo = map[int]Arg{}
+	if c.unrolled {
+		if saved, ok := c.saved[number]; ok && c.stage > 0 {
+			c.memo = saved
+		}
+		c.saved[number] = c.memo
+	}
+	for _, a := range accs {
+		c.accumulate(a, number%len(a.part))
+	}
+	var delayed []Store
+	for _, s := range c.g.stores {
+		switch {
+		case c.perRow(s) || c.storeStage(s) != c.stage:
+		case c.inPlace[s.Operand]: // after everything that loads it
+			c.value(s.Node)
+			delayed = append(delayed, s)
+		default:
+			c.put(s)
+		}
+	}
+	for _, s := range delayed {
+		c.put(s)
+	}
+	c.keepValues()
+}
+
+// keepValues stores what later stages want into scratch, or drops from the
+// registers what is cheap to compute again.
+func (c *rowsCode) keepValues() {
+	if c.unrolled {
+		if !c.keepAll {
+			for n := range c.memo {
+				if c.slot[n] == 0 {
+					delete(c.memo, n)
+				}
+			}
+		}
+		return
+	}
+	for n := range c.g.nodes {
+		if c.slot[n] > 0 && c.first[n] == c.stage {
+			c.store(c.value(n), c.scratch(n), 1, c.lanes, false)
+		}
+	}
+}
+
+func (c *rowsCode) scratch(n int) Mem {
+	base := (c.slot[n] - 1) * c.chunks * c.lanes
+	return Mem{c.ptr[len(c.ptr)-1], c.index, base + c.off}
+}
+
+func (c *rowsCode) put(s Store) {
+	o := c.g.operands[s.Operand]
+	m, stride := c.place(s.Operand)
+	c.store(c.value(s.Node), m, stride, c.active, o.Int)
+}
+
+// place is where the current chunk of an operand lies.
+func (c *rowsCode) place(operand int) (Mem, int) {
+	col := max(1, c.g.operands[operand].Col)
+	if p, ok := c.running[operand]; ok {
+		return at(p, c.off*col), col
+	}
+	if col > 1 {
+		return at(c.ptr[operand], c.off*col), col
+	}
+	return Mem{c.ptr[operand], c.index, c.off}, 1
+}
+
+// element emits a load, an iota or a kept value of the current chunk.
+func (c *rowsCode) element(n int) Arg {
+	node := c.g.nodes[n]
+	switch {
+	case c.kept(n):
+		m := c.scratch(n)
+		return reg(c.builder.load(m, 1, c.lanes, false))
+	case node.Op == "iota" && c.index != NoIndex:
+		return c.op(OpAdd, reg(c.iota), imm(float64(c.off)))
+	case node.Op == "iota":
+		d := c.newV()
+		c.emit(&Instr{Op: OpIota, Dst: d, Args: []Arg{imm(float64(c.off))}})
+		return reg(d)
+	}
+	m, stride := c.place(node.Operand)
+	return reg(c.builder.load(m, stride, c.active, c.g.operands[node.Operand].Int))
+}
+
+// accumulate adds the current chunk to a reduction.
+func (c *rowsCode) accumulate(a *accumulator, part int) {
+	op, arg := c.g.nodes[a.node].Op, c.g.nodes[a.node].Args[0]
+	v := a.part[part]
+	whole := c.active == c.lanes
+	if whole && a.set[part] && op == "rowsum" && c.g.full[arg] && c.fusible(arg, arg) && !c.known(arg) {
+		p := c.g.nodes[arg]
+		c.opTo(v, OpFMA, c.value(p.Args[0]), c.value(p.Args[1]), reg(v))
+		return
+	}
+	x := c.value(arg)
+	if !whole {
+		d := c.newV()
+		c.emit(&Instr{Op: OpTail, Dst: d, Args: []Arg{x, imm(identity(op))}, Lanes: c.active})
+		x = reg(d)
+	}
+	switch {
+	case !a.set[part]:
+		c.opTo(v, OpMov, x)
+		a.set[part] = true
+	case op == "rowsum":
+		c.opTo(v, OpAdd, reg(v), x)
+	default:
+		c.opTo(v, OpMax, reg(v), x)
+	}
+}
+
+func (c *rowsCode) known(n int) bool { _, ok := c.memo[n]; return ok }
+
+// combine adds the partial results in pairs, then the lanes.
+func (c *rowsCode) combine(a *accumulator) Arg {
+	op, cross := OpAdd, OpHSum
+	if c.g.nodes[a.node].Op == "rowmax" {
+		op, cross = OpMax, OpHMax
+	}
+	var parts []Arg
+	for i, v := range a.part {
+		if a.set[i] {
+			parts = append(parts, reg(v))
+		}
+	}
+	for len(parts) > 1 {
+		var next []Arg
+		for i := 0; i+1 < len(parts); i += 2 {
+			next = append(next, c.op(op, parts[i], parts[i+1]))
+		}
+		if len(parts)%2 == 1 {
+			next = append(next, parts[len(parts)-1])
+		}
+		parts = next
+	}
+	if c.lanes == 1 {
+		return parts[0]
+	}
+	return c.op(cross, parts[0])
+}
