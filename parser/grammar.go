@@ -216,5 +216,5 @@ type paramStmt struct {
 }
 
 var grammar = sync.OnceValue(func() *participle.Parser[declaration] {
-	return participle.MustBuild[declaration](participle.Lexer(definition{}), participle.Elide("Comment"), participle.UseLookahead(1))
+	return participle.MustBuild[declaration](participle.Lexer(definition{}), participle.Elide("Comment"), participle.UseLookahead(0))
 })

@@ -70,8 +70,7 @@ func split(tokens []lexer.Token) [][]lexer.Token {
 		part := tokens[start:end:end]
 		for _, t := range part {
 			if t.Type != tokComment {
-				eof := lexer.Token{Type: lexer.EOF, Pos: tokens[end].Pos}
-				parts = append(parts, append(part, eof))
+				parts = append(parts, append(part, endOf(part)))
 				break
 			}
 		}
@@ -92,6 +91,18 @@ func split(tokens []lexer.Token) [][]lexer.Token {
 	return parts
 }
 
+// endOf is the end of a part: a token behind its last one, on the same line.
+func endOf(part []lexer.Token) lexer.Token {
+	end := lexer.Token{Type: lexer.EOF}
+	for _, t := range part {
+		if t.Type != tokComment {
+			end.Pos = t.Pos
+			end.Pos.Column = tokenEnd(t).Col
+		}
+	}
+	return end
+}
+
 func startsDeclaration(word string) bool {
 	switch word {
 	case "import", "modality", "kind", "model", "fn", "train":
@@ -105,12 +116,14 @@ func syntaxError(err error) spec.Diagnostic {
 	var unexpected *participle.UnexpectedTokenError
 	if errors.As(err, &unexpected) {
 		t := unexpected.Unexpected
-		msg := "unexpected " + describe(t)
-		if _, want, ok := strings.Cut(unexpected.Message(), "(expected "); ok {
-			msg += ", expected " + humanise(strings.TrimSuffix(want, ")"))
+		want := "a declaration: import, modality, kind, model, fn or train"
+		if unexpected.Expect != "" {
+			want = unexpected.Expect
+		} else if _, text, ok := strings.Cut(unexpected.Message(), "(expected "); ok {
+			want = humanise(strings.TrimSuffix(text, ")"))
 		}
-		d := diag(t, "E003", msg)
-		if t.Type == tokKeyword {
+		d := diag(t, "E003", "unexpected "+describe(t)+", expected "+want)
+		if t.Type == tokKeyword && want == "a name" {
 			d.Notes = []spec.Note{{Msg: fmt.Sprintf("%s is a word of the language and cannot be a name", t.Value)}}
 		}
 		return d
@@ -134,12 +147,25 @@ func describe(t lexer.Token) string {
 	return fmt.Sprintf("%q", t.Value)
 }
 
-// humanise rewrites participle's description of what it wanted.
+// humanise rewrites participle's description of what it wanted; of a sequence only the
+// first item counts.
 func humanise(want string) string {
+	if !strings.HasPrefix(want, "(") {
+		want, _, _ = strings.Cut(want, " (")
+	}
+	if first, _, ok := strings.Cut(want, " "); ok && strings.HasPrefix(want, `"`) && precise(first) && !strings.Contains(want, "|") {
+		want = first
+	}
+	if want == `"}"` {
+		return `"}" or a statement`
+	}
 	return strings.NewReplacer("<ident>", "a name", "<string>", "a string", "Expr", "an expression",
 		"Name", "a name", "StringLit", "a string", "Declaration", "a declaration", "Block", "a block { ... }",
-	).Replace(want)
+		"FuncParam", "an argument", "ShapePattern", "a shape [...]", "LetStmt", "let").Replace(want)
 }
+
+// precise reports whether a word is a quoted token and not the start of a sentence.
+func precise(word string) bool { return len(word) > 2 && strings.HasSuffix(word, `"`) }
 
 // Interpolated lists the expressions in braces in the message of a require statement.
 func Interpolated(msg *spec.Str) []spec.Expr {

@@ -236,13 +236,21 @@ func (c *callCtx) checkPath(out, x *ir.Value) {
 	if ok {
 		return
 	}
+	for first := blocker; first != nil; { // look for the one nearest to x
+		blocker, first = first, nil
+		for _, a := range blocker.Args {
+			if ok, b := c.e.b.GradPath(a, x); !ok && b != nil {
+				first = b
+			}
+		}
+	}
 	if blocker != nil {
 		why := "passes no gradient"
 		if blocker.Op == ir.OpStopGradient {
-			why = "cuts the gradient"
+			why = "cuts it off"
 		}
 		notes := []spec.Note{{Pos: blocker.Pos, Msg: fmt.Sprintf("%s %s", blocker.Op, why)}}
-		c.e.failWith(c.at, "E050", notes, "no gradient reaches %s: %s is in every way", x.Type, blocker.Op)
+		c.e.failWith(c.at, "E050", notes, "no gradient reaches this %s: the loss depends on it only through %s", x.Type, blocker.Op)
 	}
 	c.e.fail(c.arg("wrt").at, "E050", "the loss does not depend on this %s", x.Type)
 }

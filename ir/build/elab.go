@@ -101,7 +101,10 @@ func (e *elab) builderError(err *ir.Error) spec.Diagnostic {
 	}
 	for i, a := range err.Args {
 		what := "the argument"
-		if len(err.Args) > 1 {
+		switch {
+		case err.Op == "param" || err.Op == "uniform":
+			what = "the first"
+		case len(err.Args) > 1:
 			what = fmt.Sprintf("argument %d", i+1)
 		}
 		d.Notes = append(d.Notes, spec.Note{Pos: a.Pos, Msg: fmt.Sprintf("%s is %s", what, a.Type)})
@@ -113,6 +116,10 @@ func (e *elab) builderError(err *ir.Error) spec.Diagnostic {
 // adds the calls that led there.
 func (e *elab) located(d spec.Diagnostic) spec.Diagnostic {
 	calls := e.frames
+	if strings.HasPrefix(d.Pos.File, "--set ") {
+		d.Pos.Line, d.End = 0, spec.Pos{}
+		return d
+	}
 	if isStd(d.Pos) {
 		for i := len(calls) - 1; i >= 0; i-- {
 			if !isStd(calls[i].call.Pos) && calls[i].call.Pos.Known() {

@@ -16,14 +16,20 @@ import (
 func Load(file string, opt Options) (*Model, []spec.Diagnostic) {
 	p, diags := read(file)
 	if spec.HasErrors(diags) {
-		return nil, spec.Sort(diags)
+		return nil, errorsOf(diags)
 	}
 	model, more := p.elaborate(opt)
-	diags = spec.Sort(append(diags, more...))
+	diags = append(diags, more...)
 	if spec.HasErrors(diags) {
-		return nil, diags
+		return nil, errorsOf(diags)
 	}
-	return model, diags
+	return model, spec.Sort(diags)
+}
+
+// errorsOf leaves warnings out: they may follow from the errors.
+func errorsOf(diags []spec.Diagnostic) []spec.Diagnostic {
+	diags = slices.DeleteFunc(diags, func(d spec.Diagnostic) bool { return d.Severity != spec.Error })
+	return spec.Sort(diags)
 }
 
 // program is a parsed and resolved spec.
@@ -216,6 +222,9 @@ func parseSets(sets []string, model *spec.Model) ([]givenSet, []spec.Diagnostic)
 		x, diags := parser.ParseExpr(where.File, []byte(val))
 		if len(diags) > 0 {
 			return nil, []spec.Diagnostic{{Pos: where, Code: "E070", Msg: fmt.Sprintf("%q is not a value: %s", val, diags[0].Msg)}}
+		}
+		if word, ok := x.(*spec.Ident); ok {
+			x = &spec.Str{Range: word.Range, Value: word.Name}
 		}
 		out = append(out, givenSet{name, x})
 	}

@@ -76,7 +76,11 @@ func (e *elab) positive(v value, at spec.Range, name string, zero bool) float64 
 		e.fail(at, "E074", "%s must be a number, this is %s", name, describe(v))
 	}
 	if f < 0 || f == 0 && !zero {
-		e.fail(at, "E074", "%s must be above 0, it is %s", name, text(f))
+		least := "above 0"
+		if zero {
+			least = "at least 0"
+		}
+		e.fail(at, "E074", "%s must be %s, it is %s", name, least, text(f))
 	}
 	return f
 }

@@ -130,11 +130,11 @@ func (vb *variantBuild) instance(e *elab, first bool) *instance {
 			panic(failure{}) // what follows would only repeat it
 		}
 	}
+	e.frames = e.frames[:len(e.frames)-1]
 	m := &instance{decl: d, env: env, kind: kind}
 	if first {
 		vb.describe(e, m, outer)
 	}
-	e.frames = e.frames[:len(e.frames)-1]
 	return m
 }
 
@@ -216,7 +216,7 @@ func (vb *variantBuild) evalSettings(e *elab, m *instance, env *scope) {
 		}
 		for _, g := range vb.sets {
 			if g.name == s.Name.Text {
-				e.override(v, g.expr, newScope(fileScope(vb.from)), "command line", g.expr.Where().Pos)
+				e.override(v, g.expr, newScope(fileScope(vb.from)), "command line", spec.Pos{})
 			}
 		}
 		v.setting.Value = text(v.val)
