@@ -1,0 +1,183 @@
+package loop
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Lower makes a kernel that walks the columns in tiles of several vectors and,
+// for each tile, all rows; the sums stay in registers.
+func (r *ColReduce) Lower(t Target) (*Kernel, error) {
+	g := &graph{width: r.Width, operands: r.Operands, nodes: r.Nodes, stores: r.Stores}
+	if err := g.check("colsum", "colmax"); err != nil {
+		return nil, fmt.Errorf("column reduction: %w", err)
+	}
+	g.analyse()
+	if err := checkColumns(g); err != nil {
+		return nil, fmt.Errorf("column reduction: %w", err)
+	}
+	limits := t
+	limits.VecRegs -= printerRegs
+	var last error
+	for width := 4; width >= 1; width /= 2 {
+		k := lowerColumns(g, t, width)
+		if n := k.Instructions(); n > maxUnrolled && width > 1 {
+			continue
+		}
+		last = Allocate(k, limits)
+		if !errors.Is(last, ErrPressure) {
+			return k, last
+		}
+	}
+	return nil, last
+}
+
+func checkColumns(g *graph) error {
+	for i, n := range g.nodes {
+		if g.stage[i] > 1 {
+			return fmt.Errorf("node %d reduces what is reduced already", i)
+		}
+		for _, a := range n.Args {
+			x := g.nodes[a]
+			if g.stage[i] == 1 && !isReduction(n.Op) && x.Op == "load" && g.operands[x.Operand].Row != 0 {
+				return fmt.Errorf("node %d: after the reduction there is one row, operand %d has a row stride", i, x.Operand)
+			}
+		}
+	}
+	for _, s := range g.stores {
+		if g.stage[s.Node] != 1 {
+			return fmt.Errorf("stored node %d depends on no reduction over the rows", s.Node)
+		}
+		if g.operands[s.Operand].Col == 0 && g.width > 1 {
+			return fmt.Errorf("operand %d takes one value, node %d has one per column", s.Operand, s.Node)
+		}
+	}
+	return nil
+}
+
+// columnsCode is the state of one lowering.
+type columnsCode struct {
+	evaluator
+	tile []P // each operand at row 0 and the first column of the tile
+	ptr  []P // each operand at the current row and the tile's first column
+	acc  map[int][]V
+	at   int // columns after the tile's first one
+	from V   // number of the tile's first column, if the graph wants it
+	iota bool
+	last int // active lanes
+}
+
+func lowerColumns(g *graph, t Target, width int) *Kernel {
+	b := newBuilder(t, g.names(), []string{"rows"})
+	c := &columnsCode{}
+	c.evaluator = evaluator{builder: b, g: g, chunk: c.element, kept: func(int) bool { return false }}
+	c.begin = func(o int) P { return c.ptr[o] }
+	b.k.Doc = g.doc("rows, reduced over the rows,")
+	for i := range g.operands {
+		c.tile = append(c.tile, b.base(i))
+	}
+	for _, n := range g.nodes {
+		c.iota = c.iota || n.Op == "iota"
+	}
+	if c.iota {
+		c.from = b.newV()
+		b.emit(&Instr{Op: OpIota, Dst: c.from, Args: []Arg{imm(0)}})
+	}
+	columns := width * t.Lanes
+	whole := g.width / columns * columns
+	b.up("columns", whole, columns, func(N) { c.oneTile(width, t.Lanes) })
+	if rest := g.width - whole; rest > 0 {
+		vectors := (rest + t.Lanes - 1) / t.Lanes
+		c.oneTile(vectors, rest-(vectors-1)*t.Lanes)
+	}
+	return b.k
+}
+
+// oneTile reduces and stores some vectors of columns, the last of which may
+// have fewer lanes.
+func (c *columnsCode) oneTile(vectors, last int) {
+	c.ptr, c.acc = nil, map[int][]V{}
+	for i := range c.g.operands {
+		c.ptr = append(c.ptr, c.copyP(c.tile[i], 0))
+	}
+	for n, node := range c.g.nodes {
+		if isReduction(node.Op) {
+			for u := 0; u < vectors; u++ {
+				v := c.newV()
+				c.opTo(v, OpMov, imm(identity(node.Op)))
+				c.acc[n] = append(c.acc[n], v)
+			}
+		}
+	}
+	c.down("row", c.builder.count(0), 1, func() {
+		c.row = map[int]Arg{}
+		c.vectors(vectors, last, c.accumulate)
+		for i, o := range c.g.operands {
+			c.step(c.ptr[i], o.Row)
+		}
+	})
+	// The row pointers are past the end: what is left has row stride 0.
+	for i, o := range c.g.operands {
+		if o.Row != 0 {
+			c.ptr[i] = c.tile[i]
+		}
+	}
+	c.row = map[int]Arg{}
+	c.vectors(vectors, last, c.finish)
+	for i, o := range c.g.operands {
+		c.step(c.tile[i], vectors*c.lanes*o.Col)
+	}
+	if c.iota {
+		c.opTo(c.from, OpAdd, reg(c.from), imm(float64(vectors*c.lanes)))
+	}
+}
+
+func (c *columnsCode) vectors(n, last int, f func(u int)) {
+	for u := 0; u < n; u++ {
+		c.at, c.last, c.memo = u*c.lanes, c.lanes, map[int]Arg{}
+		if u == n-1 {
+			c.last = last
+		}
+		f(u)
+	}
+}
+
+func (c *columnsCode) accumulate(u int) {
+	for n, node := range c.g.nodes {
+		if !isReduction(node.Op) {
+			continue
+		}
+		v, arg := c.acc[n][u], node.Args[0]
+		_, known := c.memo[arg]
+		switch {
+		case node.Op == "colsum" && c.fusible(arg, n) && !known:
+			p := c.g.nodes[arg]
+			c.opTo(v, OpFMA, c.value(p.Args[0]), c.value(p.Args[1]), reg(v))
+		case node.Op == "colsum":
+			c.opTo(v, OpAdd, reg(v), c.value(arg))
+		default:
+			c.opTo(v, OpMax, reg(v), c.value(arg))
+		}
+	}
+}
+
+func (c *columnsCode) finish(u int) {
+	for n, v := range c.acc {
+		c.memo[n] = reg(v[u])
+	}
+	for _, s := range c.g.stores {
+		o := c.g.operands[s.Operand]
+		col := max(1, o.Col)
+		c.store(c.value(s.Node), at(c.tile[s.Operand], c.at*col), col, c.last, o.Int)
+	}
+}
+
+// element emits a load or an iota of the current columns.
+func (c *columnsCode) element(n int) Arg {
+	node := c.g.nodes[n]
+	if node.Op == "iota" {
+		return c.op(OpAdd, reg(c.from), imm(float64(c.at)))
+	}
+	o := c.g.operands[node.Operand]
+	return reg(c.builder.load(at(c.ptr[node.Operand], c.at*o.Col), o.Col, c.last, o.Int))
+}
