@@ -18,9 +18,10 @@ import (
 
 // Options steers a compilation.
 type Options struct {
-	Target  string                              // auto, avx512 or portable
-	Disable []string                            // optional passes to leave out
-	Observe func(stage string, p *pass.Program) // called with every stage of every function
+	Target  string   // auto, avx512 or portable
+	Disable []string // optional passes to leave out
+	// Observe is called with every stage of every function's graph.
+	Observe func(function, stage string, p *pass.Program)
 }
 
 // Module is a compiled model: everything that is written out, and what explain shows.
@@ -196,6 +197,11 @@ func (c *compilation) compile(fn *build.Func) error {
 	named := len(roots)
 	differentiate := c.fn.Name == "Step" || c.fn.Name == "Replay"
 	if differentiate {
+		values := make([]*ir.Value, len(roots))
+		for i, r := range roots {
+			values[i] = r.Value
+		}
+		ir.MarkInner(values)
 		b.Phase = ir.Backward
 		for i, g := range b.Grad(fn.Outputs[0].Value, c.params(fn)...) {
 			roots = append(roots, ir.Output{Name: "grad." + c.prog.Variant.Params[i].Attr.Name, Value: g})
@@ -235,7 +241,11 @@ func (c *compilation) params(fn *build.Func) []*ir.Value {
 // graph compiles a graph into calls. The first named outputs get places of their own; dest
 // gives the places of the others. Temporary memory starts at start.
 func (c *compilation) graph(p *pass.Program, start, named int, dest func(i int, name string) (*fuse.Buffer, int)) error {
-	if err := pass.Run(p, pass.Options{Disable: c.opt.Disable, Observe: c.opt.Observe}); err != nil {
+	o := pass.Options{Disable: c.opt.Disable}
+	if c.opt.Observe != nil {
+		o.Observe = func(stage string, p *pass.Program) { c.opt.Observe(c.fn.Name, stage, p) }
+	}
+	if err := pass.Run(p, o); err != nil {
 		return err
 	}
 	roots := make([]fuse.Root, len(p.Outputs))

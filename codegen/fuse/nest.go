@@ -105,23 +105,31 @@ func (l *lowering) insert(at int) {
 	}
 }
 
-// regular reports whether factor at spans n elements, that is whether no operand had an
-// uneven stride inside it. If one had, the hint says which is to be made contiguous.
+// regular reports whether factor at spans n elements. If not, some operand strides
+// unevenly inside them, and the hint asks for a contiguous copy of it.
 func (l *lowering) regular(at, n int) error {
 	if at < 0 || l.dims[at] == n || n == 1 {
 		return nil
 	}
-	for _, o := range l.operands {
-		inner, even, d := 1, true, len(l.dims)-1
-		for ; d > 0 && inner*l.dims[d] <= n; d-- {
-			inner *= l.dims[d]
-			even = even && (inner >= n || o.view.Strides[d-1] == o.view.Strides[d]*l.dims[d])
+	for i := len(l.dims) - 2; i >= 0; i-- {
+		if below := product(l.dims[i+1:]); below >= n {
+			break
 		}
-		if !even {
+		if o := l.uneven(i); o != nil {
 			return &Hint{Contiguous: o.value}
 		}
 	}
 	return fmt.Errorf("internal error: no operand explains the factors %v of a row of %d", l.dims, n)
+}
+
+// uneven finds an operand that does not stride evenly over factors i and i+1.
+func (l *lowering) uneven(i int) *operand {
+	for k, o := range l.operands {
+		if s := o.view.Strides; s[i] != s[i+1]*l.dims[i+1] {
+			return &l.operands[k]
+		}
+	}
+	return nil
 }
 
 func operandName(o operand) string {
@@ -193,18 +201,13 @@ func (l *lowering) colReduce() ([]*Launch, error) {
 	all := l.operands
 	l.operands = reads
 	l.collapse(cs.w, cs.r*cs.w)
-	outer, mid, ok := l.splitCols(reads)
+	chunk, err := l.splitCols()
 	l.operands = all
-	if !ok {
-		for _, o := range reads {
-			if !o.view.isContiguous() {
-				return nil, &Hint{Contiguous: o.value}
-			}
-		}
-		return nil, fmt.Errorf("internal error: column reduction over %v is not regular", l.dims)
+	if err != nil {
+		return nil, err
 	}
-	chunk := chunkRows(cs.r, cs.w)
-	chunks := (cs.r + chunk - 1) / chunk
+	mid := len(l.dims) - 3
+	outer, chunks := l.dims[:mid], (cs.r+chunk-1)/chunk
 	kernel := &loop.ColReduce{Width: cs.w, Nodes: l.nodes, Stores: l.stores}
 	la := &Launch{Kind: ColReduceKind, ColReduce: kernel, Outer: outer, Count: cs.r, Chunk: chunk, PerTask: 1}
 	if chunks == 1 {
@@ -216,8 +219,8 @@ func (l *lowering) colReduce() ([]*Launch, error) {
 		if !o.write {
 			s := reads[ri].view.Strides
 			ri++
-			kernel.Operands = append(kernel.Operands, loop.Operand{Name: "in", Int: o.isInt, Row: s[mid], Col: s[len(s)-1]})
-			la.Operands = append(la.Operands, Access{o.view.Buf, o.view.Offset, s[:mid], s[mid] * chunk, false})
+			kernel.Operands = append(kernel.Operands, loop.Operand{Name: "in", Int: o.isInt, Row: s[mid+1], Col: s[mid+2]})
+			la.Operands = append(la.Operands, Access{o.view.Buf, o.view.Offset, s[:mid], s[mid], false})
 			continue
 		}
 		dst, okDst := o.view.reshape(append(slices.Clone(outer), cs.w))
@@ -265,9 +268,10 @@ func (l *lowering) combine(operand int, part *Buffer, dst View, outer []int, chu
 		Values:   []*ir.Value{v}, Flops: chunks * cs.w * product(outer), Bytes: 4 * part.Len, Note: "adds partial sums in a fixed order"}
 }
 
-// splitCols splits the factors into outer ones, one for the reduced rows and one for the
-// columns. Reads that do not stride evenly over rows or columns have been copied before.
-func (l *lowering) splitCols(reads []operand) (outer []int, mid int, ok bool) {
+// splitCols brings the factors into the form outer..., chunk, row, column and returns the
+// rows of a chunk. Where operands stride unevenly over the reduced rows in one place, that
+// place is where chunks begin.
+func (l *lowering) splitCols() (int, error) {
 	cs := l.c.cols
 	if cs.w == 1 {
 		l.insert(len(l.dims))
@@ -275,9 +279,25 @@ func (l *lowering) splitCols(reads []operand) (outer []int, mid int, ok bool) {
 	if cs.r == 1 {
 		l.insert(len(l.dims) - 1)
 	}
-	k := len(l.dims)
-	if k < 2 || l.dims[k-1] != cs.w || l.dims[k-2] != cs.r {
-		return nil, 0, false
+	if err := l.regular(len(l.dims)-1, cs.w); err != nil {
+		return 0, err
 	}
-	return l.dims[:k-2], k - 2, true
+	k := len(l.dims) - 2
+	if k >= 1 && l.dims[k]*l.dims[k-1] == cs.r && l.dims[k] < cs.r {
+		return l.dims[k], nil
+	}
+	if l.dims[k] != cs.r {
+		for i := k - 1; i >= 0 && product(l.dims[i+1:]) < cs.r*cs.w; i-- {
+			if o := l.uneven(i); o != nil {
+				return 0, &Hint{Contiguous: o.value}
+			}
+		}
+		return 0, fmt.Errorf("internal error: column reduction over %v is not regular", l.dims)
+	}
+	chunk := chunkRows(cs.r, cs.w)
+	l.insert(k) // the factor of chunks; its extent is not used
+	for i, o := range l.operands {
+		l.operands[i].view.Strides[k] = o.view.Strides[k+1] * chunk
+	}
+	return chunk, nil
 }

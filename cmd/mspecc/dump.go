@@ -1,0 +1,170 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mspecc/codegen"
+	"mspecc/ir"
+	"mspecc/ir/build"
+	"mspecc/ir/pass"
+	"mspecc/ir/view"
+	"mspecc/parser"
+	"mspecc/spec"
+)
+
+// stages are what dump shows, in the order of the compiler.
+var stages = []string{"ast", "ir", "grad", "opt", "loops", "plan", "asm"}
+
+func newDumpCmd() *cobra.Command {
+	f := &buildFlags{}
+	var stage, function, html string
+	list := &strings.Builder{}
+	for _, p := range pass.List() {
+		kind := "optional"
+		if p.Required {
+			kind = "required"
+		}
+		fmt.Fprintf(list, "  %-20s %s (%s)\n", p.Name, p.Doc, kind)
+	}
+	cmd := &cobra.Command{
+		Use:   "dump FILE",
+		Short: "Show a stage of the compilation",
+		Long: `Dump prints what the compiler has made of a spec at one stage:
+
+  ast    the syntax tree
+  ir     the objective's tensor graph as elaborated
+  grad   with the gradients of all parameters
+  opt    after the passes
+  loops  the kernels as loop IR
+  plan   the launches with the places of their operands
+  asm    the AVX-512 assembly
+
+--html writes one self-contained page with a column for each pass instead.
+The passes, of which --disable takes the optional ones:
+
+` + list.String(),
+		Example: `  mspecc dump model.mspec --stage opt --modality fashion
+  mspecc dump model.mspec --html passes.html --modality fashion`,
+		Args: oneFile,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if html != "" {
+				return f.dumpHTML(args[0], html, function)
+			}
+			return f.dump(os.Stdout, args[0], stage, function)
+		},
+	}
+	f.model(cmd)
+	cmd.Flags().StringVar(&stage, "stage", "opt", "one of "+strings.Join(stages, ", "))
+	cmd.Flags().StringVar(&function, "function", "step", "step, replay, features or reconstruct")
+	cmd.Flags().StringVar(&html, "html", "", "write a page with one column per pass to this `file`")
+	return cmd
+}
+
+func (f *buildFlags) dump(w io.Writer, file, stage, function string) error {
+	switch stage {
+	case "ast":
+		src, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		tree, diags := parser.Parse(file, src)
+		if len(diags) > 0 {
+			spec.Render(os.Stderr, diags, nil)
+			return errReported
+		}
+		spec.Dump(w, tree)
+		return nil
+	case "ir":
+		m, err := f.load(file)
+		if err != nil {
+			return err
+		}
+		for _, v := range m.Variants {
+			fn := pickFunc(v, function)
+			if fn == nil {
+				return fmt.Errorf("modality %s has no function %q", v.Modality.Name, function)
+			}
+			fmt.Fprintf(w, "// modality %s\n", v.Modality.Name)
+			p := &ir.Program{B: fn.B}
+			for _, o := range fn.Outputs {
+				p.Outputs = append(p.Outputs, ir.Output{Name: o.Name, Value: o.Value})
+			}
+			if err := ir.Dump(w, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "grad", "opt":
+		seen, err := f.observe(file, function)
+		if err != nil {
+			return err
+		}
+		for _, s := range seen {
+			p := s[0].Program
+			if stage == "opt" {
+				p = s[len(s)-1].Program
+			}
+			if err := ir.Dump(w, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "loops", "plan", "asm":
+		mod, err := f.compile(file)
+		if err != nil {
+			return err
+		}
+		return mod.Dump(w, stage)
+	}
+	return usageError{fmt.Errorf("--stage %s: the stages are %s", stage, strings.Join(stages, ", "))}
+}
+
+// observe compiles and keeps every stage of the named function, for each modality.
+func (f *buildFlags) observe(file, function string) ([][]view.Stage, error) {
+	m, err := f.load(file)
+	if err != nil {
+		return nil, err
+	}
+	var all [][]view.Stage
+	_, err = codegen.Compile(m, codegen.Options{Target: f.target, Disable: f.disable, Observe: func(fn, stage string, p *pass.Program) {
+		if !strings.EqualFold(fn, function) {
+			return
+		}
+		if stage == "input" {
+			all = append(all, nil)
+		}
+		r := view.Recorder{Stages: all[len(all)-1]}
+		r.Observe(stage, p)
+		all[len(all)-1] = r.Stages
+	}})
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("%s has no function %q", file, function)
+	}
+	return all, err
+}
+
+func (f *buildFlags) dumpHTML(file, out, function string) error {
+	all, err := f.observe(file, function)
+	if err != nil {
+		return err
+	}
+	w, err := os.Create(out)
+	if err != nil {
+		return err
+	}
+	if err := view.Write(w, file, all[0]); err != nil {
+		w.Close()
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "mspecc: wrote %s\n", out)
+	return w.Close()
+}
+
+func pickFunc(v *build.Variant, name string) *build.Func {
+	return map[string]*build.Func{"step": v.Objective, "replay": v.Replay, "features": v.Features, "reconstruct": v.Reconstruct}[strings.ToLower(name)]
+}
