@@ -104,7 +104,7 @@ func indexBuiltins() []*builtin {
 	return []*builtin{
 		def("indexing", "gather", "x index batch?", "rows of x by number: x [b..., R, rest...], index i32 [b..., K] gives [b..., K, rest...]; batch is the number of axes b..., one less than the index has where left out", func(c *callCtx) value {
 			idx := c.tensor("index")
-			return c.e.b.Gather(c.tensor("x"), idx, c.integer("batch", idx.Rank()-1))
+			return c.e.b.GatherNarrow(c.tensor("x"), idx, c.integer("batch", idx.Rank()-1))
 		}),
 		def("indexing", "scatter_add", "x index rows batch?", "the reverse of gather: rows x are added into zeros [b..., rows, rest...]", func(c *callCtx) value {
 			idx := c.tensor("index")
