@@ -18,7 +18,11 @@ func TestReference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range cases {
+	own, err := refcase.Load("testdata/cases/rectangle.json") // unequal sides and patches
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range append(cases, own) {
 		t.Run(c.Name, func(t *testing.T) {
 			full := strings.HasSuffix(c.Name, "_full")
 			v := loadCase(t, c)
