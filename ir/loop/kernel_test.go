@@ -1,9 +1,10 @@
-package avx512_test
+package loop_test
 
 import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/cpu"
@@ -19,20 +20,26 @@ type lowerer interface {
 	Lower(loop.Target) (*loop.Kernel, error)
 }
 
+// interpreted marks a target whose kernels go through the text form and the
+// interpreter instead of a printer.
+const interpreted = " interpreted"
+
 // suite collects specs, prints each for both targets and runs them.
 type suite struct {
 	t       testing.TB
 	kernels map[string][]*loop.Kernel // by target
+	byName  map[string]*loop.Kernel
 	names   []string
 	targets []string
 	runner  *looptest.Runner
 }
 
 func newSuite(t testing.TB) *suite {
-	s := &suite{t: t, kernels: map[string][]*loop.Kernel{}, targets: []string{"portable", "avx512"}}
+	s := &suite{t: t, kernels: map[string][]*loop.Kernel{}, byName: map[string]*loop.Kernel{}}
+	s.targets = []string{"portable", "portable" + interpreted, "avx512" + interpreted, "avx512"}
 	if !hasAVX512() {
-		t.Log("no AVX-512 here: only the portable kernels run")
-		s.targets = s.targets[:1]
+		t.Log("no AVX-512 here: its kernels are interpreted, not run")
+		s.targets = s.targets[:3]
 	}
 	return s
 }
@@ -55,6 +62,8 @@ func (s *suite) add(spec lowerer) string {
 			s.t.Fatal(err)
 		}
 		s.kernels[target.Name] = append(s.kernels[target.Name], k)
+		s.byName[k.Name] = k
+		s.byName[k.Name+interpreted] = roundTrip(s.t, k)
 	}
 	return name
 }
@@ -75,6 +84,9 @@ func (s *suite) build() {
 		if target == "avx512" {
 			files["kernels_amd64.s"], files["kernels_amd64.go"] = asm, stubs
 		}
+		if strings.HasSuffix(target, interpreted) {
+			continue
+		}
 		for _, n := range s.names {
 			names = append(names, n+target)
 		}
@@ -82,14 +94,28 @@ func (s *suite) build() {
 	s.runner = looptest.Build(s.t, files, names)
 }
 
-// scratch is how much scratch the kernel wants on a target.
-func (s *suite) scratch(name, target string) int {
-	for i, n := range s.names {
-		if n == name {
-			return s.kernels[target][i].Scratch
-		}
+// roundTrip prints and parses a kernel.
+func roundTrip(t testing.TB, k *loop.Kernel) *loop.Kernel {
+	t.Helper()
+	back, err := loop.Parse(k.String())
+	if err != nil {
+		t.Fatalf("%s does not parse: %v", k.Name, err)
 	}
-	return 0
+	if back.String() != k.String() {
+		t.Fatalf("%s changed by printing and parsing:\n%s\nbecame\n%s", k.Name, k, back)
+	}
+	return back
+}
+
+// run calls a kernel (name and target) on mem, which it updates.
+func (s *suite) run(kernel string, mem []float32, off, n []int) {
+	if !strings.HasSuffix(kernel, interpreted) {
+		s.runner.Run(kernel, mem, off, n)
+		return
+	}
+	if err := loop.Interpret(s.byName[kernel], mem, off, n); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 const guard = 48 // floats around each tensor

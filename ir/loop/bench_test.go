@@ -1,4 +1,4 @@
-package avx512_test
+package loop_test
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package avx512_test
+package loop_test
 
 import (
 	"fmt"
@@ -199,9 +199,9 @@ func (c rowCase) check(s *suite, kernel, target string, r *rand.Rand) error {
 		}
 		a.add(x)
 	}
-	scratch := a.add(nans(s.scratch(kernel, target)))
+	scratch := a.add(nans(s.byName[kernel+target].Scratch))
 	before := append([]float32(nil), a.mem...)
-	s.runner.Run(kernel+target, a.mem, a.off, []int{c.rows})
+	s.run(kernel+target, a.mem, a.off, []int{c.rows})
 	written := map[int]bool{}
 	for row := 0; row < c.rows; row++ {
 		values := evaluateRow(c.spec, before, a.off, row)
@@ -221,7 +221,7 @@ func (c rowCase) check(s *suite, kernel, target string, r *rand.Rand) error {
 			}
 		}
 	}
-	n := s.scratch(kernel, target)
+	n := s.byName[kernel+target].Scratch
 	return intact(before, a.mem, func(i int) bool { return written[i] || i >= scratch && i < scratch+n })
 }
 

@@ -1,4 +1,4 @@
-package avx512_test
+package loop_test
 
 import (
 	"math"
@@ -58,7 +58,7 @@ func TestFunctions(t *testing.T) {
 			}
 			a.add(x)
 			y := a.add(nans(n))
-			s.runner.Run(kernels[c.name]+target, a.mem, a.off, []int{1})
+			s.run(kernels[c.name]+target, a.mem, a.off, []int{1})
 			worst, worstAt := 0.0, float32(0)
 			for i, v := range x {
 				want := c.f(float64(v))
@@ -104,7 +104,7 @@ func checkLimits(t *testing.T, s *suite, kernels map[string]string, n int) {
 			}
 			a.add(x)
 			y := a.add(nans(n))
-			s.runner.Run(kernels[c.name]+target, a.mem, a.off, []int{1})
+			s.run(kernels[c.name]+target, a.mem, a.off, []int{1})
 			for _, i := range []int{0, n - 1} {
 				got := float64(a.mem[y+i])
 				if got != c.want && !(math.IsNaN(got) && math.IsNaN(c.want)) && !(math.Abs(got-c.want) <= 2*spacing(c.want)) {

@@ -1,4 +1,4 @@
-package avx512_test
+package loop_test
 
 import (
 	"fmt"
@@ -86,7 +86,7 @@ func (p product) check(s *suite, kernel string, add int, r *rand.Rand) error {
 	}
 	ct := a.add(c)
 	before := append([]float32(nil), a.mem...)
-	s.runner.Run(kernel, a.mem, a.off, []int{p.m, p.k, add})
+	s.run(kernel, a.mem, a.off, []int{p.m, p.k, add})
 	for i := 0; i < p.m; i++ {
 		for j := 0; j < spec.N; j++ {
 			want, size := 0.0, 0.0

@@ -1,4 +1,4 @@
-package avx512_test
+package loop_test
 
 import (
 	"fmt"
@@ -55,7 +55,7 @@ func checkColumns(s *suite, spec *loop.ColReduce, kernel string, rows int, r *ra
 		a.add(nans(w))
 	}
 	before := append([]float32(nil), a.mem...)
-	s.runner.Run(kernel, a.mem, a.off, []int{rows})
+	s.run(kernel, a.mem, a.off, []int{rows})
 	at := func(operand, row, col int) float64 {
 		o := spec.Operands[operand]
 		return float64(before[a.off[operand]+row*o.Row+col*o.Col])
@@ -110,7 +110,7 @@ func checkTranspose(s *suite, m *loop.Transpose, kernel string, r *rand.Rand) er
 	in := a.add(normal(r, matrices*m.InNext))
 	out := a.add(nans(matrices * m.OutNext))
 	before := append([]float32(nil), a.mem...)
-	s.runner.Run(kernel, a.mem, a.off, []int{matrices})
+	s.run(kernel, a.mem, a.off, []int{matrices})
 	for n := 0; n < matrices; n++ {
 		for i := 0; i < m.R; i++ {
 			for j := 0; j < m.C; j++ {
