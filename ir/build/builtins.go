@@ -31,11 +31,16 @@ var builtins map[string]*builtin
 // The table is filled at init because some builtins call the elaborator, which reads it.
 func init() {
 	builtins = map[string]*builtin{}
-	for _, group := range [][]*builtin{mathBuiltins(), reduceBuiltins(), shapeBuiltins(), indexBuiltins(), makeBuiltins(), gradBuiltins(), queryBuiltins(), initBuiltins()} {
+	for _, group := range builtinGroups() {
 		for _, b := range group {
 			builtins[b.name] = b
 		}
 	}
+}
+
+func builtinGroups() [][]*builtin {
+	return [][]*builtin{mathBuiltins(), reduceBuiltins(), shapeBuiltins(), indexBuiltins(),
+		makeBuiltins(), gradBuiltins(), queryBuiltins(), initBuiltins()}
 }
 
 func builtinNames() []string {

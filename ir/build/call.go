@@ -2,6 +2,7 @@ package build
 
 import (
 	"fmt"
+	"strconv"
 
 	"mspecc/ir"
 	"mspecc/spec"
@@ -159,28 +160,34 @@ func (e *elab) match(p *spec.FuncParam, a *argument, inner *scope) {
 			continue
 		}
 		if n := e.integer(d, inner); n != shape[i] {
-			e.failWith(a.at, "E032", notes, "%s has an extent of %d where %s = %d is expected", p.Name.Text, shape[i], source1(d), n)
+			e.failWith(a.at, "E032", notes, "%s has an extent of %d where %s = %d is expected", p.Name.Text, shape[i], written(d), n)
 		}
 	}
 }
 
-// source1 writes a simple expression as in the source.
-func source1(x spec.Expr) string {
+// written is an expression as in the source, brackets of no effect aside.
+func written(x spec.Expr) string {
 	switch x := x.(type) {
 	case *spec.Ident:
 		return x.Name
 	case *spec.Number:
 		return x.Text
+	case *spec.Bool:
+		return text(x.Value)
+	case *spec.Str:
+		return strconv.Quote(x.Value)
 	case *spec.Member:
-		return source1(x.X) + "." + x.Name.Text
+		return written(x.X) + "." + x.Name.Text
 	case *spec.Unary:
-		return x.Op + source1(x.X)
+		return x.Op + written(x.X)
 	case *spec.Binary:
-		return source1(x.X) + " " + x.Op + " " + source1(x.Y)
+		return written(x.X) + " " + x.Op + " " + written(x.Y)
 	case *spec.Call:
-		return source1(x.Fn) + "(...)"
+		return written(x.Fn) + "(...)"
+	case *spec.List:
+		return "[...]"
 	}
-	return "it"
+	return "..."
 }
 
 func pattern(p *spec.ShapePattern) string {
@@ -192,7 +199,7 @@ func pattern(p *spec.ShapePattern) string {
 		if i > 0 || p.Rest {
 			s += ", "
 		}
-		s += source1(d)
+		s += written(d)
 	}
 	return s + "]"
 }

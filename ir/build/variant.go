@@ -291,13 +291,19 @@ func (vb *variantBuild) entry(f *spec.Func, name string, training bool) *Func {
 		case "objective", "replay":
 			vb.finishLoss(e, f, v)
 		case "features":
+			if v == nil {
+				e.fail(f.Name.Range, "E073", "features returns nothing")
+			}
+			if _, bad := v.(poison); bad {
+				return env
+			}
 			t := e.asTensor(v, f.Name.Range)
 			if t.Rank() != 2 {
 				e.fail(f.Name.Range, "E073", "features returns one row per example, [B, D], not %s", t.Type)
 			}
 			e.fn.Outputs = append([]Output{{Name: "features", Value: t}}, e.fn.Outputs...)
 		case "reconstruct":
-			if v != nil {
+			if _, bad := v.(poison); v != nil && !bad {
 				e.fail(f.Name.Range, "E073", "reconstruct returns nothing; it names its results with expose")
 			}
 		}

@@ -1,15 +1,15 @@
 // Modalities: how raw inputs become tokens, what is to be predicted at a token, how a
 // prediction is scored, and which tokens are neighbours. A new kind offers the same names:
 //
-//   grid, patch    tokens and patch size per axis
-//   length         tokens of one example, L
-//   embed(x, D)    tokens [B, L, D]
-//   predict(y, D)  prediction from decoder rows y [B, L, E]
-//   target(x)      what is predicted, [B, L, P]
-//   loss(p, x)     loss of prediction p for every token, [B, L]
-//   values(p)      the prediction in the units of target(x)
-//   near(v)        v [B, L], summed over each token and its neighbours
-//   positions(D)   codes [1 + L, D]; row 0 belongs to the class token
+//     grid, patch    tokens and patch size per axis
+//     length         tokens of one example, L
+//     embed(x, D)    tokens [B, L, D]
+//     predict(y, D)  prediction from decoder rows y [B, L, E]
+//     target(x)      what is predicted, [B, L, P]
+//     loss(p, x)     loss of prediction p for every token, [B, L]
+//     values(p)      the prediction in the units of target(x)
+//     near(v)        v [B, L], summed over each token and its neighbours
+//     positions(D)   codes [1 + L, D]; row 0 belongs to the class token
 
 import "std/nn"
 
@@ -36,7 +36,7 @@ fn positions2(rows, columns, width) {
     return table(concat([zeros([1, width]), codes], axis: 0))
 }
 
-// shift moves v along an axis by one place in both directions and adds, zeros outside.
+// both_sides adds the neighbours before and after along an axis, zeros outside.
 fn both_sides(v, axis) {
     let n     = dim(v, axis)
     let first = slice(v, axis, 0, n - 1)
@@ -44,6 +44,7 @@ fn both_sides(v, axis) {
     return pad(first, axis, 1, 0) + pad(last, axis, 0, 1)
 }
 
+// squared_error is the mean of (p - target)^2 over the last axis.
 fn squared_error(p, target) {
     let d = p - target
     return mean(d * d, -1)

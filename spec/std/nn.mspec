@@ -33,8 +33,10 @@ fn batchnorm(x: [N, K], eps = 1e-5) {
     return centred / sqrt(variance + eps) * weight + bias
 }
 
+// relu is x where it is positive and 0 elsewhere.
 fn relu(x) = max(x, 0)
 
+// sigmoid is 1 / (1 + e^-x).
 fn sigmoid(x) = 1 / (1 + exp(-x))
 
 // gelu is x times the normal distribution function of x, exactly.
