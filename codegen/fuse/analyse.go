@@ -11,8 +11,9 @@ import (
 
 // limits of one kernel; beyond them a value is stored instead of fused on.
 const (
-	maxLoads = 9   // distinct operands of a cone
-	maxCost  = 160 // operations of a cone, transcendental ones weighted
+	maxLoads = 9    // distinct operands of a cone
+	longRow  = 4096 // a single row of more elements is not one worker's
+	maxCost  = 160  // operations of a cone, transcendental ones weighted
 )
 
 // space is the index space in which a value can be computed: flat (any order of n
@@ -190,6 +191,9 @@ func (a *analysis) read(x *ir.Value) space {
 		s, w := a.read(y), x.Len()/max(1, y.Len())
 		if s.kind == neutral {
 			return s
+		}
+		if y.Len() == 1 && w > longRow {
+			break // a scalar is computed once, so that its readers can share the work
 		}
 		if repeatsRows(x) && !a.inMemory(y) && (s.kind == flat || s == (space{row, y.Len(), w})) {
 			return space{full, y.Len(), w}

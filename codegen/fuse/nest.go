@@ -154,9 +154,9 @@ func (l *lowering) describe(la *Launch) {
 	}
 	for _, o := range l.operands {
 		n := 1
-		for i, d := range o.view.Shape {
-			if i < len(o.view.Strides) && o.view.Strides[i] != 0 {
-				n *= d
+		for i, s := range o.view.Strides {
+			if s != 0 {
+				n *= l.dims[i]
 			}
 		}
 		la.Bytes += 4 * n

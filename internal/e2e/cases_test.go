@@ -1,0 +1,176 @@
+// Package e2e builds trainers from specs and holds their numbers against the reference.
+package e2e
+
+import (
+	_ "embed"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"mspecc/codegen"
+	"mspecc/internal/refcase"
+	"mspecc/ir/build"
+	"mspecc/runtime"
+	"mspecc/runtime/ckpt"
+	"mspecc/spec"
+)
+
+//go:embed testdata/harness.go.txt
+var harness string
+
+// TestCases: every loss of every step, every gradient and the features of each reference
+// case, with the AVX-512 and with the portable kernels, and the same bits on any number
+// of threads.
+func TestCases(t *testing.T) {
+	cases, err := refcase.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			if testing.Short() && strings.HasSuffix(c.Name, "_full") {
+				t.Skip("full-size case skipped by -short")
+			}
+			dir := t.TempDir()
+			bin := buildCase(t, c, dir)
+			in := writeInputs(t, c, dir)
+			if runtime.HasAVX512() {
+				first := runCase(t, c, bin, in, "avx512", "GODEBUG=", "MSPECC_CASE_THREADS=1")
+				again := runCase(t, c, bin, in, "avx512", "GODEBUG=", "MSPECC_CASE_THREADS=3")
+				if string(first) != string(again) {
+					t.Errorf("3 threads give other bits than 1")
+				}
+			} else {
+				t.Log("this CPU has no AVX-512: only the portable kernels are tested")
+			}
+			runCase(t, c, bin, in, "portable", "GODEBUG=cpu.avx512f=off", "MSPECC_CASE_THREADS=2")
+		})
+	}
+}
+
+// buildCase compiles a case's spec, with the harness beside the generated code.
+func buildCase(t *testing.T, c *refcase.Case, dir string) string {
+	text, sets, err := c.SpecFor()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "case.mspec")
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return buildSpec(t, file, dir, build.Options{Set: sets, Modalities: []string{c.Name}})
+}
+
+func buildSpec(t *testing.T, file, dir string, opt build.Options) string {
+	t.Helper()
+	m, diags := build.Load(file, opt)
+	if m == nil {
+		var s strings.Builder
+		spec.Render(&s, diags, nil)
+		t.Fatal(s.String())
+	}
+	mod, err := codegen.Compile(m, codegen.Options{Target: "auto"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := mod.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files["harness.go"] = []byte(strings.ReplaceAll(harness, "PROGRAM", m.Variants[0].Modality.Name+"Program"))
+	module := filepath.Join(dir, "module")
+	if err := codegen.WriteTree(module, files); err != nil {
+		t.Fatal(err)
+	}
+	bin := filepath.Join(dir, "trainer")
+	cmd := exec.Command("go", "build", "-o", bin, ".")
+	cmd.Dir = module
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return bin
+}
+
+// writeInputs writes parameters and the draws of every step.
+func writeInputs(t *testing.T, c *refcase.Case, dir string) string {
+	f := &ckpt.File{}
+	for step := range c.Steps {
+		for _, x := range c.Replay(step) {
+			name, isParam := x.Name, strings.HasPrefix(x.Name, "param.")
+			if isParam && step > 0 {
+				continue
+			}
+			if !isParam {
+				name = fmt.Sprintf("step%d.%s", step, strings.TrimPrefix(name, "batch."))
+			}
+			if x.I32 != nil {
+				f.Tensors = append(f.Tensors, ckpt.Ints(name, x.Shape, x.I32))
+			} else {
+				f.Tensors = append(f.Tensors, ckpt.Floats(name, x.Shape, x.F32))
+			}
+		}
+	}
+	name := filepath.Join(dir, "in.safetensors")
+	if err := f.WriteFile(name); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// runCase runs the trainer on the case and compares; it returns the raw results.
+func runCase(t *testing.T, c *refcase.Case, bin, in, target string, env ...string) []byte {
+	t.Helper()
+	out := filepath.Join(filepath.Dir(in), "out.safetensors")
+	cmd := exec.Command(bin)
+	cmd.Env = append(append(os.Environ(), "MSPECC_CASE_IN="+in, "MSPECC_CASE_OUT="+out), env...)
+	text, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", target, err, text)
+	}
+	if got := strings.TrimSpace(string(text)); got != target {
+		t.Fatalf("the %s kernels ran, %s were wanted", got, target)
+	}
+	f, err := ckpt.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string][]float64{}
+	for _, x := range f.Tensors {
+		v := make([]float64, len(x.Data)/4)
+		for i := range v {
+			v[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(x.Data[4*i:])))
+		}
+		got[x.Name] = v
+	}
+	tol := c.F32()
+	for step := range c.Steps {
+		losses := map[string]float64{}
+		for _, term := range []string{"loss", "inner_loss", "outer_loss", "contrast_loss"} {
+			if v, ok := got[fmt.Sprintf("step%d.%s", step, term)]; ok {
+				losses[term] = v[0]
+			}
+		}
+		if err := c.CheckLosses(step, losses, tol); err != nil {
+			t.Errorf("%s: step %d: %v", target, step, err)
+		}
+	}
+	for _, p := range c.Params() {
+		if err := c.CheckGrad(p, got["replay.grad."+p.Name], tol); err != nil {
+			t.Errorf("%s: %v", target, err)
+		}
+	}
+	if err := c.CheckFeatures(got["features.features"], tol); err != nil {
+		t.Errorf("%s: %v", target, err)
+	}
+	raw, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
