@@ -1,0 +1,140 @@
+// Package deps holds the rules of who imports whom: the language knows nothing of the
+// tensor IR, the tensor IR nothing of kernels, and what a trainer links nothing of the
+// compiler.
+package deps
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "mspecc"
+
+// layers lists what each package, or each package below one ending in "/...", may import
+// of this project; the first entry that fits counts. Tests may import anything but avo.
+var layers = []struct {
+	pkg  string
+	from []string
+}{
+	{"spec", nil},
+	{"parser", []string{"spec"}},
+	{"ir", []string{"spec"}},
+	{"ir/build", []string{"ir", "parser", "spec"}},
+	{"ir/pass", []string{"ir"}},
+	{"ir/view", []string{"ir", "ir/pass", "spec"}},
+	{"ir/loop/...", []string{"ir/loop"}},
+	{"codegen/fuse", []string{"ir", "ir/loop"}},
+	{"codegen/plan", []string{"codegen/fuse"}},
+	{"codegen/avx512", []string{"ir/loop"}},
+	{"codegen/portable", []string{"ir/loop"}},
+	{"codegen/...", []string{"", "codegen/...", "ir/...", "parser", "spec"}},
+	{"runtime/...", []string{"runtime/..."}},
+	{"", nil}, // embeds the source of runtime
+	{"cmd/...", []string{"codegen/...", "ir/...", "parser", "spec"}},
+	{"internal/...", []string{"..."}},
+}
+
+// outside lists the packages that may import a module from elsewhere; "test" stands for
+// all test files.
+var outside = map[string][]string{
+	"github.com/alecthomas/participle/v2": {"parser"},
+	"github.com/dave/jennifer":            {"codegen"},
+	"github.com/google/go-cmp":            {"test"},
+	"github.com/mmcloughlin/avo":          {"codegen/avx512"},
+	"github.com/rogpeppe/go-internal":     {"test"},
+	"github.com/schollz/progressbar/v3":   {"runtime/cli"},
+	"github.com/spf13/cobra":              {"cmd/mspecc", "runtime/cli"},
+	"golang.org/x/sys":                    {"runtime", "test"},
+	"golang.org/x/term":                   {"cmd/mspecc", "runtime/cli"},
+	"gonum.org/v1/plot":                   {"runtime/report"},
+	"pgregory.net/rapid":                  {"test"},
+}
+
+func matches(pattern, pkg string) bool {
+	prefix, below := strings.CutSuffix(pattern, "...")
+	return pkg == pattern || below && strings.HasPrefix(pkg+"/", prefix)
+}
+
+func allowed(pkg, imported string) bool {
+	for _, l := range layers {
+		if matches(l.pkg, pkg) {
+			return slices.ContainsFunc(l.from, func(p string) bool { return matches(p, imported) })
+		}
+	}
+	return false
+}
+
+// owner is the module of an import path from outside, "" where none is known.
+func owner(imported string) string {
+	for m := range outside {
+		if matches(m+"/...", imported) {
+			return m
+		}
+	}
+	return ""
+}
+
+// imports calls f for every import of every Go file of the project.
+func imports(t *testing.T, f func(file, pkg, imported string)) {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && name != root && (strings.HasPrefix(d.Name(), ".") || strings.HasPrefix(d.Name(), "_") || d.Name() == "testdata"):
+			return filepath.SkipDir
+		case d.IsDir() || filepath.Ext(name) != ".go":
+			return nil
+		}
+		tree, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		for _, spec := range tree.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			f(rel, strings.TrimPrefix(path.Dir(rel), "."), imported)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLayers(t *testing.T) {
+	imports(t, func(file, pkg, imported string) {
+		test := strings.HasSuffix(file, "_test.go")
+		if imported == module || strings.HasPrefix(imported, module+"/") {
+			of := strings.TrimPrefix(strings.TrimPrefix(imported, module), "/")
+			if !test && !allowed(pkg, of) {
+				t.Errorf("%s imports %s: package %q must not depend on it; see the table in internal/deps", file, imported, pkg)
+			}
+			return
+		}
+		if !strings.Contains(strings.Split(imported, "/")[0], ".") {
+			return // standard library
+		}
+		m := owner(imported)
+		if m == "" {
+			t.Errorf("%s imports %s: a new dependency; give its reason in docs/dependencies.md and add it to internal/deps", file, imported)
+		} else if !slices.Contains(outside[m], pkg) && !(test && slices.Contains(outside[m], "test")) {
+			t.Errorf("%s imports %s, which only %v may", file, imported, outside[m])
+		}
+	})
+}

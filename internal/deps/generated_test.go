@@ -1,0 +1,51 @@
+package deps
+
+import (
+	"go/parser"
+	"go/token"
+	"strconv"
+	"strings"
+	"testing"
+
+	"mspecc/codegen"
+	"mspecc/ir/build"
+	"mspecc/spec"
+)
+
+// Generated code imports the run-time library and the standard library, nothing else.
+func TestGeneratedImports(t *testing.T) {
+	m, diags := build.Load("../../docs/linear.mspec", build.Options{})
+	if spec.HasErrors(diags) {
+		t.Fatal(diags)
+	}
+	mod, err := codegen.Compile(m, codegen.Options{Target: "auto"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := mod.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for name, src := range files {
+		if strings.HasPrefix(name, "mspecc/") || !strings.HasSuffix(name, ".go") {
+			continue
+		}
+		tree, err := parser.ParseFile(token.NewFileSet(), name, src, parser.ImportsOnly)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		seen++
+		for _, s := range tree.Imports {
+			p, _ := strconv.Unquote(s.Path.Value)
+			own := p == module+"/runtime" || strings.HasPrefix(p, module+"/runtime/")
+			if !own && (strings.HasPrefix(p, module) || strings.Contains(strings.Split(p, "/")[0], ".")) {
+				t.Errorf("generated %s imports %s", name, p)
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no Go files were generated")
+	}
+}
