@@ -75,7 +75,6 @@ type opened struct {
 type formatter struct {
 	lines  []*line
 	stack  []opened
-	tokens []lexer.Token // of the current line
 	text   strings.Builder
 	prev   lexer.Token // the token before the current one, on any line, no comment
 	before lexer.Token // the one before prev

@@ -22,13 +22,11 @@ func newCheckCmd() *cobra.Command {
 		RunE: func(cmd *cobra.Command, files []string) error {
 			var all []spec.Diagnostic
 			for _, file := range files {
-				model, diags := build.Load(file, opt)
+				model, diags := build.Check(file, opt)
 				all = append(all, diags...)
 				if !asJSON {
 					spec.Render(cmd.ErrOrStderr(), diags, nil)
-					if model != nil {
-						describeModel(cmd.OutOrStdout(), model)
-					}
+					describeModel(cmd.OutOrStdout(), file, model, diags)
 				}
 			}
 			if asJSON {
@@ -49,7 +47,13 @@ func newCheckCmd() *cobra.Command {
 }
 
 // describeModel says what a correct spec amounts to, one line a variant.
-func describeModel(w io.Writer, m *build.Model) {
+func describeModel(w io.Writer, file string, m *build.Model, diags []spec.Diagnostic) {
+	if m == nil {
+		if !spec.HasErrors(diags) {
+			fmt.Fprintf(w, "%s: a library, no model\n", file)
+		}
+		return
+	}
 	for _, v := range m.Variants {
 		count := 0
 		for _, p := range v.Params {

@@ -26,6 +26,20 @@ func Load(file string, opt Options) (*Model, []spec.Diagnostic) {
 	return model, spec.Sort(diags)
 }
 
+// Check is Load for files that need not be a whole program: of a file without model, such as
+// a library, only the names are checked, and the model is nil.
+func Check(file string, opt Options) (*Model, []spec.Diagnostic) {
+	p, diags := read(file)
+	if spec.HasErrors(diags) {
+		return nil, errorsOf(diags)
+	}
+	tree := p.main.tree
+	if m, _, _ := p.model(); m == nil && len(tree.Models) == 0 && len(tree.Funcs)+len(tree.Kinds)+len(tree.Modalities) > 0 {
+		return nil, spec.Sort(diags)
+	}
+	return Load(file, opt)
+}
+
 // errorsOf leaves warnings out: they may follow from the errors.
 func errorsOf(diags []spec.Diagnostic) []spec.Diagnostic {
 	diags = slices.DeleteFunc(diags, func(d spec.Diagnostic) bool { return d.Severity != spec.Error })
