@@ -140,37 +140,27 @@ func (e *emitter) product(s *loop.Instr) {
 	}
 	is := func(a loop.Arg) bool { return !a.Const && a.V == s.Dst }
 	f, d := productForms[s.Op], e.v(s.Dst)
-	if x.Const { // both factors constant
-		x = loop.Arg{V: -1}
-		e.vec[-1] = e.c.ZMM()
-		e.fill(s.Args[0].Imm, e.vec[-1])
-	}
-	if z.Const && y.Const { // one of them needs a register
-		t := e.c.ZMM()
-		e.fill(y.Imm, t)
+	switch {
+	case z.Const && y.Const: // one of them needs a register
+		t := e.in(y)
 		if !is(x) {
-			e.c.VMOVAPS(e.v(x.V), d)
+			e.c.VMOVAPS(e.in(x), d)
 		}
 		e.last(f.f213, z, t, d)
-		return
-	}
-	switch {
 	case is(z):
-		e.last(f.f231, y, e.v(x.V), d)
+		e.last(f.f231, y, e.in(x), d)
+	case is(x) && y.Const:
+		e.last(f.f132, y, e.in(z), d)
 	case is(x):
-		if y.Const {
-			e.last(f.f132, y, e.v(z.V), d)
-		} else {
-			e.last(f.f213, z, e.v(y.V), d)
-		}
+		e.last(f.f213, z, e.in(y), d)
 	case is(y):
-		e.last(f.f213, z, e.v(x.V), d)
+		e.last(f.f213, z, e.in(x), d)
 	case z.Const:
-		e.c.VMOVAPS(e.v(x.V), d)
-		e.last(f.f213, z, e.v(y.V), d)
+		e.c.VMOVAPS(e.in(x), d)
+		e.last(f.f213, z, e.in(y), d)
 	default:
-		e.c.VMOVAPS(e.v(z.V), d)
-		e.last(f.f231, y, e.v(x.V), d)
+		e.c.VMOVAPS(e.in(z), d)
+		e.last(f.f231, y, e.in(x), d)
 	}
 }
 

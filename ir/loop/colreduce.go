@@ -73,11 +73,14 @@ func lowerColumns(g *graph, t Target, width int) *Kernel {
 	c.evaluator = evaluator{builder: b, g: g, chunk: c.element, kept: func(int) bool { return false }}
 	c.begin = func(o int) P { return c.ptr[o] }
 	b.k.Doc = g.doc("rows, reduced over the rows,")
-	for i := range g.operands {
-		c.tile = append(c.tile, b.base(i))
+	c.tile = make([]P, len(g.operands))
+	for i := range c.tile {
+		if g.touches(i) {
+			c.tile[i] = b.base(i)
+		}
 	}
-	for _, n := range g.nodes {
-		c.iota = c.iota || n.Op == "iota"
+	for i, n := range g.nodes {
+		c.iota = c.iota || n.Op == "iota" && g.uses[i] > 0
 	}
 	if c.iota {
 		c.from = b.newV()
@@ -96,12 +99,14 @@ func lowerColumns(g *graph, t Target, width int) *Kernel {
 // oneTile reduces and stores some vectors of columns, the last of which may
 // have fewer lanes.
 func (c *columnsCode) oneTile(vectors, last int) {
-	c.ptr, c.acc = nil, map[int][]V{}
-	for i := range c.g.operands {
-		c.ptr = append(c.ptr, c.copyP(c.tile[i], 0))
+	c.ptr, c.acc = make([]P, len(c.tile)), map[int][]V{}
+	for i := range c.ptr {
+		if c.g.touches(i) {
+			c.ptr[i] = c.copyP(c.tile[i], 0)
+		}
 	}
 	for n, node := range c.g.nodes {
-		if isReduction(node.Op) {
+		if isReduction(node.Op) && c.g.uses[n] > 0 {
 			for u := 0; u < vectors; u++ {
 				v := c.newV()
 				c.opTo(v, OpMov, imm(identity(node.Op)))
@@ -113,7 +118,9 @@ func (c *columnsCode) oneTile(vectors, last int) {
 		c.row = map[int]Arg{}
 		c.vectors(vectors, last, c.accumulate)
 		for i, o := range c.g.operands {
-			c.step(c.ptr[i], o.Row)
+			if c.g.touches(i) {
+				c.step(c.ptr[i], o.Row)
+			}
 		}
 	})
 	// The row pointers are past the end: what is left has row stride 0.
@@ -125,7 +132,9 @@ func (c *columnsCode) oneTile(vectors, last int) {
 	c.row = map[int]Arg{}
 	c.vectors(vectors, last, c.finish)
 	for i, o := range c.g.operands {
-		c.step(c.tile[i], vectors*c.lanes*o.Col)
+		if c.g.touches(i) {
+			c.step(c.tile[i], vectors*c.lanes*o.Col)
+		}
 	}
 	if c.iota {
 		c.opTo(c.from, OpAdd, reg(c.from), imm(float64(vectors*c.lanes)))
@@ -144,7 +153,7 @@ func (c *columnsCode) vectors(n, last int, f func(u int)) {
 
 func (c *columnsCode) accumulate(u int) {
 	for n, node := range c.g.nodes {
-		if !isReduction(node.Op) {
+		if !isReduction(node.Op) || c.g.uses[n] == 0 {
 			continue
 		}
 		v, arg := c.acc[n][u], node.Args[0]

@@ -13,7 +13,7 @@ type graph struct {
 	stores   []Store
 	full     []bool // one value per element (or column), not one per row
 	stage    []int  // number of reductions on the way to the node
-	uses     []int
+	uses     []int  // by nodes and stores that something stored needs; 0: not needed
 }
 
 var arity = map[string]int{
@@ -71,7 +71,6 @@ func (g *graph) analyse() {
 			g.full[i] = true
 		}
 		for _, a := range node.Args {
-			g.uses[a]++
 			g.stage[i] = max(g.stage[i], g.stage[a])
 			g.full[i] = g.full[i] || g.full[a]
 		}
@@ -87,6 +86,28 @@ func (g *graph) analyse() {
 	for _, s := range g.stores {
 		g.uses[s.Node]++
 	}
+	for i := n - 1; i >= 0; i-- {
+		for _, a := range g.nodes[i].Args {
+			if g.uses[i] > 0 {
+				g.uses[a]++
+			}
+		}
+	}
+}
+
+// touches reports whether the kernel loads or stores operand i.
+func (g *graph) touches(i int) bool {
+	for n, node := range g.nodes {
+		if node.Op == "load" && node.Operand == i && g.uses[n] > 0 {
+			return true
+		}
+	}
+	for _, s := range g.stores {
+		if s.Operand == i {
+			return true
+		}
+	}
+	return false
 }
 
 // names lists the operands for the kernel header.
@@ -125,7 +146,7 @@ func (g *graph) doc(rows string) []string {
 		default:
 			text[i] = n.Op + "(" + strings.Join(args, ", ") + ")"
 		}
-		if len(n.Args) > 0 && (g.uses[i] > 1 || len(text[i]) > 60) {
+		if len(n.Args) > 0 && g.uses[i] > 0 && (g.uses[i] > 1 || len(text[i]) > 60) {
 			lines = append(lines, fmt.Sprintf("t%d = %s", i, text[i]))
 			text[i] = fmt.Sprintf("t%d", i)
 		}
@@ -152,6 +173,7 @@ func (g *graph) traffic() string {
 	}
 	for i, n := range g.nodes {
 		switch {
+		case g.uses[i] == 0:
 		case n.Op == "load":
 			bytes += size(g.operands[n.Operand])
 		case g.full[i] || isReduction(n.Op):

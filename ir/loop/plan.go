@@ -19,6 +19,9 @@ func newPlan(g *graph, f form) plan {
 	loaded := map[int]bool{}
 	last := 0
 	for i, n := range g.nodes {
+		if g.uses[i] == 0 {
+			continue
+		}
 		last = max(last, g.stage[i])
 		if n.Op == "load" {
 			loaded[n.Operand] = true
@@ -31,7 +34,7 @@ func newPlan(g *graph, f form) plan {
 	}
 	p.reductions, p.sinks = make([][]int, p.stages), make([][]int, p.stages)
 	for i, n := range g.nodes {
-		if isReduction(n.Op) && g.stage[i] > g.stage[n.Args[0]] {
+		if isReduction(n.Op) && g.uses[i] > 0 && g.stage[i] > g.stage[n.Args[0]] {
 			p.reductions[g.stage[i]-1] = append(p.reductions[g.stage[i]-1], i)
 		}
 	}

@@ -86,8 +86,11 @@ func lowerRows(g *graph, t Target, f form) *Kernel {
 		b.k.Operands = append(b.k.Operands, "scratch")
 		b.k.Doc = append(b.k.Doc, fmt.Sprintf("%d floats of scratch", b.k.Scratch))
 	}
-	for i := range b.k.Operands {
-		c.ptr = append(c.ptr, b.base(i))
+	c.ptr = make([]P, len(b.k.Operands))
+	for i := range c.ptr {
+		if i == len(g.operands) || g.touches(i) {
+			c.ptr[i] = b.base(i)
+		}
 	}
 	b.down("row", b.count(0), 1, c.oneRow)
 	return b.k
@@ -105,7 +108,9 @@ func (c *rowsCode) oneRow() {
 		}
 	}
 	for i, o := range c.g.operands {
-		c.step(c.ptr[i], o.Row)
+		if c.g.touches(i) {
+			c.step(c.ptr[i], o.Row)
+		}
 	}
 }
 
