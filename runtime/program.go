@@ -30,6 +30,9 @@ func (d DType) String() string {
 	return "f32"
 }
 
+// MarshalText gives the type's name in JSON.
+func (d DType) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
 // Tensor is a named, dense, row-major region of the arena.
 type Tensor struct {
 	Name   string
@@ -73,23 +76,26 @@ type Constant struct {
 }
 
 // Option is one option of a data reader, as text.
-type Option struct{ Name, Value string }
+type Option struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
 
 // Modality describes the input a program was specialised to. A model without input has an
 // empty Input.
 type Modality struct {
-	Name    string
-	Kind    string   // "series", "image", "tokens", or whatever the spec calls it
-	Input   []int    // shape of one example, without the batch
-	DType   DType    // F32 values or I32 token ids
-	Vocab   int      // number of different tokens, 0 for values
-	Reader  string   // data reader, "" where the spec names none
-	Options []Option // the reader's options, in the order of the spec
-	Metric  string   // "accuracy", "weighted_f1" or "spearman"; "" follows from the labels
+	Name    string   `json:"name"`
+	Kind    string   `json:"kind"`    // "series", "image", "tokens", or whatever the spec calls it
+	Input   []int    `json:"input"`   // shape of one example, without the batch
+	DType   DType    `json:"dtype"`   // F32 values or I32 token ids
+	Vocab   int      `json:"vocab"`   // number of different tokens, 0 for values
+	Reader  string   `json:"reader"`  // data reader, "" where the spec names none
+	Options []Option `json:"options"` // the reader's options, in the order of the spec
+	Metric  string   `json:"metric"`  // "accuracy", "weighted_f1" or "spearman"; "" follows from the labels
 
-	Grid     []int // tokens per axis: [L], or [rows, columns] for images
-	Patch    []int // patch size per axis
-	Channels int
+	Grid     []int `json:"grid"`  // tokens per axis: [L], or [rows, columns] for images
+	Patch    []int `json:"patch"` // patch size per axis
+	Channels int   `json:"channels"`
 }
 
 // ReaderOptions are the reader's options as a map.
@@ -103,29 +109,33 @@ func (m Modality) ReaderOptions() map[string]string {
 
 // Setting is one compile-time constant of the model.
 type Setting struct {
-	Name, Value string
-	From        string // "model", "modality" or "command line"
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	From  string `json:"from"` // "model", "modality" or "command line"
 }
 
 // Schedule is the learning rate's course over the steps.
 type Schedule struct {
-	Kind   string  // "" or "constant", "cosine", "linear", "step"
-	Warmup int     // steps over which the rate grows linearly from 0
-	Every  int     // "step": the rate is multiplied by Factor every this many steps
-	Factor float64 // "step": the multiplier; "cosine" and "linear": the share of the rate left at the end
+	Kind   string  `json:"kind"`   // "" or "constant", "cosine", "linear", "step"
+	Warmup int     `json:"warmup"` // steps over which the rate grows linearly from 0
+	Every  int     `json:"every"`  // "step": the rate is multiplied by Factor every this many steps
+	Factor float64 `json:"factor"` // "step": the multiplier; "cosine" and "linear": the share of the rate left at the end
 }
 
 // Train holds the spec's train block.
 type Train struct {
-	Optimizer         string // "adamw", "adam" or "sgd"
-	LR, WeightDecay   float64
-	Beta1, Beta2, Eps float64
-	Schedule          Schedule
-	Clip              float64 // largest gradient norm, 0 for no clipping
-	Steps             int
-	CheckpointEvery   int // steps, 0 for only the last one
-	Seed              uint64
-	Precision         string // "f32" or "bf16"
+	Optimizer       string   `json:"optimizer"` // "adamw", "adam" or "sgd"
+	LR              float64  `json:"lr"`
+	WeightDecay     float64  `json:"weight_decay"`
+	Beta1           float64  `json:"beta1"`
+	Beta2           float64  `json:"beta2"`
+	Eps             float64  `json:"eps"`
+	Schedule        Schedule `json:"schedule"`
+	Clip            float64  `json:"clip"` // largest gradient norm, 0 for no clipping
+	Steps           int      `json:"steps"`
+	CheckpointEvery int      `json:"checkpoint_every"` // steps, 0 for only the last one
+	Seed            uint64   `json:"seed"`
+	Precision       string   `json:"precision"` // "f32" or "bf16"
 }
 
 // Kernel is one compiled kernel. Assembly reads its arguments through the pointer: the

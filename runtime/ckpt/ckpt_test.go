@@ -216,3 +216,27 @@ func TestReadFileErrors(t *testing.T) {
 		}
 	}
 }
+
+func TestFloat32(t *testing.T) {
+	le := binary.LittleEndian
+	for _, c := range []struct {
+		dtype string
+		data  []byte
+		want  []float32
+	}{
+		{"F64", le.AppendUint64(nil, math.Float64bits(-0.1)), []float32{-0.1}},
+		{"BF16", []byte{0x80, 0x3f, 0x40, 0xc0}, []float32{1, -3}},
+		{"F16", []byte{0x00, 0x3c, 0x00, 0xc2, 0x01, 0x00, 0xff, 0x7b, 0x00, 0xfc}, []float32{1, -3, 0x1p-24, 65504, float32(math.Inf(-1))}},
+	} {
+		got, err := Tensor{"x", c.dtype, []int{len(c.want)}, c.data}.Float32()
+		if d := cmp.Diff(Floats("x", []int{len(c.want)}, c.want), got); err != nil || d != "" {
+			t.Errorf("%s: %v %s", c.dtype, err, d)
+		}
+	}
+	if v := half(0x7e00); v == v {
+		t.Errorf("half NaN is %v", v)
+	}
+	if _, err := (Tensor{Name: "x", DType: "I64"}).Float32(); err == nil {
+		t.Error("integers were converted")
+	}
+}

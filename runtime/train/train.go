@@ -200,12 +200,11 @@ func (r *run) loop(ctx context.Context) error {
 			return err
 		}
 		if r.CheckpointEvery > 0 && step%r.CheckpointEvery == 0 && step < r.State.Steps {
-			if err := r.checkpoint(step); err != nil {
+			pause := time.Now()
+			if err := errors.Join(r.checkpoint(step), r.curve()); err != nil {
 				return err
 			}
-			if err := r.curve(); err != nil {
-				return err
-			}
+			r.mark = r.mark.Add(time.Since(pause)) // the log's rate is that of training
 		}
 	}
 	if r.result.Step == r.State.Step {

@@ -1,0 +1,191 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/binary"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"mspecc/runtime"
+	"mspecc/runtime/ckpt"
+	"mspecc/runtime/internal/tiny"
+)
+
+// second is the tiny program as another modality, without data of its own, losing its mind
+// at step 5 where the environment asks for it.
+func second() *runtime.Program {
+	p := tiny.Program()
+	p.Modality.Name, p.Sample = "other", nil
+	return p
+}
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"tiny": func() {
+			p := tiny.Program()
+			switch os.Getenv("TINY") {
+			case "nan":
+				poison(p)
+			case "interrupt":
+				interrupt(p)
+			case "panic":
+				p.Step.Run = func(m *runtime.Machine) { m.Gather(0, 0, 0, 1, 0, 1, 1) }
+			}
+			Main(p)
+		},
+		"two": func() { Main(tiny.Program(), second()) },
+		// bundle FROM TO [drop NAME | add NAME | reshape NAME]: writes replay's input from a checkpoint.
+		"bundle": func() {
+			if err := bundle(os.Args[1:]); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+		},
+	})
+}
+
+// poison makes the loss NaN at step 25.
+func poison(p *runtime.Program) {
+	run, step := p.Step.Run, 0
+	p.Step.Run = func(m *runtime.Machine) {
+		run(m)
+		if step++; step == 25 {
+			m.Floats(p.Step.Outputs[0])[0] = float32(math.NaN())
+			m.Floats(p.Step.Outputs[1])[0] = float32(math.Inf(1))
+		}
+	}
+}
+
+// interrupt sends the process a Ctrl-C in step 25 and waits for it to arrive.
+func interrupt(p *runtime.Program) {
+	run, step := p.Step.Run, 0
+	p.Step.Run = func(m *runtime.Machine) {
+		run(m)
+		if step++; step == 25 {
+			arrived := make(chan os.Signal, 1)
+			signal.Notify(arrived, os.Interrupt)
+			self, _ := os.FindProcess(os.Getpid())
+			_ = self.Signal(os.Interrupt)
+			<-arrived
+			time.Sleep(100 * time.Millisecond) // the command hears of it in another goroutine
+		}
+	}
+}
+
+func bundle(args []string) error {
+	from, err := ckpt.ReadFile(args[0])
+	if err != nil {
+		return err
+	}
+	x, noise := make([]float32, 128), make([]float32, 32)
+	runtime.Uniform(x, "x", 1, 1)
+	runtime.Uniform(noise, "mask_noise", 1, 1)
+	f := &ckpt.File{Tensors: []ckpt.Tensor{
+		ckpt.Floats("batch.x", []int{8, 1, 4, 4}, x), ckpt.Floats("batch.mask_noise", []int{8, 4}, noise),
+		ckpt.Floats("expect.loss", []int{}, []float32{0}),
+	}}
+	for _, p := range tiny.Program().Params {
+		t, _ := from.Find(p.Name)
+		t.Name = "param." + t.Name
+		f.Tensors = append(f.Tensors, t)
+	}
+	if len(args) > 2 {
+		i := slices.IndexFunc(f.Tensors, func(t ckpt.Tensor) bool { return t.Name == args[3] })
+		switch args[2] {
+		case "drop":
+			f.Tensors = slices.Delete(f.Tensors, i, i+1)
+		case "add":
+			f.Tensors = append(f.Tensors, ckpt.Floats(args[3], []int{}, []float32{0}))
+		case "reshape":
+			f.Tensors[i].Shape = []int{len(f.Tensors[i].Data) / 4}
+		}
+	}
+	return f.WriteFile(args[1])
+}
+
+var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{Dir: "testdata", UpdateScripts: *update, RequireExplicitExec: true, Cmds: map[string]func(*testscript.TestScript, bool, []string){
+		// code WANT COMMAND...: the exact exit code of a command.
+		"code": func(ts *testscript.TestScript, _ bool, args []string) {
+			err := ts.Exec(args[1], args[2:]...)
+			got := "0"
+			if err != nil {
+				got = strings.TrimPrefix(err.Error(), "exit status ")
+			}
+			if got != args[0] {
+				ts.Fatalf("%v ended with %s, expected %s", args[1:], got, args[0])
+			}
+		},
+	}})
+}
+
+func TestNpy(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "x.npy")
+	for _, n := range []int{1, 1000000} {
+		if err := npy(name, fmt.Sprintf("(%d,)", n), make([]float32, n)); err != nil {
+			t.Fatal(err)
+		}
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		header := int(binary.LittleEndian.Uint16(raw[8:]))
+		if (10+header)%64 != 0 || raw[9+header] != '\n' || len(raw) != 10+header+4*n || !bytes.HasPrefix(raw, []byte("\x93NUMPY\x01\x00")) {
+			t.Errorf("%d values: header of %d bytes, file of %d", n, header, len(raw))
+		}
+	}
+}
+
+func TestSyntheticTokensStayBelowTheVocabulary(t *testing.T) {
+	p := tiny.Program()
+	p.Step.Inputs[0].DType, p.Modality.Vocab = runtime.I32, 5
+	b, err := synthetic(p).Batch(3)
+	if err != nil || len(b.Tokens) != 128 || slices.Max(b.Tokens) != 4 || slices.Min(b.Tokens) != 0 {
+		t.Errorf("tokens %v, %v", b.Tokens, err)
+	}
+}
+
+// Tokens as a reconstruct block of a token modality gives them: ids, and logits to compare.
+func TestReconstructionOfTokens(t *testing.T) {
+	tensor := func(name string, d runtime.DType, off int, shape ...int) runtime.Tensor {
+		return runtime.Tensor{Name: name, DType: d, Shape: shape, Offset: off}
+	}
+	f := &runtime.Function{Outputs: []runtime.Tensor{tensor("target", runtime.I32, 0, 1, 2), tensor("mask", runtime.F32, 16, 1, 2),
+		tensor("reconstruction", runtime.F32, 32, 1, 2, 3), tensor("adapted", runtime.F32, 48, 1, 2, 3)}}
+	p := &runtime.Program{Floats: 64, Batch: 1, Reconstruct: f}
+	m, err := runtime.NewMachine(p, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	copy(m.Ints(f.Outputs[0]), []int32{2, 1})
+	copy(m.Floats(f.Outputs[1]), []float32{1, 0})
+	copy(m.Floats(f.Outputs[2]), []float32{5, 1, 2, 0, 3, 0})
+	copy(m.Floats(f.Outputs[3]), []float32{0, 1, 2, 0, 3, 0})
+	r, err := readReconstruction(m)
+	if err != nil || r.measure() != tokenAccuracy {
+		t.Fatal(err)
+	}
+	var before, after tally
+	before.add(r, r.reconstruction, 0)
+	after.add(r, r.adapted, 0)
+	if before.means() != [2]float64{1, 0} || after.means() != [2]float64{1, 1} {
+		t.Errorf("before %v, after %v", before.means(), after.means())
+	}
+	f.Outputs[1].Shape = []int{2, 1}
+	if _, err := readReconstruction(m); err == nil {
+		t.Error("shapes that do not belong together were accepted")
+	}
+}

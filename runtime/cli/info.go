@@ -1,0 +1,140 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"mspecc/runtime"
+)
+
+// programInfo is what info says of one program.
+type programInfo struct {
+	Model      string            `json:"model"`
+	Spec       string            `json:"spec"`
+	Digest     string            `json:"spec_digest"`
+	Target     string            `json:"target"`
+	Modality   runtime.Modality  `json:"modality"`
+	Batch      int               `json:"batch"`
+	Train      runtime.Train     `json:"train"`
+	Settings   []runtime.Setting `json:"settings"`
+	Parameters int               `json:"parameters"`
+	Memory     int               `json:"arena_bytes"`
+	FLOPs      float64           `json:"step_flops"`
+	Functions  []string          `json:"functions"`
+	Tensors    []tensorInfo      `json:"tensors"`
+}
+
+type tensorInfo struct {
+	Name  string `json:"name"`
+	Shape []int  `json:"shape"`
+	Init  string `json:"init"`
+}
+
+func (a *app) info() *cobra.Command {
+	return &cobra.Command{
+		Use:   "info",
+		Short: "Say what was compiled: parameters, shapes, settings, modality, target",
+		Example: `  BIN info
+  BIN info --modality NAME --json`,
+		RunE: func(*cobra.Command, []string) error {
+			programs := a.programs
+			if a.modality != "" {
+				p, err := a.program()
+				if err != nil {
+					return err
+				}
+				programs = []*runtime.Program{p}
+			}
+			var list []programInfo
+			for _, p := range programs {
+				list = append(list, describeProgram(p))
+			}
+			return a.print(list, func(w io.Writer) {
+				for i, p := range list {
+					if i > 0 {
+						fmt.Fprintln(w)
+					}
+					p.write(w)
+				}
+			})
+		},
+	}
+}
+
+func describeProgram(p *runtime.Program) programInfo {
+	info := programInfo{Model: p.Name, Spec: p.Spec, Digest: p.Digest, Target: p.Target, Modality: p.Modality, Batch: p.Batch,
+		Train: p.Train, Settings: p.Settings, Parameters: p.ParamCount(), Memory: 4 * p.Floats}
+	for _, f := range []struct {
+		name string
+		f    *runtime.Function
+	}{{"train", p.Step}, {"replay", p.Replay}, {"features", p.Features}, {"reconstruct", p.Reconstruct}} {
+		if f.f != nil {
+			info.Functions = append(info.Functions, f.name)
+		}
+	}
+	if p.Step != nil {
+		info.FLOPs = p.Step.FLOPs
+	}
+	for _, q := range p.Params {
+		info.Tensors = append(info.Tensors, tensorInfo{q.Name, q.Shape, initText(q.Init)})
+	}
+	return info
+}
+
+// initText is an initialisation in the spec's manner.
+func initText(in runtime.Init) string {
+	switch in.Kind {
+	case "normal":
+		return fmt.Sprintf("normal(%g, %g)", in.A, in.B)
+	case "uniform":
+		return fmt.Sprintf("uniform(%g, %g)", in.A, in.B)
+	case "xavier_uniform":
+		return fmt.Sprintf("xavier_uniform(%d, %d)", in.FanIn, in.FanOut)
+	}
+	return fmt.Sprintf("const(%g)", in.A)
+}
+
+func (p programInfo) write(w io.Writer) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	line := func(name, format string, args ...any) { fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
+	m := p.Modality
+	line("model", "%s (%s)", p.Model, p.Spec)
+	line("spec digest", "%s", p.Digest)
+	line("target", "%s", p.Target)
+	line("modality", "%s, %s of %s, patch %v, tokens %v", m.Name, m.Kind, runtime.Tensor{DType: m.DType, Shape: m.Input}.TypeString(), m.Patch, m.Grid)
+	if m.Vocab > 0 {
+		line("vocabulary", "%d", m.Vocab)
+	}
+	if m.Reader != "" {
+		var options []string
+		for _, o := range m.Options {
+			options = append(options, o.Name+": "+o.Value)
+		}
+		line("data reader", "%s(%s)", m.Reader, strings.Join(options, ", "))
+	}
+	line("batch", "%d", p.Batch)
+	line("functions", "%s", strings.Join(p.Functions, ", "))
+	line("optimizer", "%s, lr %g, weight decay %g, %d steps, precision %s", p.Train.Optimizer, p.Train.LR, p.Train.WeightDecay, p.Train.Steps, p.Train.Precision)
+	line("memory", "%.1f MiB", float64(p.Memory)/(1<<20))
+	if p.FLOPs > 0 {
+		line("work", "%.4g GFLOP a step", p.FLOPs/1e9)
+	}
+	line("parameters", "%d", p.Parameters)
+	_ = t.Flush()
+	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "\nsettings")
+	for _, s := range p.Settings {
+		fmt.Fprintf(t, "  %s\t%s\t(%s)\n", s.Name, s.Value, s.From)
+	}
+	_ = t.Flush()
+	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "\nparameters")
+	for _, q := range p.Tensors {
+		fmt.Fprintf(t, "  %s\t%s\t%s\n", q.Name, runtime.Tensor{Shape: q.Shape}.TypeString(), q.Init)
+	}
+	_ = t.Flush()
+}

@@ -1,0 +1,189 @@
+// Package cli is the command line of a trainer.
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"mspecc/runtime"
+	"mspecc/runtime/ckpt"
+)
+
+// Main runs the trainer's command line for the process and ends it: 0 on success, 1 when
+// something failed (one line says why), 2 on wrong usage. There is one program per modality.
+func Main(programs ...*runtime.Program) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-ctx.Done()
+		stop() // a second signal ends the process at once
+	}()
+	code := Run(ctx, os.Args[0], os.Args[1:], os.Stdout, os.Stderr, programs...)
+	stop()
+	os.Exit(code)
+}
+
+// Run runs one command line and gives the exit code.
+func Run(ctx context.Context, name string, args []string, stdout, stderr io.Writer, programs ...*runtime.Program) int {
+	a := &app{programs: programs, out: stdout, err: stderr}
+	root := a.root(filepath.Base(name))
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	var wrong usageError
+	if errors.As(err, &wrong) || !a.started {
+		fmt.Fprintf(stderr, "%s: %v\nTry '%s --help'.\n", root.Name(), err, strings.TrimSpace(root.Name()+" "+a.command))
+		return 2
+	}
+	fmt.Fprintf(stderr, "%s: %v\n", root.Name(), err)
+	return 1
+}
+
+// usageError is an error that the command line is to blame for.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// app is one invocation.
+type app struct {
+	programs []*runtime.Program
+	out, err io.Writer
+	modality string
+	threads  int
+	json     bool
+	started  bool   // the arguments were accepted and a command runs
+	command  string // its name
+}
+
+func (a *app) root(name string) *cobra.Command {
+	p := a.programs[0]
+	root := &cobra.Command{
+		Use:   name,
+		Short: fmt.Sprintf("Trainer of the model %s", p.Name),
+		Long: fmt.Sprintf("%s trains, evaluates and exports the model %s (%s, compiled for %s).\nModalities: %s.",
+			name, p.Name, p.Spec, p.Target, strings.Join(a.modalities(), ", ")),
+		SilenceUsage: true, SilenceErrors: true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	f := root.PersistentFlags()
+	f.StringVar(&a.modality, "modality", "", "modality to work on: "+strings.Join(a.modalities(), ", "))
+	f.IntVar(&a.threads, "threads", 0, "worker threads; results do not depend on it (default one per core)")
+	f.BoolVar(&a.json, "json", false, "machine-readable output")
+	root.AddCommand(a.train(), a.eval(), a.embed(), a.reconstruct(), a.export(), a.importCommand(), a.replay(), a.bench(), a.info())
+	for _, c := range root.Commands() {
+		run, command := c.RunE, c.Name()
+		c.RunE = func(cmd *cobra.Command, args []string) error {
+			a.started, a.command = true, command
+			return run(cmd, args)
+		}
+		c.Example = strings.ReplaceAll(c.Example, "BIN", name)
+		c.Args = cobra.NoArgs
+	}
+	return root
+}
+
+func (a *app) modalities() []string {
+	var names []string
+	for _, p := range a.programs {
+		names = append(names, p.Modality.Name)
+	}
+	return names
+}
+
+// program is the one the user chose.
+func (a *app) program() (*runtime.Program, error) {
+	if a.threads < 0 {
+		return nil, usagef("--threads is %d, expected a positive number", a.threads)
+	}
+	if a.modality == "" {
+		if len(a.programs) == 1 {
+			return a.programs[0], nil
+		}
+		return nil, usagef("this trainer has several modalities: choose one with --modality (%s)", strings.Join(a.modalities(), ", "))
+	}
+	for _, p := range a.programs {
+		if p.Modality.Name == a.modality {
+			return p, nil
+		}
+	}
+	return nil, usagef("there is no modality %q; use one of %s", a.modality, strings.Join(a.modalities(), ", "))
+}
+
+// machine makes a machine for the chosen program.
+func (a *app) machine() (*runtime.Machine, error) {
+	p, err := a.program()
+	if err != nil {
+		return nil, err
+	}
+	return runtime.NewMachine(p, a.threads)
+}
+
+// trained makes a machine with the parameters of a checkpoint, which may be a run directory.
+func (a *app) trained(checkpoint string) (*runtime.Machine, ckpt.State, error) {
+	if checkpoint == "" {
+		return nil, ckpt.State{}, usagef("give a checkpoint or a run directory with --checkpoint")
+	}
+	m, err := a.machine()
+	if err != nil {
+		return nil, ckpt.State{}, err
+	}
+	state, err := a.load(m, checkpoint, false)
+	if err != nil {
+		m.Close()
+		return nil, state, err
+	}
+	return m, state, nil
+}
+
+// load restores a checkpoint, with the optimiser's state or without, and warns where it was
+// written by another version of the spec.
+func (a *app) load(m *runtime.Machine, checkpoint string, withState bool) (ckpt.State, error) {
+	path, err := ckpt.Latest(checkpoint)
+	if err != nil {
+		return ckpt.State{}, err
+	}
+	f, err := ckpt.ReadFile(path)
+	if err != nil {
+		return ckpt.State{}, err
+	}
+	state, known, err := f.ReadState()
+	if err != nil {
+		return state, err
+	}
+	switch {
+	case known && state.Modality != m.Program.Modality.Name:
+		return state, fmt.Errorf("%s: is a checkpoint of the modality %s, not %s", path, state.Modality, m.Program.Modality.Name)
+	case !known && withState:
+		return state, fmt.Errorf("%s: holds no training state to go on from; use --init to start from its parameters", path)
+	case known && state.Digest != m.Program.Digest:
+		a.note("%s was written by another version of %s", path, m.Program.Spec)
+	}
+	return state, f.Restore(m, withState)
+}
+
+// note tells the user something on standard error.
+func (a *app) note(format string, args ...any) { fmt.Fprintf(a.err, "note: "+format+"\n", args...) }
+
+// print writes v as JSON where --json asks for it, else calls text.
+func (a *app) print(v any, text func(w io.Writer)) error {
+	if !a.json {
+		text(a.out)
+		return nil
+	}
+	e := json.NewEncoder(a.out)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
