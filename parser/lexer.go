@@ -44,7 +44,7 @@ var operators = []string{
 
 // What a file may contain at most; far above any real spec.
 const (
-	maxFile    = 1 << 20 // bytes
+	maxFile    = 1 << 18 // bytes
 	maxNesting = 200     // open brackets
 	maxErrors  = 20      // diagnostics per file
 )

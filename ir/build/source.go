@@ -27,7 +27,7 @@ type source struct {
 // What one program may consist of.
 const (
 	maxFiles = 256
-	maxBytes = 1<<20 + 1 // read per file; the scanner refuses larger ones
+	maxBytes = 1<<18 + 1 // read per file; the scanner refuses larger ones
 )
 
 // loader reads the files of a program, each once.
