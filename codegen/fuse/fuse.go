@@ -183,12 +183,12 @@ func (f *fuser) placeAt(v *ir.Value, w View) bool {
 	if _, taken := f.storage[v]; !ok || taken || !f.stored[v] || f.plain[v] || v.Type.DType != ir.F32 {
 		return false
 	}
-	switch v.Op {
-	case ir.OpGather, ir.OpScatterAdd, ir.OpArgSort, ir.OpPad, ir.OpConcat: // these write contiguous results
+	switch {
+	case v.Op.Class() == ir.Opaque && v.Op != ir.OpMatMul: // these write contiguous results
 		if !w.isContiguous() {
 			return false
 		}
-	case ir.OpMatMul:
+	case v.Op == ir.OpMatMul || f.sums[v] != nil: // and these rows of unit stride
 		if n := v.Rank(); w.Strides[n-1] != 1 && v.Shape()[n-1] > 1 {
 			return false
 		}

@@ -15,8 +15,9 @@ import (
 //
 //	func name(a *runtime.Args)
 //
-// The file also holds the few helper functions that its kernels call; a
-// package should contain one such file. The same kernels give the same bytes.
+// The file also holds the helper functions that its kernels call (exponent,
+// mantissa, scale, negate, magnitude, copySign); a package should contain one
+// such file and no kernel of such a name. The same kernels give the same bytes.
 func Emit(kernels []*loop.Kernel, pkg string) (string, error) {
 	p := &printer{helpers: map[string]bool{}}
 	for _, k := range kernels {

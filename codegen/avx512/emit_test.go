@@ -1,0 +1,93 @@
+package avx512_test
+
+import (
+	"flag"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"mspecc/codegen/avx512"
+	"mspecc/ir/loop"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// rowScale divides each row by its sum.
+func rowScale() *loop.Rows {
+	return &loop.Rows{
+		Width:    20,
+		Operands: []loop.Operand{{Name: "x", Row: 20, Col: 1}, {Name: "y", Row: 20, Col: 1}},
+		Nodes:    []loop.Node{{Op: "load"}, {Op: "rowsum", Args: []int{0}}, {Op: "div", Args: []int{0, 1}}},
+		Stores:   []loop.Store{{Node: 2, Operand: 1}},
+	}
+}
+
+func TestGolden(t *testing.T) {
+	k, err := rowScale().Lower(loop.AVX512)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.Name = "rowScale"
+	asm, stubs, err := avx512.Emit([]*loop.Kernel{k}, "model")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, got := range map[string]string{"testdata/rowscale.s.golden": asm, "testdata/rowscale.go.golden": stubs} {
+		if *update {
+			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != string(want) {
+			t.Errorf("%s differs (-update writes it):\n%s", file, got)
+		}
+	}
+}
+
+// TestTile: the inner loop of a 6 x 64 tile, unrolled four times, is 96
+// register products and touches no stack.
+func TestTile(t *testing.T) {
+	m := &loop.MatMul{N: 256, Ms: []int{252}, Ks: []int{256}, AM: 256, AK: 1, BK: 256, CM: 256}
+	k, err := m.Lower(loop.AVX512)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.Name = "matmul"
+	asm, _, err := avx512.Emit([]*loop.Kernel{k}, "model")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body, _ := strings.Cut(asm, "k_loop:")
+	body, _, _ = strings.Cut(body, "k_loop_end:")
+	if n := len(regexp.MustCompile(`VFMADD231PS +Z\d+, Z\d+, Z\d+\n`).FindAllString(body, -1)); n != 96 {
+		t.Errorf("%d products in the inner loop:\n%s", n, body)
+	}
+	if strings.Contains(asm, "(SP)") {
+		t.Error("the kernel spills")
+	}
+	again, _, err := avx512.Emit([]*loop.Kernel{k}, "model")
+	if err != nil || again != asm {
+		t.Errorf("the same kernel printed differently: %v", err)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	k, err := rowScale().Lower(loop.Portable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.Name = "rowScale"
+	if _, _, err := avx512.Emit([]*loop.Kernel{k}, "model"); err == nil || !strings.Contains(err.Error(), "kernel rowScale: it was lowered for 1 lanes") {
+		t.Errorf("error %v", err)
+	}
+	k, _ = rowScale().Lower(loop.AVX512)
+	k.Name = "rowScale"
+	if _, _, err := avx512.Emit([]*loop.Kernel{k, k}, "model"); err == nil || !strings.Contains(err.Error(), "two kernels are named rowScale") {
+		t.Errorf("error %v", err)
+	}
+}
