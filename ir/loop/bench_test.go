@@ -91,3 +91,53 @@ func BenchmarkMatMul(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRows reports the nanoseconds per vector of 16 elements of row
+// kernels on 64 rows.
+func BenchmarkRows(b *testing.B) {
+	if !hasAVX512() {
+		b.Skip("no AVX-512")
+	}
+	specs := map[string]*loop.Rows{
+		"layernorm 256": layerNorm(256), "layernorm 250": layerNorm(250), "softmax 65": softmax(65), "softmax 256": softmax(256),
+		"adam 4096": adam(4096), "crowded 256": crowded(256), "layernorm 1024": layerNorm(1024),
+	}
+	var d dag
+	x := d.load(loop.Operand{Row: 512, Col: 1})
+	d.store(d.node("mul", x, d.node("erf", x)), loop.Operand{Row: 512, Col: 1})
+	specs["x erf(x) 512"] = d.rows(512)
+	var kernels []*loop.Kernel
+	var names []string
+	byName := map[string]*loop.Kernel{}
+	for name, spec := range specs {
+		k, err := spec.Lower(loop.AVX512)
+		if err != nil {
+			b.Fatal(err)
+		}
+		k.Name = fmt.Sprintf("kernel%d", len(names))
+		kernels, names = append(kernels, k), append(names, k.Name)
+		byName[name] = k
+	}
+	asm, stubs, err := avx512.Emit(kernels, "main")
+	if err != nil {
+		b.Fatal(err)
+	}
+	run := looptest.Build(b, map[string]string{"k_amd64.s": asm, "k_amd64.go": stubs}, names)
+	const rows = 64
+	r := rand.New(rand.NewPCG(3, 4))
+	for name, spec := range specs {
+		k := byName[name]
+		b.Run(name, func(b *testing.B) {
+			var a arena
+			for _, o := range spec.Operands {
+				a.add(normal(r, (rows-1)*o.Row+(spec.Width-1)*o.Col+1))
+			}
+			a.add(make([]float32, k.Scratch))
+			for b.Loop() {
+				ns := run.Time(k.Name, a.mem, a.off, []int{rows}, 300)
+				b.ReportMetric(float64(ns)*16/float64(rows*spec.Width), "ns/vector")
+			}
+			b.Logf("%d instructions, %d scratch, %+v", k.Instructions(), k.Scratch, loop.Pressure(k))
+		})
+	}
+}

@@ -33,15 +33,20 @@ func (r *ColReduce) Lower(t Target) (*Kernel, error) {
 }
 
 func checkColumns(g *graph) error {
+	varies := make([]bool, len(g.nodes)) // from row to row
 	for i, n := range g.nodes {
 		if g.stage[i] > 1 {
 			return fmt.Errorf("node %d reduces what is reduced already", i)
 		}
+		varies[i] = n.Op == "load" && g.operands[n.Operand].Row != 0
 		for _, a := range n.Args {
-			x := g.nodes[a]
-			if g.stage[i] == 1 && !isReduction(n.Op) && x.Op == "load" && g.operands[x.Operand].Row != 0 {
-				return fmt.Errorf("node %d: after the reduction there is one row, operand %d has a row stride", i, x.Operand)
-			}
+			varies[i] = varies[i] || varies[a]
+		}
+		if isReduction(n.Op) {
+			varies[i] = false
+		}
+		if g.stage[i] == 1 && varies[i] {
+			return fmt.Errorf("node %d joins a reduction over the rows with values of single rows", i)
 		}
 	}
 	for _, s := range g.stores {

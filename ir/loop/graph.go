@@ -16,6 +16,9 @@ type graph struct {
 	uses     []int  // by nodes and stores that something stored needs; 0: not needed
 }
 
+// maxOperands leaves one of the 24 offsets of runtime.Args to scratch.
+const maxOperands = 23
+
 var arity = map[string]int{
 	"load": 0, "const": 0, "iota": 0, "neg": 1, "exp": 1, "log": 1, "sqrt": 1, "tanh": 1, "erf": 1, "sin": 1,
 	"cos": 1, "abs": 1, "sign": 1, "floor": 1, "float": 1, "int": 1, "add": 2, "sub": 2, "mul": 2, "div": 2,
@@ -30,6 +33,9 @@ func isReduction(op string) bool {
 func (g *graph) check(reductions ...string) error {
 	if g.width <= 0 {
 		return fmt.Errorf("width %d is not positive", g.width)
+	}
+	if len(g.operands) > maxOperands {
+		return fmt.Errorf("%d operands, a kernel takes %d: %w", len(g.operands), maxOperands, ErrPressure)
 	}
 	for i, n := range g.nodes {
 		want, ok := arity[n.Op]
@@ -252,11 +258,32 @@ func (e *evaluator) apply(n int) Arg {
 			return e.op(op, e.value(m.Args[0]), e.value(m.Args[1]), e.value(node.Args[1]), e.value(node.Args[2]))
 		}
 	}
+	if e.scaling(n) {
+		return e.op(OpMul, e.value(node.Args[0]), e.reciprocal(node.Args[1]))
+	}
 	args := make([]Arg, len(node.Args))
 	for i, a := range node.Args {
 		args[i] = e.value(a)
 	}
 	v, _ := e.function(node.Op, args) // check has seen the operation
+	return v
+}
+
+// scaling reports whether n divides each element by a value of the row; one
+// division per row and products then do.
+func (e *evaluator) scaling(n int) bool {
+	node := e.g.nodes[n]
+	return node.Op == "div" && e.g.full[n] && e.g.full[node.Args[0]] && !e.g.full[node.Args[1]]
+}
+
+// reciprocal is 1 / node n, a row value.
+func (e *evaluator) reciprocal(n int) Arg {
+	key := -1 - n // node numbers are not negative
+	v, ok := e.row[key]
+	if !ok {
+		v = e.op(OpDiv, imm(1), e.value(n))
+		e.row[key] = v
+	}
 	return v
 }
 

@@ -9,6 +9,7 @@ import (
 const (
 	maxUnrolledChunks = 16
 	maxUnrolled       = 600 // instructions
+	maxScalar         = 60  // instructions, where a vector has one lane
 	keepCost          = 4   // recomputing a value that costs more is worse than keeping it
 	printerRegs       = 2   // vectors left to a printer for constants
 )
@@ -39,12 +40,15 @@ func (r *Rows) Lower(t Target) (*Kernel, error) {
 	if chunks := (r.Width + t.Lanes - 1) / t.Lanes; chunks <= maxUnrolledChunks && (t.Lanes > 1 || chunks <= 4) {
 		forms = append([]form{{unrolled: true, keepAll: true}, {unrolled: true}}, forms...)
 	}
-	limits := t
+	limits, size := t, maxUnrolled
 	limits.VecRegs -= printerRegs
+	if t.Lanes == 1 {
+		size = maxScalar
+	}
 	var last error
 	for _, f := range forms {
 		k := lowerRows(g, t, f)
-		if n := k.Instructions(); n > maxUnrolled && f.group != 1 {
+		if k.Instructions() > size && f.group != 1 {
 			continue
 		}
 		last = Allocate(k, limits)
@@ -178,6 +182,9 @@ func (c *rowsCode) prepare(n int, seen map[int]bool) {
 	}
 	for _, a := range c.g.nodes[n].Args {
 		c.prepare(a, seen)
+	}
+	if c.scaling(n) {
+		c.reciprocal(c.g.nodes[n].Args[1])
 	}
 }
 
