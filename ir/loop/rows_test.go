@@ -125,6 +125,9 @@ func crowded(w int) *loop.Rows {
 	sum := -1
 	for i := 0; i < 10; i++ {
 		x := d.load(loop.Operand{Name: fmt.Sprintf("x%d", i), Row: w, Col: 1})
+		if i == 7 {
+			x = d.node("min", x, d.constant(1))
+		}
 		t := d.node([]string{"tanh", "sin", "cos", "abs", "floor", "sign", "neg", "exp"}[i%8], x)
 		if sum < 0 {
 			sum = t
