@@ -139,6 +139,20 @@ func TestFillUniformIsTheStream(t *testing.T) {
 	}
 }
 
+// Every length, and the wrap of the counter's first word, against the definition.
+func TestUniformOfAnyLength(t *testing.T) {
+	for n := range 200 {
+		got := make([]float32, n)
+		first := uint64(math.MaxUint32 - 7)
+		uniform(got, first, 0x123456789abcdef0, 0xfedcba9876543210, 99)
+		for i, u := range got {
+			if want := unit(Philox(Counter(first+uint64(i/4), 99, 0x123456789abcdef0), 0xfedcba9876543210)[i%4]); u != want {
+				t.Fatalf("element %d of %d is %v, expected %v", i, n, u, want)
+			}
+		}
+	}
+}
+
 func TestInitialize(t *testing.T) {
 	param := func(name string, off, n int, in Init) Param {
 		return Param{Tensor{Name: name, Shape: []int{n}, Offset: off}, in}

@@ -51,6 +51,9 @@ func Uniform(dst []float32, stream string, seed, step uint64) {
 // uniform fills dst with the elements from 4*block on.
 func uniform(dst []float32, block, stream, seed, step uint64) {
 	c := Counter(block, step, stream)
+	done := uniformFast(dst, c, seed)
+	c[0] += uint32(done / 4)
+	dst = dst[done:]
 	for len(dst) >= 8 {
 		philox2(dst[:8], c, seed)
 		c[0] += 2

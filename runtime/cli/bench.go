@@ -216,9 +216,9 @@ func (r timing) write(w io.Writer) {
 		return
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\nms\tshare\tcalls\tGFLOP/s\tGB/s\tkernel")
+	fmt.Fprintln(t, "\nms\tshare\tcalls\tGFLOP/s\tGB/s\t  kernel")
 	for _, k := range r.Profile {
-		fmt.Fprintf(t, "%.3f\t%.1f %%\t%d\t%.1f\t%.1f\t%s\n", 1e3*k.Seconds, 100*k.Share, k.Calls, k.GFLOPs, k.GBs, k.Name)
+		fmt.Fprintf(t, "%.3f\t%.1f %%\t%d\t%.1f\t%.1f\t  %s\n", 1e3*k.Seconds, 100*k.Share, k.Calls, k.GFLOPs, k.GBs, k.Name)
 	}
 	_ = t.Flush()
 }

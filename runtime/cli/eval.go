@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -99,9 +98,6 @@ func (a *app) runEval(ctx context.Context, f *evalFlags) error {
 	}
 	if err == nil && raw {
 		err = add("raw input", eval.Raw)
-	}
-	if errors.Is(err, context.Canceled) {
-		return errors.New("interrupted")
 	}
 	if err != nil {
 		return err

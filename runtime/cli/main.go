@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -22,14 +20,7 @@ import (
 // Main runs the trainer's command line for the process and ends it: 0 on success, 1 when
 // something failed (one line says why), 2 on wrong usage. There is one program per modality.
 func Main(programs ...*runtime.Program) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-ctx.Done()
-		stop() // a second signal ends the process at once
-	}()
-	code := Run(ctx, os.Args[0], os.Args[1:], os.Stdout, os.Stderr, programs...)
-	stop()
-	os.Exit(code)
+	os.Exit(Run(context.Background(), os.Args[0], os.Args[1:], os.Stdout, os.Stderr, programs...))
 }
 
 // Run runs one command line and gives the exit code.
@@ -95,6 +86,9 @@ func (a *app) root(name string) *cobra.Command {
 	return root
 }
 
+// maxThreads is more than any machine has cores for: beyond it a number is a mistake.
+const maxThreads = 1024
+
 func (a *app) modalities() []string {
 	var names []string
 	for _, p := range a.programs {
@@ -105,8 +99,8 @@ func (a *app) modalities() []string {
 
 // program is the one the user chose.
 func (a *app) program() (*runtime.Program, error) {
-	if a.threads < 0 {
-		return nil, usagef("--threads is %d, expected a positive number", a.threads)
+	if a.threads < 0 || a.threads > maxThreads {
+		return nil, usagef("--threads is %d, expected 1 to %d", a.threads, maxThreads)
 	}
 	if a.modality == "" {
 		if len(a.programs) == 1 {

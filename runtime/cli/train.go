@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -103,10 +105,15 @@ func (a *app) runTrain(ctx context.Context, f *trainFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := a.trainLoop(ctx, m, batches, f, dir, state); err != nil {
+	interruptible, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(interruptible, stop) // a second signal ends the process at once
+	err = a.trainLoop(interruptible, m, batches, f, dir, state)
+	interrupted := interruptible.Err() != nil
+	stop()
+	if err != nil {
 		return err
 	}
-	if f.eval && ctx.Err() == nil {
+	if f.eval && !interrupted {
 		o := evalFlags{checkpoint: dir, data: f.data, epochs: 100, lr: 1e-4, weightDecay: 1e-4, seed: state.Seed, baselines: "random,raw"}
 		return a.runEval(ctx, &o)
 	}

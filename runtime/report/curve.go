@@ -31,7 +31,8 @@ func Curve(name, title string, records []Record) error {
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, "step", "value"
 	p.BackgroundColor = color.White
 	p.Add(plotter.NewGrid())
-	p.Legend.Top = true
+	p.Legend.Top, p.Legend.XOffs = true, -vg.Points(6)
+	p.Title.Padding = vg.Points(4)
 	low, high := math.Inf(1), 0.0
 	for k, n := range records[0].Names {
 		if n == "grad_norm" {
@@ -58,6 +59,8 @@ func Curve(name, title string, records []Record) error {
 	}
 	if low > 0 && high > 10*low {
 		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	} else {
+		p.Y.Min = min(0, p.Y.Min)
 	}
 	canvas := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(20*vg.Centimeter, 12*vg.Centimeter), vgimg.UseDPI(120))}
 	p.Draw(draw.New(canvas))
