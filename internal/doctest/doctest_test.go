@@ -88,6 +88,9 @@ func check(t *testing.T, file string, run func(string) string) {
 			}
 			got := run(command)
 			out.WriteString(got)
+			if got == "" && want != "" {
+				t.Errorf("%s:%d: $ %s\nprints nothing; correct the command", filepath.Base(file), at, command)
+			}
 			if got != want && !*update {
 				t.Errorf("%s:%d: $ %s\nprints\n%s\nthe document says\n%s\n(go test ./internal/doctest -update rewrites it)", filepath.Base(file), at, command, got, want)
 			}
