@@ -363,7 +363,7 @@ func (f *fuser) producer(v *ir.Value) *unit {
 func (f *fuser) emit(v *ir.Value) {
 	switch v.Op {
 	case ir.OpMatMul:
-		f.unitOf[v] = f.newUnit(nil, f.matmul(v, v, false)...)
+		f.products(v, []*ir.Value{v})
 	case ir.OpGather, ir.OpScatterAdd, ir.OpArgSort:
 		f.unitOf[v] = f.newUnit(nil, f.indexing(v)...)
 	case ir.OpConcat:
@@ -372,7 +372,7 @@ func (f *fuser) emit(v *ir.Value) {
 		f.pad(v)
 	default:
 		if ms := f.sums[v]; ms != nil {
-			f.sumProducts(v, ms)
+			f.products(v, ms)
 		} else {
 			f.cluster(v)
 		}

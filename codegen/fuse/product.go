@@ -10,26 +10,90 @@ import (
 // Sizes of the blocks that one call of a matrix-product kernel works on.
 const (
 	blockRows  = 96      // rows of the result per call
-	blockInner = 256     // inner extent per call where the result accumulates
+	blockInner = 128     // inner extent per call where the result accumulates
 	batchFlops = 1 << 22 // work of one task of small batched products
+	maxParts   = 1 << 20 // elements of all parts of a product with a split inner extent
 )
 
-// sumProducts emits a sum of products; the products themselves are not stored.
-func (f *fuser) sumProducts(v *ir.Value, ms []*ir.Value) {
+// products emits v as the sum of matrix products; unless v is the only one, the products
+// themselves are not stored.
+func (f *fuser) products(v *ir.Value, ms []*ir.Value) {
+	parts := splitInner(v, ms)
+	if parts == 1 {
+		var launches []*Launch
+		for i, m := range ms {
+			launches = append(launches, f.matmul(m, f.storage[v], i > 0))
+		}
+		f.unitOf[v] = f.newUnit(nil, launches...)
+		return
+	}
+	rows, cols := v.Shape()[0], v.Shape()[1]
+	part := contiguous(f.newBuffer(name(v)+" parts", Temp, ir.F32, parts*v.Len()), []int{parts, rows, cols})
 	var launches []*Launch
 	for i, m := range ms {
-		launches = append(launches, f.matmul(m, v, i > 0)...)
+		la := f.matmul(m, part.slice([]int{0, 0, 0}, []int{1, rows, cols}, []int{1, 1, 1}), i > 0)
+		la.splitInner(parts, v.Len())
+		launches = append(launches, la)
 	}
-	f.unitOf[v] = f.newUnit(nil, launches...)
+	f.unitOf[v] = f.newUnit(nil, append(launches, f.addParts(v, part))...)
 }
 
-// matmul emits the product m into the storage of v.
-func (f *fuser) matmul(m, v *ir.Value, accumulate bool) []*Launch {
+// splitInner says into how many parts the inner extent of a weight gradient is cut: far
+// fewer rows and columns than examples would otherwise make every task read all of them.
+// The number depends on the shapes alone, and with it the order of additions.
+func splitInner(v *ir.Value, ms []*ir.Value) int {
+	if v.Rank() != 2 {
+		return 1
+	}
+	s := v.Shape()
+	for parts := 8; parts > 1; parts /= 2 {
+		ok := parts*v.Len() <= maxParts
+		for _, m := range ms {
+			k := m.Args[0].Shape()[1]
+			ok = ok && k%parts == 0 && k/parts >= 4*blockInner && k >= 4*max(s[0], s[1])
+		}
+		if ok {
+			return parts
+		}
+	}
+	return 1
+}
+
+// splitInner makes a product write the parts of its result, n elements apart.
+func (l *Launch) splitInner(parts, n int) {
+	k := l.MatMul
+	l.K /= parts
+	l.Outer = []int{parts}
+	l.Operands[0].Outer, l.Operands[1].Outer, l.Operands[2].Outer = []int{l.K * k.AK}, []int{l.K * k.BK}, []int{n}
+	l.Chunk, l.PerTask, l.KBlock = min(l.Count, 128), 1, min(l.K, blockInner)
+	k.Ms, k.Ks = distinct(l.Chunk, l.Count%l.Chunk), distinct(l.KBlock, l.K%l.KBlock)
+	l.Operands[0].Chunk, l.Operands[2].Chunk = l.Chunk*k.AM, l.Chunk*k.CM
+	l.Note = "the inner extent in parts, added up afterwards; " + l.Note
+}
+
+// addParts adds the parts of a product in a fixed order.
+func (f *fuser) addParts(v *ir.Value, part View) *Launch {
+	dst := f.storage[v]
+	parts, rows, cols := part.Shape[0], part.Shape[1], part.Shape[2]
+	kernel := &loop.ColReduce{Width: cols,
+		Operands: []loop.Operand{{Name: "in", Row: rows * cols, Col: 1}, {Name: "out", Col: dst.Strides[1]}},
+		Nodes:    []loop.Node{{Op: "load"}, {Op: "colsum", Args: []int{0}}},
+		Stores:   []loop.Store{{Node: 1, Operand: 1}}}
+	return &Launch{Kind: ColReduceKind, ColReduce: kernel, Outer: []int{rows}, Count: parts, Chunk: parts,
+		PerTask:  max(1, taskElements/(parts*cols)),
+		Operands: []Access{{part.Buf, 0, []int{cols}, 0, false}, {dst.Buf, dst.Offset, []int{dst.Strides[0]}, 0, true}},
+		Values:   []*ir.Value{v}, Flops: parts * v.Len(), Bytes: 4 * part.Buf.Len, Note: "adds the parts of a product in a fixed order"}
+}
+
+// matmul emits the product m into c, or adds it to what is there.
+func (f *fuser) matmul(m *ir.Value, c View, accumulate bool) *Launch {
 	x, y := m.Args[0], m.Args[1]
 	rank := m.Rank()
 	a, _ := f.readable(x)
 	b := f.unitColumns(y)
-	c := f.storage[v]
+	if len(c.Shape) > rank { // the first part of several
+		c = View{c.Buf, c.Shape[1:], c.Strides[1:], c.Offset}
+	}
 	dims, av, bv, cv := f.batchDims(m, a, b, c)
 	s := m.Shape()
 	rowsM, cols, inner := s[rank-2], s[rank-1], x.Shape()[rank-1]
@@ -49,7 +113,7 @@ func (f *fuser) matmul(m, v *ir.Value, accumulate bool) []*Launch {
 	if accumulate {
 		la.Note = "adds to the product before it"
 	}
-	return []*Launch{la}
+	return la
 }
 
 // block chooses how the driver cuts a product into kernel calls and tasks.
@@ -60,7 +124,7 @@ func (l *Launch) block() {
 		l.PerTask = max(1, min(batchFlops*batch/max(1, l.Flops), (batch+7)/8))
 	} else {
 		l.Chunk = min(l.Count, blockRows)
-		for l.Chunk > 24 && batch*((l.Count+l.Chunk-1)/l.Chunk) < 6 {
+		for l.Chunk > 24 && batch*((l.Count+l.Chunk-1)/l.Chunk) < 4 {
 			l.Chunk /= 2
 		}
 	}
