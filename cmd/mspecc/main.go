@@ -5,13 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 
 	"github.com/spf13/cobra"
 )
 
 // errReported ends a command with exit code 1 after it has printed why.
 var errReported = errors.New("reported")
+
+// trainerExit passes on the exit code of a trainer, which has said why itself.
+type trainerExit struct{ code int }
+
+func (e *trainerExit) Error() string {
+	return fmt.Sprintf("the trainer ended with exit code %d", e.code)
+}
 
 // usageError marks wrong usage, which exits with 2.
 type usageError struct{ error }
@@ -33,14 +39,14 @@ made for the model's shapes: AVX-512 assembly, or portable Go elsewhere.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newBuildCmd(), newRunCmd(), newCheckCmd(), newFmtCmd(), newDumpCmd(), newExplainCmd())
 	cmd, err := root.ExecuteC()
-	var exit *exec.ExitError
+	var exit *trainerExit
 	var usage usageError
 	switch {
 	case err == nil:
 	case errors.Is(err, errReported):
 		os.Exit(1)
 	case errors.As(err, &exit):
-		os.Exit(exit.ExitCode())
+		os.Exit(exit.code)
 	case errors.As(err, &usage) || cmd == root:
 		fmt.Fprintf(os.Stderr, "mspecc: %v\nSee '%s --help'.\n", err, cmd.CommandPath())
 		os.Exit(2)

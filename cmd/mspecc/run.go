@@ -111,8 +111,11 @@ func execute(bin string, args ...string) error {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err := cmd.Run()
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() < 0 {
-		return fmt.Errorf("the trainer was ended by a signal: %w", err)
+	switch {
+	case !errors.As(err, &exit):
+		return err
+	case exit.ExitCode() < 0:
+		return fmt.Errorf("the trainer was ended by a signal: %s", exit)
 	}
-	return err
+	return &trainerExit{exit.ExitCode()}
 }

@@ -47,7 +47,6 @@ func BenchmarkMatMul(b *testing.B) {
 		{126, 384, 128, false}, {252, 128, 512, false}, {768, 256, 256, true}, {256, 768, 256, true}, {128, 128, 260, true},
 	}
 	kernels := []*loop.Kernel{fmaPeak()}
-	var specs []loop.MatMul
 	for i, j := range jobs {
 		s := loop.MatMul{N: j.n, Ms: []int{j.m}, Ks: []int{j.k}, AM: j.k, AK: 1, BK: j.n, CM: j.n}
 		if j.dw {
@@ -58,7 +57,7 @@ func BenchmarkMatMul(b *testing.B) {
 			b.Fatal(err)
 		}
 		k.Name = fmt.Sprintf("matmul%d", i)
-		kernels, specs = append(kernels, k), append(specs, s)
+		kernels = append(kernels, k)
 	}
 	asm, stubs, err := avx512.Emit(kernels, "main")
 	if err != nil {

@@ -129,8 +129,7 @@ type matmulCode struct {
 	*builder
 	m      *MatMul
 	unroll int
-	a, b   P // of the current tile: first row of A, first column of B
-	c      P
+	b, c   P // of the current tile: first column of B, first row of C
 }
 
 func (m *MatMul) lower(t Target, tiling []nTiles, unroll int) *Kernel {

@@ -23,7 +23,8 @@ func (a *app) reconstruct() *cobra.Command {
 		Use:   "reconstruct",
 		Short: "Show what the model makes of hidden parts, before and after adaptation",
 		Long: `Hide tokens of a few examples and let the model fill them in. Images become a PNG with one
-row per example: original, masked, reconstruction, reconstruction after adaptation. For every
+row per example: original, masked, reconstruction, reconstruction after adaptation, the last
+two with the visible tokens put in. For every
 modality the errors on visible and hidden tokens are printed.`,
 		Example: `  BIN reconstruct --checkpoint runs/a --data DIR --count 8 --out reconstruction.png`,
 		RunE: func(*cobra.Command, []string) error {
@@ -181,10 +182,20 @@ func (r *reconstruction) measure() string {
 	return squaredError
 }
 
-// example copies example i for the picture.
+// example copies example i for the picture. Visible tokens are shown as they are: the loss
+// asks nothing of the model there.
 func (r *reconstruction) example(i int) report.Example {
 	cut := func(x []float32) []float32 { n := len(x) / r.batch; return slices.Clone(x[i*n : (i+1)*n]) }
-	return report.Example{Target: cut(r.target), Mask: cut(r.mask), Reconstruction: cut(r.reconstruction), Adapted: cut(r.adapted)}
+	e := report.Example{Target: cut(r.target), Mask: cut(r.mask), Reconstruction: cut(r.reconstruction), Adapted: cut(r.adapted)}
+	width := len(e.Target) / r.tokens
+	for t, hidden := range e.Mask {
+		if hidden <= 0.5 {
+			lo, hi := t*width, (t+1)*width
+			copy(e.Reconstruction[lo:hi], e.Target[lo:hi])
+			copy(e.Adapted[lo:hi], e.Target[lo:hi])
+		}
+	}
+	return e
 }
 
 // tally adds up a measure over visible [0] and hidden [1] tokens.
