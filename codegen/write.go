@@ -76,9 +76,6 @@ func (mod *Module) addSample(files map[string][]byte, p *Program) error {
 	if dir == "" {
 		return nil
 	}
-	if !filepath.IsAbs(dir) {
-		dir = filepath.Join(filepath.Dir(mod.Model.File), dir)
-	}
 	return fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return fmt.Errorf("the sample data of modality %s: %w", p.Variant.Modality.Name, err)

@@ -255,7 +255,7 @@ func (a *app) showRecord(bar *progress, r report.Record, steps int) {
 	case bar.bar != nil:
 		bar.say(text)
 	default:
-		eta := float64(steps-r.Step) / r.Rate * float64(a.batch())
+		eta := float64(steps-r.Step) / r.Rate * float64(max(1, a.batch()))
 		fmt.Fprintf(a.out, "step %d/%d  %s  %s left\n", r.Step, steps, text, duration(eta))
 	}
 }
