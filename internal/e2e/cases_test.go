@@ -78,11 +78,17 @@ func buildSpec(t *testing.T, file, dir string, opt build.Options) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return buildModule(t, mod, dir, strings.ReplaceAll(harness, "PROGRAM", m.Variants[0].Modality.Name+"Program"))
+}
+
+// buildModule builds a generated module with a harness beside it.
+func buildModule(t *testing.T, mod *codegen.Module, dir, harness string) string {
+	t.Helper()
 	files, err := mod.Files()
 	if err != nil {
 		t.Fatal(err)
 	}
-	files["harness.go"] = []byte(strings.ReplaceAll(harness, "PROGRAM", m.Variants[0].Modality.Name+"Program"))
+	files["harness.go"] = []byte(harness)
 	module := filepath.Join(dir, "module")
 	if err := codegen.WriteTree(module, files); err != nil {
 		t.Fatal(err)
@@ -127,27 +133,7 @@ func writeInputs(t *testing.T, c *refcase.Case, dir string) string {
 func runCase(t *testing.T, c *refcase.Case, bin, in, target string, env ...string) []byte {
 	t.Helper()
 	out := filepath.Join(filepath.Dir(in), "out.safetensors")
-	cmd := exec.Command(bin)
-	cmd.Env = append(append(os.Environ(), "MSPECC_CASE_IN="+in, "MSPECC_CASE_OUT="+out), env...)
-	text, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", target, err, text)
-	}
-	if got := strings.TrimSpace(string(text)); got != target {
-		t.Fatalf("the %s kernels ran, %s were wanted", got, target)
-	}
-	f, err := ckpt.ReadFile(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := map[string][]float64{}
-	for _, x := range f.Tensors {
-		v := make([]float64, len(x.Data)/4)
-		for i := range v {
-			v[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(x.Data[4*i:])))
-		}
-		got[x.Name] = v
-	}
+	got := runHarness(t, bin, in, out, target, env...)
 	tol := c.F32()
 	for step := range c.Steps {
 		losses := map[string]float64{}
@@ -173,4 +159,31 @@ func runCase(t *testing.T, c *refcase.Case, bin, in, target string, env ...strin
 		t.Fatal(err)
 	}
 	return raw
+}
+
+// runHarness runs a binary with a harness and gives the tensors it wrote.
+func runHarness(t *testing.T, bin, in, out, target string, env ...string) map[string][]float64 {
+	t.Helper()
+	cmd := exec.Command(bin)
+	cmd.Env = append(append(os.Environ(), "MSPECC_CASE_IN="+in, "MSPECC_CASE_OUT="+out), env...)
+	text, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", target, err, text)
+	}
+	if got := strings.TrimSpace(string(text)); got != target {
+		t.Fatalf("the %s kernels ran, %s were wanted", got, target)
+	}
+	f, err := ckpt.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string][]float64{}
+	for _, x := range f.Tensors {
+		v := make([]float64, len(x.Data)/4)
+		for i := range v {
+			v[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(x.Data[4*i:])))
+		}
+		got[x.Name] = v
+	}
+	return got
 }

@@ -1,0 +1,162 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"mspecc/codegen"
+	"mspecc/internal/progen"
+	"mspecc/ir"
+	"mspecc/ir/build"
+	"mspecc/ir/pass"
+	"mspecc/runtime"
+	"mspecc/runtime/ckpt"
+
+	_ "embed"
+)
+
+//go:embed testdata/random.go.txt
+var randomHarness string
+
+// randomPrograms is how many random programs one generated module holds.
+const randomPrograms = 45
+
+// randomTolerance is of an output's largest magnitude, or of 1: float32 through second
+// gradients against float64.
+const randomTolerance = 2e-3
+
+// TestRandomPrograms: random programs with first and second gradients, through every
+// stage of the compiler into one binary, agree with the float64 interpreter on both kinds
+// of kernels, with and without the optional passes.
+func TestRandomPrograms(t *testing.T) {
+	var optional []string
+	for _, p := range pass.List() {
+		if !p.Required {
+			optional = append(optional, p.Name)
+		}
+	}
+	for name, disable := range map[string][]string{"optimised": nil, "plain": optional} {
+		t.Run(name, func(t *testing.T) {
+			r := newRandomCase(progen.Seeds(t, randomPrograms))
+			dir := t.TempDir()
+			bin := r.build(t, dir, disable)
+			in := r.writeFeeds(t, dir)
+			if runtime.HasAVX512() {
+				one := r.run(t, bin, in, "avx512", "GODEBUG=", "MSPECC_CASE_THREADS=1")
+				three := r.run(t, bin, in, "avx512", "GODEBUG=", "MSPECC_CASE_THREADS=3")
+				if string(one) != string(three) {
+					t.Error("3 threads give other bits than 1")
+				}
+			}
+			r.run(t, bin, in, "portable", "GODEBUG=cpu.avx512f=off", "MSPECC_CASE_THREADS=2")
+		})
+	}
+}
+
+// randomCase is a model whose variants are random programs.
+type randomCase struct {
+	model *build.Model
+	names []string
+	progs []*ir.Program // as drawn, for the interpreter
+	feeds []map[string][]float64
+}
+
+func newRandomCase(seeds []uint64) *randomCase {
+	r := &randomCase{model: &build.Model{Name: "random", File: "random.mspec", Digest: strings.Repeat("0", 64)}}
+	for _, seed := range seeds {
+		p := progen.Program(seed)
+		r.names = append(r.names, fmt.Sprintf("seed%d", seed))
+		r.progs = append(r.progs, progen.Program(seed))
+		r.feeds = append(r.feeds, progen.Feeds(seed, p.Live()))
+		f := &build.Func{Name: "features", B: p.B}
+		v := &build.Variant{Modality: build.Modality{Name: r.names[len(r.names)-1]}, Features: f}
+		for _, o := range p.Outputs {
+			f.Outputs = append(f.Outputs, build.Output{Name: o.Name, Value: o.Value})
+		}
+		for _, x := range p.Live() {
+			if x.Op == ir.OpParam {
+				v.Params = append(v.Params, x)
+			}
+		}
+		r.model.Variants = append(r.model.Variants, v)
+	}
+	return r
+}
+
+func (r *randomCase) build(t *testing.T, dir string, disable []string) string {
+	t.Helper()
+	mod, err := codegen.Compile(r.model, codegen.Options{Target: "auto", Disable: disable})
+	if err != nil {
+		t.Fatal(err)
+	}
+	programs := make([]string, len(r.names))
+	for i, n := range r.names {
+		programs[i] = n + "Program()"
+	}
+	return buildModule(t, mod, dir, strings.ReplaceAll(randomHarness, "PROGRAMS", strings.Join(programs, ", ")))
+}
+
+func (r *randomCase) writeFeeds(t *testing.T, dir string) string {
+	t.Helper()
+	f := &ckpt.File{}
+	for i, p := range r.progs {
+		seen := map[string]bool{}
+		for _, v := range p.Live() {
+			x, ok := r.feeds[i][v.Attr.Name]
+			if !ok || seen[v.Attr.Name] || v.Op != ir.OpInput && v.Op != ir.OpParam && v.Op != ir.OpUniform {
+				continue
+			}
+			seen[v.Attr.Name] = true
+			name := r.names[i] + "/" + strings.ReplaceAll(v.Attr.Name, " ", "_")
+			if v.Type.DType == ir.I32 {
+				f.Tensors = append(f.Tensors, ckpt.Ints(name, v.Shape(), convert[int32](x)))
+			} else {
+				f.Tensors = append(f.Tensors, ckpt.Floats(name, v.Shape(), convert[float32](x)))
+			}
+		}
+	}
+	name := filepath.Join(dir, "in.safetensors")
+	if err := f.WriteFile(name); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func convert[T int32 | float32](x []float64) []T {
+	out := make([]T, len(x))
+	for i, v := range x {
+		out[i] = T(v)
+	}
+	return out
+}
+
+// run runs every program and compares its outputs; it returns the raw results.
+func (r *randomCase) run(t *testing.T, bin, in, target string, env ...string) []byte {
+	t.Helper()
+	out := filepath.Join(filepath.Dir(in), "out.safetensors")
+	got := runHarness(t, bin, in, out, target, env...)
+	for i, p := range r.progs {
+		want, err := ir.Eval(r.feeds[i], p.Roots()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, o := range p.Outputs {
+			x := got[r.names[i]+"/"+o.Name]
+			if len(x) != len(want[k]) {
+				t.Fatalf("%s: %s %s has %d elements, expected %d", target, r.names[i], o.Name, len(x), len(want[k]))
+			}
+			if j := progen.Differ(want[k], x, randomTolerance); j >= 0 {
+				t.Errorf("%s: MSPECC_SEED=%s: %s %s, element %d: %v, expected %v (%s)", target, r.names[i][4:], o.Name, o.Value.Type, j, x[j], want[k][j], o.Value.Op)
+				break
+			}
+		}
+	}
+	raw, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
