@@ -228,7 +228,7 @@ func (r *run) note(step int, values []float64) error {
 	now := time.Now()
 	rec := report.Record{Step: step, Names: r.names, Values: make([]float64, len(values)),
 		LR:      LearningRate(r.Machine.Program.Train.Schedule, r.LR, step, r.Steps),
-		Rate:    float64(r.summed*r.Machine.Program.Batch) / now.Sub(r.mark).Seconds(),
+		Rate:    float64(r.summed*max(1, r.Machine.Program.Batch)) / now.Sub(r.mark).Seconds(),
 		Seconds: now.Sub(r.started).Seconds()}
 	for i := range values {
 		rec.Values[i] = r.sums[i] / float64(r.summed)
