@@ -107,7 +107,7 @@ func function(p *Program, fn *Function) *jen.Statement {
 				if c.Driver != nil {
 					name = c.Driver.Kernel.Name
 				}
-				g.Line().Values(jen.Lit(name), jen.Lit(float64(c.Launch.Flops)), jen.Lit(float64(c.Launch.Bytes)))
+				g.Line().Values(jen.Dict{jen.Id("Name"): jen.Lit(name), jen.Id("FLOPs"): jen.Lit(float64(c.Launch.Flops)), jen.Id("Bytes"): jen.Lit(float64(c.Launch.Bytes))})
 			}
 		}),
 	})

@@ -16,6 +16,9 @@ const marker = ".mspecc"
 // WriteTree writes a generated module to a folder: files that are equal already stay
 // untouched, files of an earlier module that are no longer part of it are removed.
 func WriteTree(dir string, files map[string][]byte) error {
+	if st, err := os.Stat(dir); err == nil && !st.IsDir() {
+		return fmt.Errorf("%s is a file; name an empty folder or one that mspecc wrote", dir)
+	}
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 		if _, err := os.Stat(filepath.Join(dir, marker)); err != nil {
 			return fmt.Errorf("%s holds other files; name an empty folder or one that mspecc wrote", dir)

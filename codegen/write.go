@@ -35,7 +35,7 @@ func (mod *Module) Files() (map[string][]byte, error) {
 	for _, p := range mod.Programs {
 		name := identifier(p.Variant.Modality.Name)
 		data, err := mod.programFile(p, len(constants)/4)
-		add("program_"+name+".go", data, err)
+		add("program_"+name+"_layout.go", data, err) // the suffix keeps a modality called test or arm64 from being a build constraint
 		for _, fn := range p.Functions {
 			data, err := mod.runFile(p, fn)
 			add("run_"+name+"_"+strings.ToLower(fn.Name)+".go", data, err)
@@ -112,7 +112,7 @@ func (mod *Module) mainFile() ([]byte, error) {
 		jen.Return(jen.Id("out")))
 	if mod.hasSample() {
 		f.Line()
-		f.Comment("//go:embed sample")
+		f.Comment("//go:embed all:sample")
 		f.Var().Id("samples").Qual("embed", "FS")
 		f.Line()
 		f.Comment("sample is the small data set that the spec names for a modality.")

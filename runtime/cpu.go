@@ -3,9 +3,9 @@ package runtime
 import "golang.org/x/sys/cpu"
 
 // HasAVX512 reports whether this CPU runs the AVX-512 kernels: foundation, doubleword and
-// quadword, byte and word instructions, and fused multiply-add.
+// quadword, byte and word, and vector-length instructions, and fused multiply-add.
 // GODEBUG=cpu.avx512f=off masks them, to try the portable kernels on a CPU that has both.
 func HasAVX512() bool {
 	x := cpu.X86
-	return x.HasAVX512F && x.HasAVX512DQ && x.HasAVX512BW && x.HasFMA
+	return x.HasAVX512F && x.HasAVX512DQ && x.HasAVX512BW && x.HasAVX512VL && x.HasFMA
 }

@@ -65,9 +65,13 @@ func Align(n int) int { return (n + lineFloats - 1) &^ (lineFloats - 1) }
 
 // NewMachine allocates the arena, writes the program's constants and starts the workers.
 // Threads below 1 means one per core. Close gives everything back.
+// A program for a CPU that this one is not, or too large for the memory, is an error.
 func NewMachine(p *Program, threads int) (*Machine, error) {
 	if threads < 1 {
 		threads = goruntime.GOMAXPROCS(0)
+	}
+	if p.Target == "avx512" && !HasAVX512() {
+		return nil, errors.New("this trainer was built for AVX-512, which this CPU does not have; build it with --target auto or portable")
 	}
 	floats, scratch := Align(p.Floats), Align(p.Scratch)
 	mem, release, err := allocate(floats + threads*scratch)

@@ -92,6 +92,10 @@ installed Go toolchain and nothing else, and works from any folder.`,
 // build writes the module, builds it and returns the binary's path.
 func (f *buildFlags) build(file string) (string, error) {
 	start := time.Now()
+	out, err := f.binary(file)
+	if err != nil {
+		return "", err
+	}
 	f.say("compiling %s", file)
 	mod, err := f.compile(file)
 	if err != nil {
@@ -112,16 +116,6 @@ func (f *buildFlags) build(file string) (string, error) {
 	if err := codegen.WriteTree(dir, files); err != nil {
 		return "", err
 	}
-	out := f.output
-	if out == "" {
-		out = strings.TrimSuffix(filepath.Base(file), ".mspec")
-	}
-	if out, err = filepath.Abs(out); err != nil {
-		return "", err
-	}
-	if st, err := os.Stat(out); err == nil && st.IsDir() {
-		return "", fmt.Errorf("%s is a folder; name the binary with -o", out)
-	}
 	f.say("building with go build")
 	cmd := exec.Command("go", "build", "-trimpath", "-o", out, ".")
 	cmd.Dir = dir
@@ -141,6 +135,18 @@ func (f *buildFlags) build(file string) (string, error) {
 		f.say("wrote the Go module to %s", f.emit)
 	}
 	return out, nil
+}
+
+// binary is the path of the trainer to write.
+func (f *buildFlags) binary(file string) (string, error) {
+	out := f.output
+	if out == "" {
+		out = strings.TrimSuffix(filepath.Base(file), ".mspec")
+	}
+	if st, err := os.Stat(out); err == nil && st.IsDir() {
+		return "", fmt.Errorf("%s is a folder; name the binary with -o", out)
+	}
+	return filepath.Abs(out)
 }
 
 func (f *buildFlags) say(format string, args ...any) {

@@ -70,7 +70,11 @@ func (f *buildFlags) run(file string, trainer []string, steps int) error {
 		return execute(bin, trainer...)
 	}
 	out := filepath.Join("runs", name+"-"+first.Modality.Name)
-	if err := execute(bin, "train", "--steps", strconv.Itoa(steps), "--log-every", strconv.Itoa(max(1, steps/30)), "--out", out, "--eval"); err != nil {
+	train := []string{"train", "--steps", strconv.Itoa(steps), "--log-every", strconv.Itoa(max(1, steps/30)), "--out", out}
+	if first.Features != nil && first.Modality.HasInput {
+		train = append(train, "--eval")
+	}
+	if err := execute(bin, train...); err != nil {
 		return err
 	}
 	if first.Reconstruct != nil && first.Modality.Kind == "image" {
