@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"mspecc/codegen/fuse"
 	"mspecc/codegen/plan"
@@ -91,11 +92,22 @@ type Kernel struct {
 	err      error
 }
 
-// Driver is the Go function that runs a kernel over the tasks of a launch.
+// Driver is the Go function that runs a kernel, or the kernels of a chain, over the tasks
+// of a launch.
 type Driver struct {
-	Name   string
-	Kernel *Kernel
-	Launch *fuse.Launch // the first launch of this form
+	Name    string
+	Launch  *fuse.Launch   // the first launch of this form
+	Stages  []*fuse.Launch // the launch itself, or the stages of a chain
+	Kernels []*Kernel      // one for each stage
+}
+
+// Title names what the driver runs, for tables and comments.
+func (d *Driver) Title() string {
+	names := make([]string, len(d.Kernels))
+	for i, k := range d.Kernels {
+		names[i] = k.Name
+	}
+	return strings.Join(names, " > ")
 }
 
 // lowering is what all kernel families have in common.
@@ -162,11 +174,16 @@ func (p *Program) layout() {
 				}
 			}
 			if c.Driver != nil {
-				p.Scratch = max(p.Scratch, c.Driver.Kernel.Scratch)
+				for _, k := range c.Driver.Kernels {
+					p.Scratch = max(p.Scratch, k.Scratch)
+				}
 			}
 		}
 	}
 }
+
+// chainsName names the chaining of launches, which can be disabled like a pass.
+const chainsName = "chains"
 
 // compilation is the work on one function.
 type compilation struct {
@@ -241,7 +258,7 @@ func (c *compilation) params(fn *build.Func) []*ir.Value {
 // graph compiles a graph into calls. The first named outputs get places of their own; dest
 // gives the places of the others. Temporary memory starts at start.
 func (c *compilation) graph(p *pass.Program, start, named int, dest func(i int, name string) (*fuse.Buffer, int)) error {
-	o := pass.Options{Disable: c.opt.Disable}
+	o := pass.Options{Disable: slices.DeleteFunc(slices.Clone(c.opt.Disable), func(name string) bool { return name == chainsName })}
 	if c.opt.Observe != nil {
 		o.Observe = func(stage string, p *pass.Program) { c.opt.Observe(c.fn.Name, stage, p) }
 	}
@@ -255,7 +272,7 @@ func (c *compilation) graph(p *pass.Program, start, named int, dest func(i int, 
 			roots[i].Dest, roots[i].At = dest(i-named, o.Name)
 		}
 	}
-	res, err := fuse.Fuse(roots, c.leaf, c.lower)
+	res, err := fuse.Fuse(roots, c.leaf, c.lower, slices.Contains(c.opt.Disable, chainsName))
 	if err != nil {
 		return err
 	}
@@ -340,14 +357,39 @@ func (mod *Module) kernel(l *fuse.Launch, spec lowering) *Kernel {
 }
 
 // driver returns the driver of a launch; launches that differ only in their operands'
-// places share one. Kernels are named when first driven, so that those of discarded
-// attempts at fusion leave no gap.
+// places share one. It is nil for what the run-time library does.
 func (mod *Module) driver(l *fuse.Launch) *Driver {
-	spec := kernelSpec(l)
-	if spec == nil {
+	stages := stagesOf(l)
+	if kernelSpec(stages[0]) == nil {
 		return nil
 	}
-	k := mod.kernel(l, spec)
+	var kernels []*Kernel
+	key := fmt.Sprint(l.Outer, l.PerTask)
+	for _, s := range stages {
+		k := mod.use(s)
+		kernels = append(kernels, k)
+		key += fmt.Sprint("; ", k.Name, s.Count, s.Chunk, s.K, s.KBlock, s.Accumulate)
+		for _, o := range s.Operands {
+			key += fmt.Sprint(o.Outer, o.Chunk)
+			if l.Stages != nil {
+				key += fmt.Sprint("@", l.Operand(o))
+			}
+		}
+	}
+	d, ok := mod.drivers[key]
+	if !ok {
+		d = &Driver{Launch: l, Stages: stages, Kernels: kernels}
+		mod.drivers[key] = d
+		d.Name = mod.driverName(d)
+		mod.Drivers = append(mod.Drivers, d)
+	}
+	return d
+}
+
+// use returns the kernel of a launch that is going to run. Kernels are named when first
+// used, so that those of discarded attempts at fusion leave no gap.
+func (mod *Module) use(l *fuse.Launch) *Kernel {
+	k := mod.kernel(l, kernelSpec(l))
 	if k.Name == "" {
 		k.Name = fmt.Sprintf("%s%d", kernelName(l), len(mod.Kernels))
 		k.Doc = describe(l)
@@ -356,23 +398,23 @@ func (mod *Module) driver(l *fuse.Launch) *Driver {
 		mod.Kernels = append(mod.Kernels, k)
 	}
 	k.Launches++
-	key := fmt.Sprint(k.Name, l.Outer, l.Count, l.Chunk, l.PerTask, l.K, l.KBlock, l.Accumulate)
-	for _, o := range l.Operands {
-		key += fmt.Sprint(o.Outer, o.Chunk)
-	}
-	d, ok := mod.drivers[key]
-	if !ok {
-		n := 1
-		for _, e := range mod.Drivers {
-			if e.Kernel == k {
-				n++
-			}
+	return k
+}
+
+// driverName is unique: run and the kernel's name, or chain and a number.
+func (mod *Module) driverName(d *Driver) string {
+	n := 1
+	for _, e := range mod.Drivers {
+		if d.Launch.Kind == fuse.ChainKind && e.Launch.Kind == fuse.ChainKind {
+			n++
+		} else if d.Launch.Kind != fuse.ChainKind && e.Launch.Kind != fuse.ChainKind && e.Kernels[0] == d.Kernels[0] {
+			n++
 		}
-		d = &Driver{fmt.Sprintf("run%s%s", capital(k.Name), suffix(n)), k, l}
-		mod.drivers[key] = d
-		mod.Drivers = append(mod.Drivers, d)
 	}
-	return d
+	if d.Launch.Kind == fuse.ChainKind {
+		return fmt.Sprintf("runChain%d", n)
+	}
+	return "run" + capital(d.Kernels[0].Name) + suffix(n)
 }
 
 // suffix tells drivers of one kernel apart: the first has none, the others B, C, ...

@@ -43,7 +43,7 @@ func (p *Program) dumpPlan(w io.Writer, fn *Function) {
 		l := c.Launch
 		name := l.Kind.String()
 		if c.Driver != nil {
-			name = c.Driver.Kernel.Name
+			name = c.Driver.Title()
 		}
 		fmt.Fprintf(w, "%d: %s", i, name)
 		for _, o := range l.Operands {

@@ -78,15 +78,18 @@ func (p *Program) Explain(fn *Function) Report {
 		l := c.Launch
 		ph := &r.Phases[l.Main().Phase]
 		ph.Launches++
-		ph.Bytes += l.Bytes
-		if l.Kind == fuse.MatMulKind {
-			ph.MatrixFlops += l.Flops
-		} else {
-			ph.OtherFlops += l.Flops
+		for _, s := range stagesOf(l) {
+			ph := &r.Phases[s.Main().Phase]
+			ph.Bytes += s.Bytes
+			if s.Kind == fuse.MatMulKind {
+				ph.MatrixFlops += s.Flops
+			} else {
+				ph.OtherFlops += s.Flops
+			}
 		}
 		name := l.Kind.String()
 		if c.Driver != nil {
-			name = c.Driver.Kernel.Name
+			name = c.Driver.Title()
 		}
 		i, ok := kernels[name]
 		if !ok {
@@ -94,7 +97,7 @@ func (p *Program) Explain(fn *Function) Report {
 			kernels[name] = i
 			k := KernelCost{Kernel: name}
 			if c.Driver != nil {
-				k.Computes = c.Driver.Kernel.Doc
+				k.Computes = c.Driver.Doc()
 			}
 			r.Kernels = append(r.Kernels, k)
 		}

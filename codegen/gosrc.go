@@ -34,7 +34,7 @@ func (mod *Module) driversFile() ([]byte, error) {
 	for _, d := range mod.Drivers {
 		l := d.Launch
 		tasks, chunks := l.Tasks()
-		f.Comment(fmt.Sprintf("%s runs %s: %d tasks; %s.", d.Name, d.Kernel.Name, tasks, shape(l)))
+		f.Comment(fmt.Sprintf("%s runs %s: %d tasks; %s.", d.Name, d.Title(), tasks, shape(l)))
 		f.Func().Id(d.Name).Params(jen.Id("w").Op("*").Qual(runtimePath, "Worker"), jen.Id("c").Op("*").Qual(runtimePath, "Call"), jen.Id("task").Int()).
 			BlockFunc(func(g *jen.Group) { driverBody(g, d, chunks) })
 		f.Line()
@@ -68,38 +68,49 @@ func driverBody(g *jen.Group, d *Driver, chunks int) {
 		}
 	}
 	call := func(g *jen.Group, index []*jen.Statement) {
-		for i, o := range l.Operands {
-			e := jen.Id("c").Dot("Off").Index(jen.Lit(i))
-			for k, s := range o.Outer {
-				if s != 0 {
-					e = e.Op("+").Add(times(index[k].Clone(), s))
-				}
-			}
-			if chunks > 1 && o.Chunk != 0 {
-				e = e.Op("+").Add(times(chunk.Clone(), o.Chunk))
-			}
-			g.Id("a").Dot("Off").Index(jen.Lit(i)).Op("=").Add(e)
+		for i := range d.Stages {
+			stageCall(g, d, i, index, chunk, chunks)
 		}
-		if d.Kernel.Scratch > 0 {
-			g.Id("a").Dot("Off").Index(jen.Lit(len(l.Operands))).Op("=").Id("w").Dot("Scratch")
-		}
-		rows := jen.Lit(l.Count)
-		if chunks > 1 {
-			rows = jen.Min(jen.Lit(l.Chunk), jen.Lit(l.Count).Op("-").Add(times(chunk.Clone(), l.Chunk)))
-		}
-		g.Id("a").Dot("N").Index(jen.Lit(0)).Op("=").Add(rows)
-		if l.Kind == fuse.MatMulKind {
-			matmulCalls(g, d)
-			return
-		}
-		g.Id(d.Kernel.Name).Call(jen.Id("a"))
 	}
 	outerLoops(g, l, group, call)
 }
 
+// stageCall calls the kernel of one stage on one block.
+func stageCall(g *jen.Group, d *Driver, stage int, index []*jen.Statement, chunk *jen.Statement, chunks int) {
+	l, k := d.Stages[stage], d.Kernels[stage]
+	for i, o := range l.Operands {
+		at := i
+		if d.Launch.Stages != nil {
+			at = d.Launch.Operand(o)
+		}
+		e := jen.Id("c").Dot("Off").Index(jen.Lit(at))
+		for n, s := range o.Outer {
+			if s != 0 {
+				e = e.Op("+").Add(times(index[n].Clone(), s))
+			}
+		}
+		if chunks > 1 && o.Chunk != 0 {
+			e = e.Op("+").Add(times(chunk.Clone(), o.Chunk))
+		}
+		g.Id("a").Dot("Off").Index(jen.Lit(i)).Op("=").Add(e)
+	}
+	if k.Scratch > 0 {
+		g.Id("a").Dot("Off").Index(jen.Lit(len(l.Operands))).Op("=").Id("w").Dot("Scratch")
+	}
+	rows := jen.Lit(l.Count)
+	if chunks > 1 {
+		rows = jen.Min(jen.Lit(l.Chunk), jen.Lit(l.Count).Op("-").Add(times(chunk.Clone(), l.Chunk)))
+	}
+	g.Id("a").Dot("N").Index(jen.Lit(0)).Op("=").Add(rows)
+	if l.Kind == fuse.MatMulKind {
+		matmulCalls(g, l, k)
+		return
+	}
+	g.Id(k.Name).Call(jen.Id("a"))
+}
+
 // matmulCalls runs the kernel over blocks of the inner extent.
-func matmulCalls(g *jen.Group, d *Driver) {
-	l := d.Launch
+func matmulCalls(g *jen.Group, l *fuse.Launch, kernel *Kernel) {
 	n := func(i int) *jen.Statement { return jen.Id("a").Dot("N").Index(jen.Lit(i)) }
 	first := 0
 	if l.Accumulate {
@@ -108,13 +119,13 @@ func matmulCalls(g *jen.Group, d *Driver) {
 	if l.KBlock >= l.K {
 		g.Add(n(1)).Op("=").Lit(l.K)
 		g.Add(n(2)).Op("=").Lit(first)
-		g.Id(d.Kernel.Name).Call(jen.Id("a"))
+		g.Id(kernel.Name).Call(jen.Id("a"))
 		return
 	}
 	g.Add(n(2)).Op("=").Lit(first)
 	g.For(jen.Id("k").Op(":=").Lit(0), jen.Id("k").Op("<").Lit(l.K), jen.Id("k").Op("+=").Lit(l.KBlock)).BlockFunc(func(g *jen.Group) {
 		g.Add(n(1)).Op("=").Min(jen.Lit(l.KBlock), jen.Lit(l.K).Op("-").Id("k"))
-		g.Id(d.Kernel.Name).Call(jen.Id("a"))
+		g.Id(kernel.Name).Call(jen.Id("a"))
 		g.Add(n(2)).Op("=").Lit(1).Comment("later blocks add")
 		g.Id("a").Dot("Off").Index(jen.Lit(0)).Op("+=").Lit(l.KBlock * l.MatMul.AK)
 		g.Id("a").Dot("Off").Index(jen.Lit(1)).Op("+=").Lit(l.KBlock * l.MatMul.BK)
@@ -151,9 +162,11 @@ func outerLoops(g *jen.Group, l *fuse.Launch, group *jen.Statement, call func(*j
 			rest *= l.Outer[k]
 		}
 		used := make([]bool, len(index))
-		for _, op := range l.Operands {
-			for k, s := range op.Outer {
-				used[k] = used[k] || s != 0
+		for _, s := range stagesOf(l) {
+			for _, op := range s.Operands {
+				for k, s := range op.Outer {
+					used[k] = used[k] || s != 0
+				}
 			}
 		}
 		for k, u := range used {
@@ -170,6 +183,14 @@ func outerLoops(g *jen.Group, l *fuse.Launch, group *jen.Statement, call func(*j
 	}
 	g.For(jen.Id("o").Op(":=").Add(times(group.Clone(), l.PerTask)), jen.Id("o").Op("<").Min(jen.Lit(n), jen.Add(times(group.Clone(), l.PerTask)).Op("+").Lit(l.PerTask)), jen.Id("o").Op("++")).
 		BlockFunc(func(g *jen.Group) { body(g, jen.Id("o")) })
+}
+
+// stagesOf is the stages of a chain, or the launch itself.
+func stagesOf(l *fuse.Launch) []*fuse.Launch {
+	if l.Stages != nil {
+		return l.Stages
+	}
+	return []*fuse.Launch{l}
 }
 
 func times(x *jen.Statement, n int) *jen.Statement {

@@ -100,3 +100,12 @@ func formula(n loop.Node, text []string) string {
 	}
 	return n.Op + "(" + strings.Join(args, ", ") + ")"
 }
+
+// Doc says what the driver's kernels compute, one after another.
+func (d *Driver) Doc() []string {
+	var doc []string
+	for _, k := range d.Kernels {
+		doc = append(doc, k.Doc...)
+	}
+	return doc
+}

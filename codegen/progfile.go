@@ -105,7 +105,7 @@ func function(p *Program, fn *Function) *jen.Statement {
 			for _, c := range fn.Calls {
 				name := c.Launch.Kind.String()
 				if c.Driver != nil {
-					name = c.Driver.Kernel.Name
+					name = c.Driver.Title()
 				}
 				g.Line().Values(jen.Dict{jen.Id("Name"): jen.Lit(name), jen.Id("FLOPs"): jen.Lit(float64(c.Launch.Flops)), jen.Id("Bytes"): jen.Lit(float64(c.Launch.Bytes))})
 			}

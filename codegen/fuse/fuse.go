@@ -33,17 +33,14 @@ type Hint struct {
 func (h *Hint) Error() string { return "another attempt at fusion is needed" }
 
 // Fuse forms the kernels that compute roots. leaf gives the buffer of a parameter, input
-// or random stream. check lowers a launch's kernel and may return a Hint.
-func Fuse(roots []Root, leaf func(*ir.Value) *Buffer, check func(*Launch) error) (*Result, error) {
+// or random stream. check lowers a launch's kernel and may return a Hint. With single, no
+// launches are chained.
+func Fuse(roots []Root, leaf func(*ir.Value) *Buffer, check func(*Launch) error, single bool) (*Result, error) {
 	var hints []Hint
 	for {
-		res, err := attempt(roots, leaf, hints)
+		res, err := attempt(roots, leaf, hints, single)
 		if err == nil {
-			for _, l := range res.Launches {
-				if err = check(l); err != nil {
-					break
-				}
-			}
+			err = checkAll(res.Launches, check)
 		}
 		var h *Hint
 		switch {
@@ -56,7 +53,19 @@ func Fuse(roots []Root, leaf func(*ir.Value) *Buffer, check func(*Launch) error)
 	}
 }
 
-func attempt(roots []Root, leaf func(*ir.Value) *Buffer, hints []Hint) (*Result, error) {
+func checkAll(launches []*Launch, check func(*Launch) error) error {
+	for _, l := range launches {
+		if err := checkAll(l.Stages, check); err != nil {
+			return err
+		}
+		if err := check(l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func attempt(roots []Root, leaf func(*ir.Value) *Buffer, hints []Hint, single bool) (*Result, error) {
 	vals := make([]*ir.Value, len(roots))
 	keep, plain := map[*ir.Value]bool{}, map[*ir.Value]bool{}
 	for _, h := range hints {
@@ -95,6 +104,9 @@ func attempt(roots []Root, leaf func(*ir.Value) *Buffer, hints []Hint) (*Result,
 			return nil, err
 		}
 		f.out.Launches = append(f.out.Launches, u.launches...)
+	}
+	if !single {
+		f.out.Launches = chains(f.out.Launches)
 	}
 	return f.out, nil
 }
@@ -415,6 +427,10 @@ func (f *fuser) pad(v *ir.Value) {
 // finish makes sure that a root lies where it is wanted.
 func (f *fuser) finish(r Root) {
 	v := r.Value
+	if v.Len() == 0 {
+		f.out.Roots = append(f.out.Roots, contiguous(f.newBuffer(r.Name, Output, v.Type.DType, 0), v.Shape()))
+		return
+	}
 	if v.Op == ir.OpConst {
 		if r.Dest == nil {
 			r.Dest = f.newBuffer(r.Name, Output, v.Type.DType, v.Len())

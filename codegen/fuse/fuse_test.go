@@ -154,7 +154,7 @@ func check(roots []*ir.Value, feeds map[string][]float64, tol float64) (*fuse.Re
 		}
 		return leaves[v]
 	}
-	res, err := fuse.Fuse(rs, leaf, func(*fuse.Launch) error { return nil })
+	res, err := fuse.Fuse(rs, leaf, func(*fuse.Launch) error { return nil }, false)
 	if err != nil {
 		return nil, err
 	}

@@ -66,10 +66,11 @@ const (
 	ScatterAddKind
 	ArgSortKind
 	ZeroKind
+	ChainKind
 )
 
 func (k Kind) String() string {
-	return [...]string{"rows", "colreduce", "matmul", "transpose", "gather", "scatter_add", "argsort", "zero"}[k]
+	return [...]string{"rows", "colreduce", "matmul", "transpose", "gather", "scatter_add", "argsort", "zero", "chain"}[k]
 }
 
 // Launch is one kernel call of a function's run: the kernel, its operands and the loops
@@ -80,6 +81,8 @@ type Launch struct {
 	ColReduce *loop.ColReduce
 	MatMul    *loop.MatMul
 	Transpose *loop.Transpose
+
+	Stages []*Launch // chain: run one after another on each block
 
 	Operands []Access
 	Outer    []int // extents of the driver's outer loops

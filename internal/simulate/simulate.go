@@ -32,6 +32,10 @@ func run(l *fuse.Launch, mem []float32) error {
 		index(l, mem, at)
 		return nil
 	}
+	stages := l.Stages
+	if stages == nil {
+		stages = []*fuse.Launch{l}
+	}
 	tasks, chunks := l.Tasks()
 	outer := 1
 	for _, n := range l.Outer {
@@ -40,16 +44,18 @@ func run(l *fuse.Launch, mem []float32) error {
 	for task := range tasks {
 		group, chunk := task/chunks, task%chunks
 		for o := group * l.PerTask; o < min(group*l.PerTask+l.PerTask, outer); o++ {
-			off := make([]int, len(at))
-			for i, op := range l.Operands {
-				off[i] = at[i] + chunk*op.Chunk
-				for k, rest := len(l.Outer)-1, o; k >= 0; k-- {
-					off[i] += rest % l.Outer[k] * op.Outer[k]
-					rest /= l.Outer[k]
+			for _, stage := range stages {
+				off := make([]int, len(stage.Operands))
+				for i, op := range stage.Operands {
+					off[i] = op.Buf.Offset + op.Offset + chunk*op.Chunk
+					for k, rest := len(l.Outer)-1, o; k >= 0; k-- {
+						off[i] += rest % l.Outer[k] * op.Outer[k]
+						rest /= l.Outer[k]
+					}
 				}
-			}
-			if err := kernel(l, mem, off, min(l.Chunk, l.Count-chunk*l.Chunk)); err != nil {
-				return err
+				if err := kernel(stage, mem, off, min(stage.Chunk, stage.Count-chunk*stage.Chunk)); err != nil {
+					return err
+				}
 			}
 		}
 	}
