@@ -80,13 +80,14 @@ model metamae(m: modality) {
         return unit(h)
     }
 
-    // contrast: each view should be closest to the other view of the same example.
+    // contrast: each view should be closest to the other view of the same example. The
+    // similarity to that view is subtracted first, so that a small loss keeps its digits.
     fn contrast(a: [B, K], b) {
         let views  = concat([a, b], axis: 0)
-        let logits = views @ transpose(views) / temperature
-        let self   = iota([2 * B, 2 * B], 0) == iota([2 * B, 2 * B], 1)
-        let own    = sum(a * b, -1) / temperature
-        return mean(logsumexp(where(self, -1e9, logits))) - mean(own)
+        let apart  = abs(iota([2 * B, 2 * B], 0) - iota([2 * B, 2 * B], 1))
+        let logits = where(apart == 0, -1e9, views @ transpose(views) / temperature)
+        let own    = sum(where(apart == B, logits, 0), -1, keep: true)
+        return mean(logsumexp(logits - own))
     }
 
     objective(x) {

@@ -38,10 +38,10 @@ fn positions2(rows, columns, width) {
 
 // both_sides adds the neighbours before and after along an axis, zeros outside.
 fn both_sides(v, axis) {
-    let n     = dim(v, axis)
-    let first = slice(v, axis, 0, n - 1)
-    let last  = slice(v, axis, 1, n)
-    return pad(first, axis, 1, 0) + pad(last, axis, 0, 1)
+    let n = dim(v, axis)
+    if n == 1 { return zeros(shape(v)) }
+    let before = pad(slice(v, axis, 0, n - 1), axis, 1, 0)
+    return before + pad(slice(v, axis, 1, n), axis, 0, 1)
 }
 
 // squared_error is the mean of (p - target)^2 over the last axis.
