@@ -31,6 +31,7 @@ func newDumpCmd() *cobra.Command {
 		}
 		fmt.Fprintf(list, "  %-20s %s (%s)\n", p.Name, p.Doc, kind)
 	}
+	fmt.Fprintf(list, "  %-20s %s (%s)\n", "chains", "after fusion: kernels run block by block, one after another", "optional")
 	cmd := &cobra.Command{
 		Use:   "dump FILE",
 		Short: "Show a stage of the compilation",
