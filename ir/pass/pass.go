@@ -34,6 +34,7 @@ type pass struct {
 // passes run in this order.
 var passes = []pass{
 	{"erase-stop-gradient", "stop_gradient becomes its argument", true, eraseStopGradient},
+	{"empty", "tensors without elements are gone", true, empty},
 	{"simplify", "local rules and common subexpressions, until nothing changes", false, simplify},
 	{"terms", "equal terms of a sum are added up, pads that fit together are joined", false, terms},
 	{"hoist", "views and divisions move to where there is less to do", false, hoist},
@@ -45,6 +46,7 @@ var passes = []pass{
 
 // order says which pass must come before which, and why.
 var order = []struct{ before, after, why string }{
+	{"empty", "simplify", "no rule has to think of them"},
 	{"erase-stop-gradient", "simplify", "the rules see through what is no longer there"},
 	{"erase-stop-gradient", "const-fold", "a stopped constant is a constant"},
 	{"simplify", "terms", "terms are compared by identity, which common subexpressions give them"},
