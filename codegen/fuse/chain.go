@@ -257,7 +257,9 @@ func sameBlocks(la *Launch, a Access, lb *Launch, b Access) bool {
 		if a.Chunk != b.Chunk {
 			return false
 		}
-		window = a.Chunk
+		if window == 0 || a.Chunk < window { // blocks of the outer loops may lie between those of the rows
+			window = a.Chunk
+		}
 	}
 	start := min(a.Offset, b.Offset)
 	if a.Offset+span(la, a) <= start+window && b.Offset+span(lb, b) <= start+window {
