@@ -6,6 +6,7 @@ package simulate
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"sort"
 
 	"mspecc/codegen/fuse"
@@ -41,7 +42,8 @@ func run(l *fuse.Launch, mem []float32) error {
 	for _, n := range l.Outer {
 		outer *= n
 	}
-	for task := range tasks {
+	// No block may depend on another: they run in an order that shows it if one does.
+	for _, task := range rand.New(rand.NewPCG(1, uint64(tasks))).Perm(tasks) {
 		group, chunk := task/chunks, task%chunks
 		for o := group * l.PerTask; o < min(group*l.PerTask+l.PerTask, outer); o++ {
 			for _, stage := range stages {
