@@ -1,0 +1,154 @@
+package codegen_test
+
+import (
+	"bytes"
+	"flag"
+	"math"
+	"os"
+	"strings"
+	"testing"
+
+	"mspecc/codegen"
+	"mspecc/ir/build"
+	"mspecc/spec"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata/small.explain")
+
+func compile(t *testing.T, file string, opt build.Options) *codegen.Module {
+	t.Helper()
+	m, diags := build.Load(file, opt)
+	if m == nil {
+		var s strings.Builder
+		spec.Render(&s, diags, nil)
+		t.Fatal(s.String())
+	}
+	mod, err := codegen.Compile(m, codegen.Options{Target: "auto"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mod
+}
+
+// paper are the four configurations of the paper's network that performance is judged by,
+// with the matrix work of one exact second-order step in GFLOP.
+var paper = []struct {
+	modality string
+	settings []string
+	gflop    float64
+}{
+	{"pamap2", []string{"batch=256", "mask_ratio=0.85"}, 297},
+	{"imagenet32", []string{"batch=64", "mask_ratio=0.75"}, 89},
+	{"higgs", []string{"batch=256", "mask_ratio=0.5"}, 224},
+	{"genomics", []string{"batch=32", "mask_ratio=0.5"}, 301},
+}
+
+// maxInstructions bounds a kernel: longer ones crowd the instruction cache and take long
+// to assemble.
+const maxInstructions = 1500
+
+// TestPaperConfigurations: the compiled step does the work that the mathematics asks for
+// and not more, in kernels of bounded length.
+func TestPaperConfigurations(t *testing.T) {
+	for _, c := range paper {
+		t.Run(c.modality, func(t *testing.T) {
+			mod := compile(t, "../examples/metamae.mspec", build.Options{Modalities: []string{c.modality}, Set: append(c.settings, "dropout=0.0")})
+			r := mod.Programs[0].Explain(mod.Programs[0].Functions[0])
+			flop := 0
+			for _, p := range r.Phases {
+				flop += p.MatrixFlops
+			}
+			if got := float64(flop) / 1e9; math.Abs(got-c.gflop) > 0.05*c.gflop {
+				t.Errorf("%.1f GFLOP of matrix work, expected %g", got, c.gflop)
+			}
+			longest := 0
+			for _, k := range mod.Kernels {
+				n := k.AVX512.Instructions()
+				longest = max(longest, n)
+				if n > maxInstructions {
+					t.Errorf("%s has %d instructions, at most %d are good: %s", k.Name, n, maxInstructions, k.Doc)
+				}
+			}
+			t.Logf("%.1f GFLOP, %d kernels, the longest of %d instructions", float64(flop)/1e9, len(mod.Kernels), longest)
+		})
+	}
+}
+
+// TestDeterminism: the same spec gives the same bytes.
+func TestDeterminism(t *testing.T) {
+	for file, modality := range map[string][]string{"../examples/metamae.mspec": {"fashion"}, "testdata/small.mspec": nil} {
+		var first map[string][]byte
+		for range 2 {
+			files, err := compile(t, file, build.Options{Modalities: modality}).Files()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first == nil {
+				first = files
+				continue
+			}
+			if len(files) != len(first) {
+				t.Errorf("%s: %d files, then %d", file, len(first), len(files))
+			}
+			for name, data := range files {
+				if !bytes.Equal(data, first[name]) {
+					t.Errorf("%s: %s differs the second time", file, name)
+				}
+			}
+		}
+	}
+}
+
+// TestExplain compares the report on a small model with testdata/small.explain.
+func TestExplain(t *testing.T) {
+	mod := compile(t, "testdata/small.mspec", build.Options{})
+	var got bytes.Buffer
+	for _, fn := range mod.Programs[0].Functions {
+		mod.Programs[0].Explain(fn).Write(&got, fn.Name == "Step")
+	}
+	const golden = "testdata/small.explain"
+	if *update {
+		if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got.Bytes(), want) {
+		t.Errorf("got\n%s\nwant (go test -update rewrites it)\n%s", got.Bytes(), want)
+	}
+}
+
+// TestExplainAddsUp: phases, kernels and launches tell of the same work.
+func TestExplainAddsUp(t *testing.T) {
+	mod := compile(t, "../examples/metamae.mspec", build.Options{Modalities: []string{"sensor"}, Set: []string{"enc_layers=1", "dec_layers=1"}})
+	for _, fn := range mod.Programs[0].Functions {
+		r := mod.Programs[0].Explain(fn)
+		var phases, kernels, calls [3]int
+		for _, p := range r.Phases {
+			phases[0] += p.Launches
+			phases[1] += p.MatrixFlops + p.OtherFlops
+			phases[2] += p.Bytes
+		}
+		for _, k := range r.Kernels {
+			kernels[0] += k.Launches
+			kernels[1] += k.Flops
+			kernels[2] += k.Bytes
+		}
+		for _, c := range r.Calls {
+			calls[0]++
+			calls[1] += c.Flops
+			calls[2] += c.Bytes
+		}
+		if phases[1] != kernels[1] || phases[2] != kernels[2] || phases[1] != calls[1] || phases[2] != calls[2] || calls[0] != r.Launches {
+			t.Errorf("%s: phases %v, kernels %v, launches %v of %d", fn.Name, phases, kernels, calls, r.Launches)
+		}
+		m := r.Memory
+		if m.Total != m.Parameters+m.Optimiser+m.Gradients+m.Constants+m.Temporary {
+			t.Errorf("%s: memory %+v does not add up", fn.Name, m)
+		}
+	}
+}
