@@ -71,14 +71,16 @@ const sortRows = 8
 // ArgSort writes into dst i32 [rows, length] the order that sorts each row of src f32 [rows,
 // length]: ascending, equal values (also -0 and 0) in order of position, NaN last.
 func (m *Machine) ArgSort(dst, src int, rows, length int) {
+	for _, w := range m.workers { // all at once: which of them will sort is left to chance
+		if cap(w.keys) < length {
+			w.keys = make([]uint64, length)
+		}
+	}
 	m.Run(argSort, (rows+sortRows-1)/sortRows, dst, src, rows, length)
 }
 
 func argSort(w *Worker, c *Call, task int) {
 	rows, length := c.Off[2], c.Off[3]
-	if cap(w.keys) < length {
-		w.keys = make([]uint64, length)
-	}
 	keys := w.keys[:length]
 	for r := task * sortRows; r < min(rows, (task+1)*sortRows); r++ {
 		for i, v := range w.Args.Mem[c.Off[1]+r*length:][:length] {

@@ -157,7 +157,7 @@ type Worker struct {
 	Args    Args
 	ID      int      // 0..threads-1
 	Scratch int      // offset of this worker's own Program.Scratch floats
-	keys    []uint64 // sorting buffer, grown on first use
+	keys    []uint64 // sorting buffer, grown by ArgSort
 }
 
 // Task does one of the independent parts of a launch. Different tasks write different memory.

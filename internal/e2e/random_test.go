@@ -30,9 +30,9 @@ const randomTolerance = 2e-3
 
 // TestRandomPrograms: random programs with first and second gradients, through every
 // stage of the compiler into one binary, agree with the float64 interpreter on both kinds
-// of kernels, with and without the optional passes.
+// of kernels, with and without the optional passes and chains.
 func TestRandomPrograms(t *testing.T) {
-	var optional []string
+	optional := []string{"chains"}
 	for _, p := range pass.List() {
 		if !p.Required {
 			optional = append(optional, p.Name)
