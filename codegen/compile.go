@@ -200,7 +200,7 @@ type pinned struct {
 	list *[]Tensor
 	name string
 	typ  ir.Type
-	view fuse.View
+	buf  *fuse.Buffer
 }
 
 func (c *compilation) compile(fn *build.Func) error {
@@ -283,7 +283,7 @@ func (c *compilation) graph(p *pass.Program, start, named int, dest func(i int, 
 		}
 	}
 	for _, q := range c.pinned {
-		*q.list = append(*q.list, Tensor{q.name, q.typ, q.view.Buf.Offset})
+		*q.list = append(*q.list, Tensor{q.name, q.typ, q.buf.Offset})
 	}
 	c.pinned = nil
 	for _, l := range res.Launches {
@@ -305,9 +305,9 @@ func (c *compilation) leaf(v *ir.Value) *fuse.Buffer {
 		i := slices.IndexFunc(c.prog.Variant.Params, func(p *ir.Value) bool { return p.Attr.Name == v.Attr.Name })
 		b.Class, b.Fixed, b.Offset = fuse.Param, true, c.prog.Places[i]
 	case ir.OpUniform:
-		c.pinned = append(c.pinned, pinned{&c.fn.Streams, v.Attr.Name, v.Type, fuse.View{Buf: b}})
+		c.pinned = append(c.pinned, pinned{&c.fn.Streams, v.Attr.Name, v.Type, b})
 	default:
-		c.pinned = append(c.pinned, pinned{&c.fn.Inputs, v.Attr.Name, v.Type, fuse.View{Buf: b}})
+		c.pinned = append(c.pinned, pinned{&c.fn.Inputs, v.Attr.Name, v.Type, b})
 	}
 	return b
 }

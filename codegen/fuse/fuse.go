@@ -211,15 +211,24 @@ func (f *fuser) placeAt(v *ir.Value, w View) bool {
 
 // placePieces lets the arguments of a concat be written into it directly.
 func (f *fuser) placePieces(v *ir.Value) {
+	for i, w := range f.pieces(v) {
+		if x := v.Args[i]; !slices.Contains(v.Args[:i], x) {
+			f.placeAt(x, w)
+		}
+	}
+}
+
+// pieces gives the part of a concat's storage that each argument has.
+func (f *fuser) pieces(v *ir.Value) []View {
 	axis, at := v.Attr.Axis, 0
+	out := make([]View, len(v.Args))
 	for i, x := range v.Args {
 		lo, hi, step := make([]int, v.Rank()), slices.Clone(v.Shape()), slices.Repeat([]int{1}, v.Rank())
 		lo[axis], hi[axis] = at, at+x.Shape()[axis]
 		at = hi[axis]
-		if !slices.Contains(v.Args[:i], x) {
-			f.placeAt(x, f.storage[v].slice(lo, hi, step))
-		}
+		out[i] = f.storage[v].slice(lo, hi, step)
 	}
+	return out
 }
 
 // placeForReader looks for a reader that sees v through a permutation and a reshape which
@@ -393,13 +402,9 @@ func (f *fuser) emit(v *ir.Value) {
 
 // concat copies the pieces that were not written in place.
 func (f *fuser) concat(v *ir.Value) {
-	axis, at := v.Attr.Axis, 0
 	var last *unit
-	for _, x := range v.Args {
-		lo, hi, step := make([]int, v.Rank()), slices.Clone(v.Shape()), slices.Repeat([]int{1}, v.Rank())
-		lo[axis], hi[axis] = at, at+x.Shape()[axis]
-		at = hi[axis]
-		dst := f.storage[v].slice(lo, hi, step)
+	for i, dst := range f.pieces(v) {
+		x := v.Args[i]
 		src, u := f.readable(x)
 		if src.Buf != dst.Buf || src.Offset != dst.Offset || !slices.Equal(src.Strides, dst.Strides) {
 			u = f.newUnit(&cluster{n: x.Len(), moves: []move{{x, src, dst}}})

@@ -133,11 +133,6 @@ func compare(t *testing.T, b *ir.Builder, roots []*ir.Value, feeds map[string][]
 	return res
 }
 
-func simulated(b *ir.Builder, roots []*ir.Value, feeds map[string][]float64, tol float64) error {
-	_, err := check(roots, feeds, tol)
-	return err
-}
-
 func check(roots []*ir.Value, feeds map[string][]float64, tol float64) (*fuse.Result, error) {
 	want, err := ir.Eval(feeds, roots...)
 	if err != nil {
