@@ -70,6 +70,9 @@ func driverBody(g *jen.Group, d *Driver, chunks int) {
 	call := func(g *jen.Group, index []*jen.Statement) {
 		for i := range d.Stages {
 			stageCall(g, d, i, index, chunk, chunks)
+			if len(d.Stages) > 1 {
+				g.Id("w").Dot("Lap").Call(jen.Lit(i))
+			}
 		}
 	}
 	outerLoops(g, l, group, call)

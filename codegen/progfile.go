@@ -103,13 +103,22 @@ func function(p *Program, fn *Function) *jen.Statement {
 		jen.Id("FLOPs"):   jen.Lit(float64(flops)),
 		jen.Id("Calls"): jen.Index().Add(rt("CallInfo")).ValuesFunc(func(g *jen.Group) {
 			for _, c := range fn.Calls {
-				name := c.Launch.Kind.String()
-				if c.Driver != nil {
-					name = c.Driver.Title()
-				}
-				g.Line().Values(jen.Dict{jen.Id("Name"): jen.Lit(name), jen.Id("FLOPs"): jen.Lit(float64(c.Launch.Flops)), jen.Id("Bytes"): jen.Lit(float64(c.Launch.Bytes))})
+				g.Line().Values(jen.Dict{jen.Id("Phase"): jen.Lit(c.Launch.Main().Phase.String()), jen.Id("Stages"): stageInfos(c)})
 			}
 		}),
+	})
+}
+
+// stageInfos describes the kernels of a launch.
+func stageInfos(c Call) *jen.Statement {
+	return jen.Index().Add(rt("StageInfo")).ValuesFunc(func(g *jen.Group) {
+		for i, s := range stagesOf(c.Launch) {
+			name := s.Kind.String()
+			if c.Driver != nil {
+				name = c.Driver.Kernels[i].Name
+			}
+			g.Values(jen.Dict{jen.Id("Name"): jen.Lit(name), jen.Id("FLOPs"): jen.Lit(float64(s.Flops)), jen.Id("Bytes"): jen.Lit(float64(s.Bytes))})
+		}
 	})
 }
 

@@ -26,7 +26,7 @@ type Machine struct {
 	done    chan struct{}
 	closed  atomic.Bool
 	fault   atomic.Pointer[TaskError]
-	profile []time.Duration
+	profile []LaunchTime
 	timing  bool
 }
 
@@ -141,6 +141,7 @@ func (m *Machine) Run(t Task, tasks int, off ...int) {
 	var start time.Time
 	if m.timing {
 		start = time.Now()
+		m.resetClocks()
 	}
 	copy(m.call.Off[:], off)
 	m.task = t
@@ -157,7 +158,7 @@ func (m *Machine) Run(t Task, tasks int, off ...int) {
 	m.workers[0].work()
 	m.await()
 	if m.timing {
-		m.profile = append(m.profile, time.Since(start))
+		m.record(time.Since(start))
 	}
 	if e := m.fault.Swap(nil); e != nil {
 		panic(e)
@@ -247,7 +248,9 @@ func (w *crew) drain() (empty bool) {
 				break
 			}
 			if victim.unclaimed.CompareAndSwap(left, left-1) {
+				w.begin()
 				m.task(&w.Worker, &m.call, victim.first+int(left)-1)
+				w.end()
 				m.finish()
 			}
 		}
@@ -281,10 +284,3 @@ streams:
 	f.Run(m)
 	return nil
 }
-
-// Time switches the timing of launches on or off; see Profile.
-func (m *Machine) Time(on bool) { m.timing = on }
-
-// Profile is how long each Machine.Run call of the last Execute took, in order, without the
-// random streams. It is valid until the next Execute.
-func (m *Machine) Profile() []time.Duration { return m.profile }

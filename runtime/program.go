@@ -158,6 +158,7 @@ type Worker struct {
 	ID      int      // 0..threads-1
 	Scratch int      // offset of this worker's own Program.Scratch floats
 	keys    []uint64 // sorting buffer, grown by ArgSort
+	clock   *clock   // nil unless launches are timed
 }
 
 // Task does one of the independent parts of a launch. Different tasks write different memory.
@@ -165,9 +166,15 @@ type Task func(w *Worker, c *Call, task int)
 
 // CallInfo describes one launch of a function, for profiles.
 type CallInfo struct {
-	Name  string  // kernel name
+	Phase  string      // forward, inner, backward, second-order or optimiser
+	Stages []StageInfo // the kernels that each task calls, one after another
+}
+
+// StageInfo describes one kernel of a launch; the work is that of the whole launch.
+type StageInfo struct {
+	Name  string  // of the kernel
 	FLOPs float64 // floating-point operations
-	Bytes float64 // bytes read and written
+	Bytes float64 // bytes that its operands occupy
 }
 
 // Function is one compiled entry point of a program.
