@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/small.explain")
 
-func compile(t *testing.T, file string, opt build.Options) *codegen.Module {
+func compile(t testing.TB, file string, opt build.Options) *codegen.Module {
 	t.Helper()
 	m, diags := build.Load(file, opt)
 	if m == nil {

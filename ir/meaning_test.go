@@ -26,6 +26,7 @@ var meanings = map[ir.Op]struct {
 	ir.Log:            {`%9: f32[2,3] = log %0`, []float64{0, math.Ln2, math.Log(3), math.Log(4), math.Log(5), math.Log(6)}},
 	ir.Sqrt:           {`%9: f32[2,3] = sqrt %0`, []float64{1, math.Sqrt2, math.Sqrt(3), 2, math.Sqrt(5), math.Sqrt(6)}},
 	ir.Tanh:           {`%9: f32[2] = tanh %3`, []float64{math.Tanh(2.5), -math.Tanh(1.5)}},
+	ir.Erfc:           {`%9: f32[2] = erfc %3`, []float64{math.Erfc(2.5), math.Erfc(-1.5)}},
 	ir.Erf:            {`%9: f32[2] = erf %3`, []float64{math.Erf(2.5), -math.Erf(1.5)}},
 	ir.Sin:            {`%9: f32[2] = sin %3`, []float64{math.Sin(2.5), -math.Sin(1.5)}},
 	ir.Cos:            {`%9: f32[2] = cos %3`, []float64{math.Cos(2.5), math.Cos(1.5)}},

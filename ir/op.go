@@ -22,6 +22,7 @@ const (
 	Sqrt
 	Tanh
 	Erf
+	Erfc
 	Sin
 	Cos
 	Abs

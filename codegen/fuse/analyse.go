@@ -251,7 +251,7 @@ func (a *analysis) storeReductions(x *ir.Value) {
 	}
 }
 
-var weight = map[ir.Op]int{ir.Exp: 8, ir.Log: 10, ir.Erf: 14, ir.Tanh: 12, ir.Sin: 14, ir.Cos: 14, ir.Div: 3, ir.Sqrt: 3}
+var weight = map[ir.Op]int{ir.Exp: 8, ir.Log: 10, ir.Erf: 14, ir.Erfc: 14, ir.Tanh: 12, ir.Sin: 14, ir.Cos: 14, ir.Div: 3, ir.Sqrt: 3}
 
 // weigh collects what v's cone loads and costs, cuts it where it grows too large, and
 // stores v where several readers would otherwise each read more than v itself.

@@ -9,8 +9,19 @@ import (
 	"mspecc/codegen/fuse"
 )
 
-// align rounds up to whole cache lines of 16 floats.
-func align(n int) int { return (n + 15) &^ 15 }
+// align rounds up to whole cache lines of 16 floats, and large buffers to an odd number of
+// them: kernels walk several at once, and streams whose addresses agree in their last bits
+// push each other out of the same sets of the first caches.
+func align(n int) int {
+	lines := (n + 15) / 16
+	if n >= 4096 {
+		lines += stagger + lines%2
+	}
+	return 16 * lines
+}
+
+// stagger is the number of cache lines by which neighbours are moved against each other.
+const stagger = 9
 
 // life is the launches between which a buffer holds something that is still needed.
 type life struct {

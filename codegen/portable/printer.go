@@ -254,6 +254,12 @@ func (p *printer) instr(s *loop.Instr) error {
 
 // choose sets d to x where the condition holds and to y elsewhere.
 func (p *printer) choose(condition, d, x, y string) {
+	if x == y { // also where both are d already
+		if x != d {
+			p.linef("%s = %s", d, x)
+		}
+		return
+	}
 	switch d {
 	case x:
 		p.linef("if !(%s) {\n%s = %s\n}", condition, d, y)

@@ -136,7 +136,7 @@ func (g *generator) step() {
 
 func (g *generator) unary() {
 	x, b := g.any(nil), g.b
-	switch op := []ir.Op{ir.Neg, ir.Exp, ir.Log, ir.Sqrt, ir.Tanh, ir.Erf, ir.Sin, ir.Cos}[g.r.IntN(8)]; op {
+	switch op := []ir.Op{ir.Neg, ir.Exp, ir.Log, ir.Sqrt, ir.Tanh, ir.Erf, ir.Erfc, ir.Sin, ir.Cos}[g.r.IntN(9)]; op {
 	case ir.Log, ir.Sqrt:
 		g.add(b.Unary(op, g.onePlusSquare(x)))
 	default:

@@ -223,6 +223,7 @@ var scalar = map[string]func(x, y float64) float64{
 	"neg": func(x, _ float64) float64 { return -x }, "exp": func(x, _ float64) float64 { return math.Exp(x) },
 	"log": func(x, _ float64) float64 { return math.Log(x) }, "sqrt": func(x, _ float64) float64 { return math.Sqrt(x) },
 	"tanh": func(x, _ float64) float64 { return math.Tanh(x) }, "erf": func(x, _ float64) float64 { return math.Erf(x) },
+	"erfc": func(x, _ float64) float64 { return math.Erfc(x) },
 	"sin": func(x, _ float64) float64 { return math.Sin(x) }, "cos": func(x, _ float64) float64 { return math.Cos(x) },
 	"abs": func(x, _ float64) float64 { return math.Abs(x) }, "floor": func(x, _ float64) float64 { return math.Floor(x) },
 	"sign": func(x, _ float64) float64 { return mask(x > 0) - mask(x < 0) }, "int": func(x, _ float64) float64 { return math.Trunc(x) },

@@ -231,6 +231,7 @@ func mathBuiltins() []*builtin {
 		unaryBuiltin("sqrt", "square root", ir.Sqrt, math.Sqrt),
 		unaryBuiltin("tanh", "hyperbolic tangent", ir.Tanh, math.Tanh),
 		unaryBuiltin("erf", "error function", ir.Erf, math.Erf),
+		unaryBuiltin("erfc", "1 - erf(x)", ir.Erfc, math.Erfc),
 		unaryBuiltin("sin", "sine of radians", ir.Sin, math.Sin),
 		unaryBuiltin("cos", "cosine of radians", ir.Cos, math.Cos),
 		unaryBuiltin("abs", "absolute value", ir.Abs, math.Abs),

@@ -26,6 +26,10 @@ var accuracies = []function{
 	{"tanh", math.Tanh, -0.1, 0.1, 2, 0},
 	{"erf", math.Erf, -6, 6, 2, 0},
 	{"erf", math.Erf, -0.01, 0.01, 2, 0},
+	{"erfc", math.Erfc, -10, 0, 4, 0},
+	{"erfc", math.Erfc, 0, 0.5, 8, 0},
+	{"erfc", math.Erfc, 0.5, 2, 8, 0},
+	{"erfc", math.Erfc, 2, 9, 70, 0}, // the square of x is rounded
 	{"sin", math.Sin, -10, 10, 0, 2e-7},
 	{"sin", math.Sin, -1e4, 1e4, 0, 1e-6},
 	{"cos", math.Cos, -10, 10, 0, 2e-7},
@@ -92,6 +96,7 @@ func checkLimits(t *testing.T, s *suite, kernels map[string]string, n int) {
 		{"log", 0, -inf}, {"log", -1, nan}, {"log", inf, inf}, {"log", nan, nan}, {"log", 1, 0}, {"log", -inf, nan},
 		{"tanh", inf, 1}, {"tanh", -inf, -1}, {"tanh", nan, nan}, {"tanh", 0, 0},
 		{"erf", inf, 1}, {"erf", -inf, -1}, {"erf", nan, nan}, {"erf", 0, 0},
+		{"erfc", inf, 0}, {"erfc", -inf, 2}, {"erfc", nan, nan}, {"erfc", 0, 1},
 		{"sin", inf, nan}, {"sin", nan, nan}, {"cos", -inf, nan}, {"cos", nan, nan}, {"sin", 0, 0}, {"cos", 0, 1},
 		{"exp", -103, math.Exp(-103)}, {"log", 1e-42, math.Log(float64(float32(1e-42)))},
 	}

@@ -26,7 +26,7 @@ type form struct {
 // loop over the row, in which cheap values are computed again and expensive
 // ones are kept in scratch.
 func (r *Rows) Lower(t Target) (*Kernel, error) {
-	g := &graph{width: r.Width, operands: r.Operands, nodes: r.Nodes, stores: r.Stores}
+	g := newGraph(r.Width, r.Operands, r.Nodes, r.Stores)
 	if err := g.check("rowsum", "rowmax"); err != nil {
 		return nil, fmt.Errorf("rows: %w", err)
 	}
