@@ -46,6 +46,7 @@ var meanings = map[ir.Op]struct {
 	ir.OpFloat:        {`%9: f32[2] = float %2`, []float64{2, 0}},
 	ir.OpInt:          {`%9: i32[2] = int %3`, []float64{2, -1}},
 	ir.OpSum:          {`%9: f32[2] = sum %0 {axes: [1]}`, []float64{6, 15}},
+	ir.OpSoftmax:      {`%9: f32[2] = softmax %3`, []float64{math.Exp(4) / (math.Exp(4) + 1), 1 / (math.Exp(4) + 1)}},
 	ir.OpMax:          {`%9: f32[3] = maximum %1 {axes: [0]}`, []float64{6, 5, 4}},
 	ir.OpReshape:      {`%9: f32[3,2] = reshape %0`, []float64{1, 2, 3, 4, 5, 6}},
 	ir.OpTranspose:    {`%9: f32[3,2] = transpose %0 {perm: [1, 0]}`, []float64{1, 4, 2, 5, 3, 6}},

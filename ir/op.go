@@ -45,6 +45,7 @@ const (
 	// reductions
 	OpSum
 	OpMax
+	OpSoftmax
 	// shape
 	OpReshape
 	OpTranspose
@@ -71,6 +72,7 @@ const (
 	Reduction                // along axes
 	View                     // the same elements, addressed differently
 	Opaque                   // has a kernel of its own
+	Composite                // replaced by other operations once no more gradients are taken
 )
 
 // Info is all that the tensor level knows about one operation.

@@ -196,7 +196,7 @@ func (f *fuser) placeAt(v *ir.Value, w View) bool {
 		return false
 	}
 	switch {
-	case v.Op.Class() == ir.Opaque && v.Op != ir.OpMatMul: // these write contiguous results
+	case v.Op.Class() == ir.Opaque && v.Op != ir.OpMatMul && v.Op != ir.OpConcat: // these write contiguous results
 		if !w.isContiguous() {
 			return false
 		}
@@ -234,7 +234,7 @@ func (f *fuser) pieces(v *ir.Value) []View {
 // placeForReader looks for a reader that sees v through a permutation and a reshape which
 // strides over a row-major v cannot express, and stores v in the order it wants.
 func (f *fuser) placeForReader(v *ir.Value) bool {
-	if v.Op != ir.OpMatMul {
+	if v.Op != ir.OpMatMul && v.Op != ir.OpConcat && f.sums[v] == nil {
 		return false
 	}
 	var search func(x *ir.Value, w View, depth int) bool
@@ -406,7 +406,7 @@ func (f *fuser) concat(v *ir.Value) {
 	for i, dst := range f.pieces(v) {
 		x := v.Args[i]
 		src, u := f.readable(x)
-		if src.Buf != dst.Buf || src.Offset != dst.Offset || !slices.Equal(src.Strides, dst.Strides) {
+		if !src.same(dst) {
 			u = f.newUnit(&cluster{n: x.Len(), moves: []move{{x, src, dst}}})
 		}
 		if u != nil && (last == nil || u.at > last.at) {

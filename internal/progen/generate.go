@@ -340,13 +340,20 @@ func (g *generator) scattered() {
 	}
 }
 
-// softmax is written as models write it: the maximum is subtracted, without gradient.
+// softmax is the operation, or written out: the maximum is subtracted, without gradient.
 func (g *generator) softmax() {
 	x := g.any(ranked(1))
 	if x == nil {
 		return
 	}
 	b, last := g.b, x.Rank()-1
+	if x.Shape()[last] == 0 {
+		return
+	}
+	if g.r.IntN(2) == 0 {
+		g.pool = append(g.pool, b.Softmax(x))
+		return
+	}
 	keep := slices.Clone(x.Shape())
 	keep[last] = 1
 	rows := func(v *ir.Value) *ir.Value { return b.Broadcast(b.Reshape(v, keep), x.Shape()) }

@@ -328,6 +328,13 @@ func reduceBuiltins() []*builtin {
 			s := c.e.b.Sum(x, axes...)
 			return c.e.b.Binary(ir.Mul, s, c.e.b.Splat(1/float64(n), s.Shape()...))
 		}),
+		def("reduction", "softmax", "x", "e^x over its sum along the last axis", func(c *callCtx) value {
+			x := c.tensor("x")
+			if x.Rank() == 0 {
+				c.e.fail(c.at, "E034", "softmax of a single number; it needs an axis to sum over")
+			}
+			return c.e.b.Softmax(x)
+		}),
 		reduction("maximum", "largest element", func(c *callCtx, x *ir.Value, axes []int) *ir.Value { return c.e.b.MaxOver(x, axes...) }),
 		reduction("minimum", "smallest element", func(c *callCtx, x *ir.Value, axes []int) *ir.Value {
 			return c.e.b.Unary(ir.Neg, c.e.b.MaxOver(c.e.b.Unary(ir.Neg, x), axes...))
