@@ -34,9 +34,16 @@ func (mod *Module) driversFile() ([]byte, error) {
 	for _, d := range mod.Drivers {
 		l := d.Launch
 		tasks, chunks := l.Tasks()
-		f.Comment(fmt.Sprintf("%s runs %s: %d tasks; %s.", d.Name, d.Title(), tasks, shape(l)))
-		f.Func().Id(d.Name).Params(jen.Id("w").Op("*").Qual(runtimePath, "Worker"), jen.Id("c").Op("*").Qual(runtimePath, "Call"), jen.Id("task").Int()).
-			BlockFunc(func(g *jen.Group) { driverBody(g, d, chunks) })
+		params := func(task string) []jen.Code {
+			return []jen.Code{jen.Id("w").Op("*").Qual(runtimePath, "Worker"), jen.Id("c").Op("*").Qual(runtimePath, "Call"), jen.Id(task).Int()}
+		}
+		if d.Parts != nil {
+			f.Comment(fmt.Sprintf("%s runs %s.", d.Name, d.Title()))
+			f.Func().Id(d.Name).Params(params("block")...).BlockFunc(func(g *jen.Group) { blocksBody(g, d) })
+		} else {
+			f.Comment(fmt.Sprintf("%s runs %s: %d tasks; %s.", d.Name, d.Title(), tasks, shape(l)))
+			f.Func().Id(d.Name).Params(params("task")...).BlockFunc(func(g *jen.Group) { driverBody(g, d, chunks) })
+		}
 		f.Line()
 	}
 	return render(f)
@@ -52,6 +59,33 @@ func shape(l *fuse.Launch) string {
 		s += fmt.Sprintf(" in chunks of %d", l.Chunk)
 	}
 	return s
+}
+
+// blocksBody takes one block through the stages of a block chain.
+func blocksBody(g *jen.Group, d *Driver) {
+	l := d.Launch
+	stage := 0
+	for i, s := range l.Stages {
+		var operands []jen.Code
+		for _, o := range s.Operands {
+			if o.Buf.Within == l {
+				operands = append(operands, jen.Id("w").Dot("Local").Op("+").Lit(o.Buf.Offset+o.Offset))
+				continue
+			}
+			e := jen.Id("c").Dot("Off").Index(jen.Lit(l.Operand(o)))
+			if o.Block != 0 {
+				e = e.Op("+").Add(times(jen.Id("block"), o.Block))
+			}
+			operands = append(operands, e)
+		}
+		if p := d.Parts[i]; p != nil {
+			tasks, _ := s.Tasks()
+			g.Id("w").Dot("Run").Call(append([]jen.Code{jen.Id(p.Name), jen.Lit(stage), jen.Lit(tasks)}, operands...)...)
+		} else {
+			g.Id("w").Dot(libraryCall[s.Kind]).Call(append([]jen.Code{jen.Lit(stage)}, libraryArgs(s, operands)...)...)
+		}
+		stage += len(s.Kernels())
+	}
 }
 
 func driverBody(g *jen.Group, d *Driver, chunks int) {
@@ -87,6 +121,9 @@ func stageCall(g *jen.Group, d *Driver, stage int, index []*jen.Statement, chunk
 			at = d.Launch.Operand(o)
 		}
 		e := jen.Id("c").Dot("Off").Index(jen.Lit(at))
+		if o.Buf.Within == d.Launch {
+			e = jen.Id("w").Dot("Local").Op("+").Lit(o.Buf.Offset + o.Offset)
+		}
 		for n, s := range o.Outer {
 			if s != 0 {
 				e = e.Op("+").Add(times(index[n].Clone(), s))
@@ -165,7 +202,7 @@ func outerLoops(g *jen.Group, l *fuse.Launch, group *jen.Statement, call func(*j
 			rest *= l.Outer[k]
 		}
 		used := make([]bool, len(index))
-		for _, s := range stagesOf(l) {
+		for _, s := range l.Kernels() {
 			for _, op := range s.Operands {
 				for k, s := range op.Outer {
 					used[k] = used[k] || s != 0
@@ -186,14 +223,6 @@ func outerLoops(g *jen.Group, l *fuse.Launch, group *jen.Statement, call func(*j
 	}
 	g.For(jen.Id("o").Op(":=").Add(times(group.Clone(), l.PerTask)), jen.Id("o").Op("<").Min(jen.Lit(n), jen.Add(times(group.Clone(), l.PerTask)).Op("+").Lit(l.PerTask)), jen.Id("o").Op("++")).
 		BlockFunc(func(g *jen.Group) { body(g, jen.Id("o")) })
-}
-
-// stagesOf is the stages of a chain, or the launch itself.
-func stagesOf(l *fuse.Launch) []*fuse.Launch {
-	if l.Stages != nil {
-		return l.Stages
-	}
-	return []*fuse.Launch{l}
 }
 
 func times(x *jen.Statement, n int) *jen.Statement {

@@ -52,6 +52,7 @@ func (mod *Module) programFile(p *Program, constantAt int) ([]byte, error) {
 		}))
 		set("Floats", jen.Lit(p.Floats))
 		set("Scratch", jen.Lit(p.Scratch))
+		set("Local", jen.Lit(p.Local))
 		for _, fn := range p.Functions {
 			set(fn.Name, function(p, fn))
 		}
@@ -103,7 +104,7 @@ func function(p *Program, fn *Function) *jen.Statement {
 		jen.Id("FLOPs"):   jen.Lit(float64(flops)),
 		jen.Id("Calls"): jen.Index().Add(rt("CallInfo")).ValuesFunc(func(g *jen.Group) {
 			for _, c := range fn.Calls {
-				g.Line().Values(jen.Dict{jen.Id("Phase"): jen.Lit(c.Launch.Main().Phase.String()), jen.Id("Stages"): stageInfos(c)})
+				g.Line().Values(jen.Dict{jen.Id("Stages"): stageInfos(c)})
 			}
 		}),
 	})
@@ -112,12 +113,10 @@ func function(p *Program, fn *Function) *jen.Statement {
 // stageInfos describes the kernels of a launch.
 func stageInfos(c Call) *jen.Statement {
 	return jen.Index().Add(rt("StageInfo")).ValuesFunc(func(g *jen.Group) {
-		for i, s := range stagesOf(c.Launch) {
-			name := s.Kind.String()
-			if c.Driver != nil {
-				name = c.Driver.Kernels[i].Name
-			}
-			g.Values(jen.Dict{jen.Id("Name"): jen.Lit(name), jen.Id("FLOPs"): jen.Lit(float64(s.Flops)), jen.Id("Bytes"): jen.Lit(float64(s.Bytes))})
+		names := kernelNames(c.Driver, c.Launch)
+		for i, s := range c.Launch.Kernels() {
+			g.Values(jen.Dict{jen.Id("Name"): jen.Lit(names[i]), jen.Id("Phase"): jen.Lit(s.Main().Phase.String()),
+				jen.Id("FLOPs"): jen.Lit(float64(s.Flops)), jen.Id("Bytes"): jen.Lit(float64(s.Bytes))})
 		}
 	})
 }

@@ -22,14 +22,15 @@ func (l LaunchTime) Busy() time.Duration {
 type clock struct {
 	last   time.Time
 	stages []time.Duration
-	laps   int // of the current task
+	first  int // the first stage of what runs
+	laps   int // of that
 }
 
 // Lap ends the given stage of a task: the time since the stage before it is the stage's.
 // Tasks of one stage need not call it.
 func (w *Worker) Lap(stage int) {
 	if w.clock != nil {
-		w.clock.lap(stage)
+		w.clock.lap(w.clock.first + stage)
 	}
 }
 
@@ -46,13 +47,21 @@ func (c *clock) lap(stage int) {
 // begin and end enclose a task.
 func (w *Worker) begin() {
 	if w.clock != nil {
-		w.clock.last, w.clock.laps = time.Now(), 0
+		w.clock.last = time.Now()
+		w.from(0)
+	}
+}
+
+// from begins a part of a task.
+func (w *Worker) from(stage int) {
+	if w.clock != nil {
+		w.clock.first, w.clock.laps = stage, 0
 	}
 }
 
 func (w *Worker) end() {
 	if w.clock != nil && w.clock.laps == 0 {
-		w.clock.lap(0)
+		w.clock.lap(w.clock.first)
 	}
 }
 

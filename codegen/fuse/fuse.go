@@ -1,6 +1,7 @@
 package fuse
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -32,13 +33,21 @@ type Hint struct {
 
 func (h *Hint) Error() string { return "another attempt at fusion is needed" }
 
+// Options choose how launches are put together.
+type Options struct {
+	Examples int  // examples of a batch, along which block chains are cut; 0 where there are none
+	Rows     int  // rows of a product that a block of a block chain should have at least; 0: a good number
+	NoChains bool // one kernel a launch
+	NoBlocks bool // no block chains
+	NoLocal  bool // all buffers in the arena
+}
+
 // Fuse forms the kernels that compute roots. leaf gives the buffer of a parameter, input
-// or random stream. check lowers a launch's kernel and may return a Hint. With single, no
-// launches are chained.
-func Fuse(roots []Root, leaf func(*ir.Value) *Buffer, check func(*Launch) error, single bool) (*Result, error) {
+// or random stream. check lowers a launch's kernel and may return a Hint.
+func Fuse(roots []Root, leaf func(*ir.Value) *Buffer, check func(*Launch) error, opt Options) (*Result, error) {
 	var hints []Hint
 	for {
-		res, err := attempt(roots, leaf, hints, single)
+		res, err := attempt(roots, leaf, hints, opt)
 		if err == nil {
 			err = checkAll(res.Launches, check)
 		}
@@ -65,7 +74,7 @@ func checkAll(launches []*Launch, check func(*Launch) error) error {
 	return nil
 }
 
-func attempt(roots []Root, leaf func(*ir.Value) *Buffer, hints []Hint, single bool) (*Result, error) {
+func attempt(roots []Root, leaf func(*ir.Value) *Buffer, hints []Hint, opt Options) (*Result, error) {
 	vals := make([]*ir.Value, len(roots))
 	keep, plain := map[*ir.Value]bool{}, map[*ir.Value]bool{}
 	for _, h := range hints {
@@ -105,8 +114,14 @@ func attempt(roots []Root, leaf func(*ir.Value) *Buffer, hints []Hint, single bo
 		}
 		f.out.Launches = append(f.out.Launches, u.launches...)
 	}
-	if !single {
+	if !opt.NoChains {
 		f.out.Launches = chains(f.out.Launches)
+		if !opt.NoBlocks {
+			f.out.Launches = blockChains(f.out.Launches, opt.Examples, cmp.Or(opt.Rows, blockChainRows))
+		}
+		if !opt.NoLocal {
+			localize(f.out.Launches)
+		}
 	}
 	return f.out, nil
 }

@@ -82,7 +82,7 @@ func (l *lowering) rows() (*Launch, error) {
 	for _, o := range l.operands {
 		s := o.view.Strides
 		kernel.Operands = append(kernel.Operands, loop.Operand{Name: operandName(o), Int: o.isInt, Row: s[k], Col: s[k+1]})
-		la.Operands = append(la.Operands, Access{o.view.Buf, o.view.Offset, s[:k], s[k], o.write})
+		la.Operands = append(la.Operands, Access{Buf: o.view.Buf, Offset: o.view.Offset, Outer: s[:k], Chunk: s[k], Write: o.write})
 	}
 	perTask := max(1, taskElements/max(1, kernel.Width))
 	if la.Chunk = min(la.Count, perTask); la.Chunk == la.Count {
@@ -220,7 +220,7 @@ func (l *lowering) colReduce() ([]*Launch, error) {
 			s := reads[ri].view.Strides
 			ri++
 			kernel.Operands = append(kernel.Operands, loop.Operand{Name: "in", Int: o.isInt, Row: s[mid+1], Col: s[mid+2]})
-			la.Operands = append(la.Operands, Access{o.view.Buf, o.view.Offset, s[:mid], s[mid], false})
+			la.Operands = append(la.Operands, Access{Buf: o.view.Buf, Offset: o.view.Offset, Outer: s[:mid], Chunk: s[mid]})
 			continue
 		}
 		dst, okDst := o.view.reshape(append(slices.Clone(outer), cs.w))
@@ -229,14 +229,14 @@ func (l *lowering) colReduce() ([]*Launch, error) {
 		}
 		kernel.Operands = append(kernel.Operands, loop.Operand{Name: "out", Col: dst.Strides[len(outer)]})
 		if chunks == 1 {
-			la.Operands = append(la.Operands, Access{dst.Buf, dst.Offset, dst.Strides[:len(outer)], 0, true})
+			la.Operands = append(la.Operands, Access{Buf: dst.Buf, Offset: dst.Offset, Outer: dst.Strides[:len(outer)], Write: true})
 			continue
 		}
 		n := product(outer)
 		part := l.f.newBuffer("partial sums", Temp, ir.F32, n*chunks*cs.w)
 		kernel.Operands[i].Col = 1
 		// Chunk c of outer index o writes row o*chunks+c of the partial results.
-		la.Operands = append(la.Operands, Access{part, 0, scaled(ir.Strides(outer), chunks*cs.w), cs.w, true})
+		la.Operands = append(la.Operands, Access{Buf: part, Outer: scaled(ir.Strides(outer), chunks*cs.w), Chunk: cs.w, Write: true})
 		combine = append(combine, l.combine(i, part, dst, outer, chunks))
 	}
 	l.describe(la)
@@ -264,7 +264,7 @@ func (l *lowering) combine(operand int, part *Buffer, dst View, outer []int, chu
 		Nodes:    []loop.Node{{Op: "load"}, {Op: op, Args: []int{0}}},
 		Stores:   []loop.Store{{Node: 1, Operand: 1}}}
 	return &Launch{Kind: ColReduceKind, ColReduce: kernel, Outer: outer, Count: chunks, Chunk: chunks, PerTask: 1,
-		Operands: []Access{{part, 0, scaled(ir.Strides(outer), chunks*cs.w), cs.w, false}, {dst.Buf, dst.Offset, dst.Strides[:len(outer)], 0, true}},
+		Operands: []Access{{Buf: part, Outer: scaled(ir.Strides(outer), chunks*cs.w), Chunk: cs.w}, {Buf: dst.Buf, Offset: dst.Offset, Outer: dst.Strides[:len(outer)], Write: true}},
 		Values:   []*ir.Value{v}, Flops: chunks * cs.w * product(outer), Bytes: 4 * part.Len, Note: "adds partial sums in a fixed order"}
 }
 

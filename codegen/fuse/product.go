@@ -81,7 +81,7 @@ func (f *fuser) addParts(v *ir.Value, part View) *Launch {
 		Stores:   []loop.Store{{Node: 1, Operand: 1}}}
 	return &Launch{Kind: ColReduceKind, ColReduce: kernel, Outer: []int{rows}, Count: parts, Chunk: parts,
 		PerTask:  max(1, taskElements/(parts*cols)),
-		Operands: []Access{{part.Buf, 0, []int{cols}, 0, false}, {dst.Buf, dst.Offset, []int{dst.Strides[0]}, 0, true}},
+		Operands: []Access{{Buf: part.Buf, Outer: []int{cols}}, {Buf: dst.Buf, Offset: dst.Offset, Outer: []int{dst.Strides[0]}, Write: true}},
 		Values:   []*ir.Value{v}, Flops: parts * v.Len(), Bytes: 4 * part.Buf.Len, Note: "adds the parts of a product in a fixed order"}
 }
 
@@ -104,9 +104,9 @@ func (f *fuser) matmul(m *ir.Value, c View, accumulate bool) *Launch {
 		Values: []*ir.Value{m}, Flops: flops, Bytes: 4 * (x.Len() + y.Len() + m.Len())}
 	n := len(dims)
 	la.Operands = []Access{
-		{a.Buf, a.Offset, av[:n], 0, false},
-		{b.Buf, b.Offset, bv[:n], 0, false},
-		{c.Buf, c.Offset, cv[:n], 0, true}}
+		{Buf: a.Buf, Offset: a.Offset, Outer: av[:n]},
+		{Buf: b.Buf, Offset: b.Offset, Outer: bv[:n]},
+		{Buf: c.Buf, Offset: c.Offset, Outer: cv[:n], Write: true}}
 	la.block()
 	la.Operands[0].Chunk = la.Chunk * k.AM
 	la.Operands[2].Chunk = la.Chunk * k.CM
@@ -164,7 +164,7 @@ func (f *fuser) unitColumns(y *ir.Value) View {
 	r, c := s[n-1], s[n-2]
 	la := &Launch{Kind: TransposeKind, Transpose: &loop.Transpose{R: r, C: c, In: wv[k+1], Out: dv[k]}, Outer: dims, Count: 1, Chunk: 1,
 		PerTask:  max(1, taskElements/max(1, r*c)),
-		Operands: []Access{{w.Buf, w.Offset, wv[:k], 0, false}, {dst.Buf, dst.Offset, dv[:k], 0, true}},
+		Operands: []Access{{Buf: w.Buf, Offset: w.Offset, Outer: wv[:k]}, {Buf: dst.Buf, Offset: dst.Offset, Outer: dv[:k], Write: true}},
 		Values:   []*ir.Value{y}, Bytes: 8 * y.Len(), Note: "columns with unit stride, shared by every product that reads them"}
 	f.copies[y] = copied{dst, f.newUnit(nil, la)}
 	return dst

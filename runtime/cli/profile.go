@@ -26,7 +26,7 @@ type profile struct {
 // share is the part of a step that one phase or one kernel takes.
 type share struct {
 	Name      string  `json:"name"`
-	Calls     int     `json:"launches"`
+	Calls     int     `json:"calls"`
 	Seconds   float64 `json:"seconds"`
 	Idle      float64 `json:"idle_s"`
 	Share     float64 `json:"share"` // of the step
@@ -65,17 +65,17 @@ func newProfile(f *runtime.Function, launches launchSums, steps, threads int, li
 	wall, busy := time.Duration(0), time.Duration(0)
 	for i, l := range launches {
 		wall, busy = wall+l.Wall, busy+l.Busy()
-		info := runtime.CallInfo{Phase: "unknown", Stages: []runtime.StageInfo{{Name: "launch " + strconv.Itoa(i)}}}
+		info := runtime.CallInfo{Stages: []runtime.StageInfo{{Name: "launch " + strconv.Itoa(i), Phase: "unknown"}}}
 		if i < len(f.Calls) {
 			info = f.Calls[i]
 		}
 		idle := (float64(threads)*l.Wall.Seconds() - l.Busy().Seconds()) * per
-		p.Phases = addShare(p.Phases, info.Phase, l.Busy().Seconds()*per, idle, info.Stages...)
 		for j, s := range info.Stages {
 			seconds := 0.0
 			if j < len(l.Stages) {
 				seconds = l.Stages[j].Seconds() * per
 			}
+			p.Phases = addShare(p.Phases, s.Phase, seconds, idle/float64(len(info.Stages)), s)
 			p.Kernels = addShare(p.Kernels, s.Name, seconds, idle/float64(len(info.Stages)), s)
 		}
 	}
@@ -89,7 +89,7 @@ func newProfile(f *runtime.Function, launches launchSums, steps, threads int, li
 	return p
 }
 
-func addShare(list []share, name string, seconds, idle float64, work ...runtime.StageInfo) []share {
+func addShare(list []share, name string, seconds, idle float64, work runtime.StageInfo) []share {
 	i := slices.IndexFunc(list, func(s share) bool { return s.Name == name })
 	if i < 0 {
 		i = len(list)
@@ -99,10 +99,8 @@ func addShare(list []share, name string, seconds, idle float64, work ...runtime.
 	s.Calls++
 	s.Seconds += seconds
 	s.Idle += idle
-	for _, w := range work {
-		s.FLOPs += w.FLOPs
-		s.Bytes += w.Bytes
-	}
+	s.FLOPs += work.FLOPs
+	s.Bytes += work.Bytes
 	return list
 }
 
@@ -123,7 +121,7 @@ func (p *profile) write(w io.Writer) {
 
 func shares(w io.Writer, what string, list []share) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "\nms\tshare\tidle ms\tlaunches\tGFLOP\tGFLOP/s\tof peak\tGB/s\tof copying\t  %s\n", what)
+	fmt.Fprintf(t, "\nms\tshare\tidle ms\tcalls\tGFLOP\tGFLOP/s\tof peak\tGB/s\tof copying\t  %s\n", what)
 	for _, s := range list {
 		fmt.Fprintf(t, "%.3f\t%.1f %%\t%.3f\t%d\t%.3f\t%.1f\t%.0f %%\t%.1f\t%.0f %%\t  %s\n",
 			1e3*s.Seconds, 100*s.Share, 1e3*s.Idle, s.Calls, s.FLOPs/1e9, s.GFLOPs, 100*s.Peak, s.GBs, 100*s.Bandwidth, s.Name)

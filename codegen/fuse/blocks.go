@@ -1,0 +1,271 @@
+package fuse
+
+import (
+	"slices"
+)
+
+// Block chains carry a block of examples through many launches, as far as examples do not
+// depend on each other: whole layers run on a few examples while what passes from kernel to
+// kernel is in cache, and workers meet once for all of them.
+//
+// Takes: launches, chains among them, in order, and the number of examples. Promises: the
+// same kernels on the same operands; in a block chain, each block depends on no other.
+//
+//	matmul [256 examples]; chain of heads [256 x 4]; matmul [256 examples]   =>   128 blocks of 2 examples
+
+// Bounds of a block chain.
+const (
+	blockChainRows     = 96  // rows of a product that one block should have at least
+	blockChainStages   = 64  // launches of one chain
+	blockChainOperands = 250 // operands of one chain; runtime.Call has room for some more
+	openBlockChains    = 40  // how many may still grow
+)
+
+// blockChain is a list of launches and what of each one block does.
+type blockChain struct {
+	examples int
+	rows     int // of a product, at least
+	blocks   int // 0: not known yet; only launches that take any number are there
+	whole    []*Launch
+	stages   []*Launch
+}
+
+// blockChains groups launches that examples pass through independently.
+func blockChains(launches []*Launch, examples, rows int) []*Launch {
+	if examples < 2 {
+		return launches
+	}
+	return gather(launches, openBlockChains, func(l *Launch) group {
+		return &blockChain{examples: examples, rows: rows, blocks: wantedBlocks(l, examples, rows), whole: []*Launch{l}}
+	})
+}
+
+func (c *blockChain) launch() *Launch {
+	if len(c.whole) == 1 {
+		return c.whole[0]
+	}
+	m := merge(BlocksKind, c.stages)
+	m.Blocks, m.Outer, m.Count, m.Chunk, m.PerTask = c.blocks, nil, c.blocks, 1, 1
+	m.Note = "a few examples after another through all of these kernels"
+	return m
+}
+
+// wantedBlocks is the number of blocks that suits a product of many rows: as many as leave
+// each block enough of them. Other launches take what they get (0).
+func wantedBlocks(l *Launch, examples, rows int) int {
+	for _, k := range l.Kernels() {
+		if k.Kind == MatMulKind && len(k.Outer) == 0 && k.Count%examples == 0 {
+			return blocksOf(examples, k.Count/examples, rows)
+		}
+	}
+	return 0
+}
+
+// blocksOf is the largest number of equal blocks of examples, each of so many rows, that
+// have enough rows.
+func blocksOf(examples, rows, enough int) int {
+	for per := 1; per < examples; per++ {
+		if examples%per == 0 && per*rows >= enough {
+			return examples / per
+		}
+	}
+	return 1
+}
+
+func (c *blockChain) join(l *Launch) (group, bool) {
+	if len(c.whole) >= blockChainStages {
+		return nil, false
+	}
+	blocks := c.blocks
+	switch want := wantedBlocks(l, c.examples, c.rows); {
+	case blocks == 0:
+		blocks = want
+	case want != 0 && want != blocks:
+		return nil, false
+	}
+	whole := append(slices.Clone(c.whole), l)
+	d := &blockChain{c.examples, c.rows, blocks, whole, nil}
+	if blocks == 0 {
+		return nil, false
+	}
+	from := len(c.stages)
+	if blocks == c.blocks && from > 0 {
+		d.stages = slices.Clone(c.stages)
+	} else {
+		from = 0
+	}
+	for _, w := range whole[len(d.stages):] {
+		if !d.take(w) {
+			return nil, false
+		}
+	}
+	return d, true
+}
+
+// take adds what one block does of a launch.
+func (c *blockChain) take(l *Launch) bool {
+	for axis := 0; axis <= len(l.Outer); axis++ {
+		s, ok := restrict(l, axis, c.blocks)
+		if !ok {
+			continue
+		}
+		linked, ok := c.follows(s)
+		if !ok || !linked && len(c.stages) > 0 {
+			continue
+		}
+		c.stages = append(c.stages, s)
+		return len(merge(BlocksKind, c.stages).Operands) <= blockChainOperands
+	}
+	return false
+}
+
+// follows reports whether each block of s depends on the same block of the stages only, and
+// whether it depends on any.
+func (c *blockChain) follows(s *Launch) (linked, ok bool) {
+	for _, b := range touches(s) {
+		for _, a := range touches(c.stages...) {
+			if !conflict(a, b) {
+				continue
+			}
+			x, y := a.access(), b.access()
+			if x.Block != y.Block || !apart(a, b, c.blocks, x.Block) {
+				return false, false
+			}
+			linked = true
+		}
+	}
+	for i, b := range touches(s) { // nor does a block write what another one writes
+		for _, a := range touches(s)[:i+1] {
+			if x, y := a.access(), b.access(); conflict(a, b) && (x.Block != y.Block || !apart(a, b, c.blocks, x.Block)) {
+				return false, false
+			}
+		}
+	}
+	return linked, true
+}
+
+// restrict is one block of a launch cut along an outer loop or, after the last of those,
+// along its rows. The operands' Block says how far the next block is.
+func restrict(l *Launch, axis, blocks int) (*Launch, bool) {
+	switch l.Kind {
+	case ChainKind:
+		return restrictChain(l, axis, blocks)
+	case GatherKind, ScatterAddKind:
+		return restrictIndexed(l, blocks)
+	case RowsKind, MatMulKind, TransposeKind, ColReduceKind:
+		if axis < len(l.Outer) {
+			return restrictOuter(l, axis, blocks)
+		}
+		return restrictRows(l, blocks)
+	}
+	return nil, false
+}
+
+// copyFor is a copy of a launch that does one of so many blocks.
+func (l *Launch) copyFor(blocks int) *Launch {
+	m := *l
+	m.Operands, m.Outer, m.Sizes = slices.Clone(l.Operands), slices.Clone(l.Outer), slices.Clone(l.Sizes)
+	m.InBlocks = blocks
+	m.Flops, m.Bytes = l.Flops, l.Bytes
+	return &m
+}
+
+func restrictOuter(l *Launch, axis, blocks int) (*Launch, bool) {
+	if l.Outer[axis]%blocks != 0 {
+		return nil, false
+	}
+	m := l.copyFor(blocks)
+	n := l.Outer[axis] / blocks
+	m.Outer[axis] = n
+	for i := range m.Operands {
+		o := &m.Operands[i]
+		o.Block = n * o.Outer[axis]
+		if n == 1 {
+			o.Outer = slices.Delete(slices.Clone(o.Outer), axis, axis+1)
+		}
+	}
+	if n == 1 {
+		m.Outer = slices.Delete(m.Outer, axis, axis+1)
+	}
+	m.PerTask = max(1, product(m.Outer))
+	return m, true
+}
+
+// restrictRows cuts the rows of row kernels and of products.
+func restrictRows(l *Launch, blocks int) (*Launch, bool) {
+	if l.Count%blocks != 0 || l.Kind != RowsKind && l.Kind != MatMulKind {
+		return nil, false
+	}
+	m := l.copyFor(blocks)
+	m.Count = l.Count / blocks
+	m.Chunk = evenChunk(m.Count)
+	if l.Kind == MatMulKind {
+		k := *l.MatMul
+		k.Ms = distinct(m.Chunk, m.Count%m.Chunk)
+		m.MatMul = &k
+	}
+	for i := range m.Operands {
+		row := l.rowStride(i)
+		m.Operands[i].Block, m.Operands[i].Chunk = m.Count*row, m.Chunk*row
+	}
+	m.PerTask = max(1, product(m.Outer))
+	return m, true
+}
+
+// evenChunk cuts rows into equal chunks that fit the second-level cache.
+func evenChunk(rows int) int {
+	const most = 192
+	parts := (rows + most - 1) / most
+	return (rows + parts - 1) / parts
+}
+
+// rowStride is how far an operand moves from row to row of the launch.
+func (l *Launch) rowStride(i int) int {
+	if l.Kind == MatMulKind {
+		return [...]int{l.MatMul.AM, 0, l.MatMul.CM}[i]
+	}
+	return l.Rows.Operands[i].Row
+}
+
+func restrictChain(l *Launch, axis, blocks int) (*Launch, bool) {
+	m := l.copyFor(blocks)
+	m.Stages = nil
+	for _, s := range l.Stages {
+		r, ok := restrict(s, axis, blocks)
+		if !ok {
+			return nil, false
+		}
+		m.Stages = append(m.Stages, r)
+	}
+	head := m.Stages[0]
+	for _, s := range m.Stages { // a chain has one grid
+		s.PerTask = head.PerTask
+		if !sameGrid(head, s) {
+			return nil, false
+		}
+	}
+	merged := merge(ChainKind, m.Stages)
+	merged.InBlocks, merged.Note = blocks, l.Note
+	merged.PerTask = head.PerTask
+	return merged, true
+}
+
+// restrictIndexed cuts gathers and scatters by their batch or, where all indices share one
+// table, by index.
+func restrictIndexed(l *Launch, blocks int) (*Launch, bool) {
+	m := l.copyFor(blocks)
+	batch, k, width := l.Sizes[0], l.Sizes[2], l.Sizes[3]
+	switch {
+	case batch%blocks == 0:
+		m.Sizes[0] = batch / blocks
+		for i := range m.Operands {
+			m.Operands[i].Block = l.indexed(i) / blocks
+		}
+	case l.Kind == GatherKind && batch == 1 && k%blocks == 0:
+		m.Sizes[2] = k / blocks
+		m.Operands[1].Block, m.Operands[2].Block = m.Sizes[2], m.Sizes[2]*width
+	default:
+		return nil, false
+	}
+	return m, true
+}
