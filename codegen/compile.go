@@ -410,7 +410,7 @@ func (mod *Module) driver(l *fuse.Launch) *Driver {
 	key := ""
 	switch l.Kind {
 	case fuse.BlocksKind:
-		key = fmt.Sprint(l.Blocks)
+		key = fmt.Sprint(l.Blocks, l.Lanes)
 		for _, s := range l.Stages {
 			p := mod.driver(s)
 			d.Parts = append(d.Parts, p)
@@ -420,7 +420,7 @@ func (mod *Module) driver(l *fuse.Launch) *Driver {
 				key += fmt.Sprint("; ", s.Kind, s.Sizes)
 			}
 			for _, o := range s.Operands {
-				key += fmt.Sprint(o.Block, reference(l, o))
+				key += fmt.Sprint(o.Block, o.Lane, reference(l, o))
 			}
 		}
 	case fuse.ChainKind:
@@ -435,7 +435,7 @@ func (mod *Module) driver(l *fuse.Launch) *Driver {
 		for _, s := range d.Stages {
 			k := mod.use(s)
 			d.Kernels = append(d.Kernels, k)
-			key += fmt.Sprint("; ", k.Name, s.Count, s.Chunk, s.K, s.KBlock, s.Accumulate)
+			key += fmt.Sprint("; ", k.Name, s.Count, s.Chunk, s.K, s.KBlock, s.Accumulate, s.Sum)
 			for _, o := range s.Operands {
 				key += fmt.Sprint(o.Outer, o.Chunk)
 				if l.Stages != nil {

@@ -3,6 +3,7 @@ package codegen
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dave/jennifer/jen"
@@ -39,7 +40,11 @@ func (mod *Module) driversFile() ([]byte, error) {
 		}
 		if d.Parts != nil {
 			f.Comment(fmt.Sprintf("%s runs %s.", d.Name, d.Title()))
-			f.Func().Id(d.Name).Params(params("block")...).BlockFunc(func(g *jen.Group) { blocksBody(g, d) })
+			index := "block"
+			if l.Lanes > 0 {
+				index = "lane"
+			}
+			f.Func().Id(d.Name).Params(params(index)...).BlockFunc(func(g *jen.Group) { blocksBody(g, d) })
 		} else {
 			f.Comment(fmt.Sprintf("%s runs %s: %d tasks; %s.", d.Name, d.Title(), tasks, shape(l)))
 			f.Func().Id(d.Name).Params(params("task")...).BlockFunc(func(g *jen.Group) { driverBody(g, d, chunks) })
@@ -61,8 +66,29 @@ func shape(l *fuse.Launch) string {
 	return s
 }
 
-// blocksBody takes one block through the stages of a block chain.
+// blocksBody takes one block, or the blocks of one lane, through the stages of a block chain.
 func blocksBody(g *jen.Group, d *Driver) {
+	l := d.Launch
+	if l.Lanes == 0 {
+		blockStages(g, d)
+		return
+	}
+	per := l.Blocks / l.Lanes
+	sums := slices.ContainsFunc(l.Stages, func(s *fuse.Launch) bool { return s.Sum })
+	if sums {
+		g.Id("add").Op(":=").Lit(0).Comment("the first block of a lane overwrites its sums")
+	}
+	g.For(jen.Id("block").Op(":=").Add(times(jen.Id("lane"), per)), jen.Id("block").Op("<").Add(times(jen.Id("lane"), per)).Op("+").Lit(per), jen.Id("block").Op("++")).
+		BlockFunc(func(g *jen.Group) {
+			blockStages(g, d)
+			if sums {
+				g.Id("add").Op("=").Lit(1)
+			}
+		})
+}
+
+// blockStages runs the stages on one block.
+func blockStages(g *jen.Group, d *Driver) {
 	l := d.Launch
 	stage := 0
 	for i, s := range l.Stages {
@@ -76,7 +102,13 @@ func blocksBody(g *jen.Group, d *Driver) {
 			if o.Block != 0 {
 				e = e.Op("+").Add(times(jen.Id("block"), o.Block))
 			}
+			if o.Lane != 0 {
+				e = e.Op("+").Add(times(jen.Id("lane"), o.Lane))
+			}
 			operands = append(operands, e)
+		}
+		if s.Sum {
+			operands = append(operands, jen.Id("add"))
 		}
 		if p := d.Parts[i]; p != nil {
 			tasks, _ := s.Tasks()
@@ -152,17 +184,20 @@ func stageCall(g *jen.Group, d *Driver, stage int, index []*jen.Statement, chunk
 // matmulCalls runs the kernel over blocks of the inner extent.
 func matmulCalls(g *jen.Group, l *fuse.Launch, kernel *Kernel) {
 	n := func(i int) *jen.Statement { return jen.Id("a").Dot("N").Index(jen.Lit(i)) }
-	first := 0
-	if l.Accumulate {
-		first = 1
+	first := jen.Lit(0)
+	switch {
+	case l.Accumulate:
+		first = jen.Lit(1)
+	case l.Sum:
+		first = jen.Id("c").Dot("Off").Index(jen.Lit(len(l.Operands)))
 	}
 	if l.KBlock >= l.K {
 		g.Add(n(1)).Op("=").Lit(l.K)
-		g.Add(n(2)).Op("=").Lit(first)
+		g.Add(n(2)).Op("=").Add(first)
 		g.Id(kernel.Name).Call(jen.Id("a"))
 		return
 	}
-	g.Add(n(2)).Op("=").Lit(first)
+	g.Add(n(2)).Op("=").Add(first)
 	g.For(jen.Id("k").Op(":=").Lit(0), jen.Id("k").Op("<").Lit(l.K), jen.Id("k").Op("+=").Lit(l.KBlock)).BlockFunc(func(g *jen.Group) {
 		g.Add(n(1)).Op("=").Min(jen.Lit(l.KBlock), jen.Lit(l.K).Op("-").Id("k"))
 		g.Id(kernel.Name).Call(jen.Id("a"))

@@ -63,6 +63,8 @@ func (e *emitter) instr(s *loop.Instr) error {
 		e.load(s)
 	case loop.OpStore:
 		e.store(s)
+	case loop.OpPrefetch:
+		e.c.PREFETCHT0(e.address(s.Mem))
 	case loop.OpBcast:
 		if s.Int {
 			e.c.VCVTDQ2PS_BCST(e.address(s.Mem), e.v(s.Dst))

@@ -15,17 +15,20 @@ import (
 
 // Bounds of a block chain.
 const (
-	blockChainRows     = 96  // rows of a product that one block should have at least
-	blockChainStages   = 64  // launches of one chain
-	blockChainOperands = 250 // operands of one chain; runtime.Call has room for some more
-	openBlockChains    = 40  // how many may still grow
+	blockChainRows     = 96      // rows of a product that one block should have at least
+	blockChainStages   = 300     // launches of one chain
+	blockChainOperands = 1000    // operands of one chain; runtime.Call has room for some more
+	blockChainSums     = 1 << 20 // floats of the sums over examples that a lane of a chain forms
+	openBlockChains    = 256     // how many may still grow
 )
 
 // blockChain is a list of launches and what of each one block does.
 type blockChain struct {
 	examples int
-	rows     int // of a product, at least
-	blocks   int // 0: not known yet; only launches that take any number are there
+	rows     int  // of a product, at least
+	blocks   int  // 0: not known yet; only launches that take any number are there
+	sums     int  // floats of sums over examples
+	closed   bool // it takes no more
 	whole    []*Launch
 	stages   []*Launch
 }
@@ -46,6 +49,9 @@ func (c *blockChain) launch() *Launch {
 	}
 	m := merge(BlocksKind, c.stages)
 	m.Blocks, m.Outer, m.Count, m.Chunk, m.PerTask = c.blocks, nil, c.blocks, 1, 1
+	if slices.ContainsFunc(m.Operands, func(o Access) bool { return o.Lane > 0 }) {
+		m.Lanes = lanes
+	}
 	m.Note = "a few examples after another through all of these kernels"
 	return m
 }
@@ -73,33 +79,28 @@ func blocksOf(examples, rows, enough int) int {
 }
 
 func (c *blockChain) join(l *Launch) (group, bool) {
-	if len(c.whole) >= blockChainStages {
+	if c.closed || len(c.whole) >= blockChainStages {
 		return nil, false
 	}
-	blocks := c.blocks
+	d := *c
 	switch want := wantedBlocks(l, c.examples, c.rows); {
-	case blocks == 0:
-		blocks = want
-	case want != 0 && want != blocks:
+	case c.blocks == 0 && want == 0, c.blocks != 0 && want != 0 && want != c.blocks:
 		return nil, false
+	case want != 0:
+		d.blocks = want
 	}
-	whole := append(slices.Clone(c.whole), l)
-	d := &blockChain{c.examples, c.rows, blocks, whole, nil}
-	if blocks == 0 {
-		return nil, false
-	}
-	from := len(c.stages)
-	if blocks == c.blocks && from > 0 {
-		d.stages = slices.Clone(c.stages)
-	} else {
-		from = 0
-	}
-	for _, w := range whole[len(d.stages):] {
+	d.whole = append(slices.Clone(c.whole), l)
+	d.stages = slices.Clone(c.stages)
+	for _, w := range d.whole[len(d.stages):] {
 		if !d.take(w) {
 			return nil, false
 		}
 	}
-	return d, true
+	if d.sums > blockChainSums {
+		c.closed = true // what follows starts a chain that has room for its sums
+		return nil, false
+	}
+	return &d, true
 }
 
 // take adds what one block does of a launch.
@@ -114,6 +115,9 @@ func (c *blockChain) take(l *Launch) bool {
 			continue
 		}
 		c.stages = append(c.stages, s)
+		if s.Sum {
+			c.sums += s.Count * s.MatMul.N
+		}
 		return len(merge(BlocksKind, c.stages).Operands) <= blockChainOperands
 	}
 	return false
@@ -128,7 +132,10 @@ func (c *blockChain) follows(s *Launch) (linked, ok bool) {
 				continue
 			}
 			x, y := a.access(), b.access()
-			if x.Block != y.Block || !apart(a, b, c.blocks, x.Block) {
+			if x.Lane > 0 && x.Lane == y.Lane {
+				continue // products of one sum
+			}
+			if x.Lane != y.Lane || x.Block != y.Block || !apart(a, b, c.blocks, x.Block) {
 				return false, false
 			}
 			linked = true
@@ -136,7 +143,7 @@ func (c *blockChain) follows(s *Launch) (linked, ok bool) {
 	}
 	for i, b := range touches(s) { // nor does a block write what another one writes
 		for _, a := range touches(s)[:i+1] {
-			if x, y := a.access(), b.access(); conflict(a, b) && (x.Block != y.Block || !apart(a, b, c.blocks, x.Block)) {
+			if x, y := a.access(), b.access(); x.Lane == 0 && conflict(a, b) && (x.Block != y.Block || !apart(a, b, c.blocks, x.Block)) {
 				return false, false
 			}
 		}
@@ -153,12 +160,53 @@ func restrict(l *Launch, axis, blocks int) (*Launch, bool) {
 	case GatherKind, ScatterAddKind:
 		return restrictIndexed(l, blocks)
 	case RowsKind, MatMulKind, TransposeKind, ColReduceKind:
+		if l.Parts > 0 {
+			return restrictParts(l, blocks)
+		}
 		if axis < len(l.Outer) {
 			return restrictOuter(l, axis, blocks)
+		}
+		if l.Kind == ColReduceKind {
+			return restrictChunks(l, blocks)
 		}
 		return restrictRows(l, blocks)
 	}
 	return nil, false
+}
+
+// restrictParts cuts the inner extent of a weight gradient: each lane has one of the parts,
+// to which its blocks add one after another.
+func restrictParts(l *Launch, blocks int) (*Launch, bool) {
+	if l.Parts != lanes || blocks%lanes != 0 || l.K%(blocks/lanes) != 0 {
+		return nil, false
+	}
+	m, k := l.copyFor(blocks), *l.MatMul
+	m.K = l.K / (blocks / lanes)
+	m.Outer, m.Sum = nil, !l.Accumulate
+	for i := range m.Operands {
+		m.Operands[i].Outer = nil
+	}
+	m.Operands[0].Block, m.Operands[1].Block, m.Operands[2].Lane = m.K*k.AK, m.K*k.BK, l.Operands[2].Outer[0]
+	if m.KBlock = m.K; m.K > 2*blockInner {
+		m.KBlock = blockInner
+	}
+	k.Ks = distinct(m.KBlock, m.K%m.KBlock)
+	m.MatMul = &k
+	return m, true
+}
+
+// restrictChunks cuts the chunks of a column reduction, each of which has a result of its own.
+func restrictChunks(l *Launch, blocks int) (*Launch, bool) {
+	if l.Count%blocks != 0 || l.Chunk >= l.Count || l.Count/blocks%l.Chunk != 0 {
+		return nil, false
+	}
+	m := l.copyFor(blocks)
+	m.Count = l.Count / blocks
+	for i := range m.Operands {
+		m.Operands[i].Block = m.Count / l.Chunk * l.Operands[i].Chunk
+	}
+	m.PerTask = max(1, product(m.Outer))
+	return m, true
 }
 
 // copyFor is a copy of a launch that does one of so many blocks.

@@ -25,10 +25,22 @@ const openChains = 10
 // chain is a list of launches that share a grid of blocks.
 type chain []*Launch
 
-// chains groups launches where that is possible.
-func chains(launches []*Launch) []*Launch {
-	return gather(launches, openChains, func(l *Launch) group { return chain{l} })
+// chains groups launches where that is possible; products in parts only where those are
+// wanted in a chain of their own.
+func chains(launches []*Launch, parts bool) []*Launch {
+	return gather(launches, openChains, func(l *Launch) group {
+		if l.Parts > 0 && !parts {
+			return alone{l}
+		}
+		return chain{l}
+	})
 }
+
+// alone is a group that takes no others.
+type alone struct{ l *Launch }
+
+func (a alone) launch() *Launch            { return a.l }
+func (a alone) join(*Launch) (group, bool) { return nil, false }
 
 func (c chain) launch() *Launch {
 	if len(c) == 1 {
@@ -51,7 +63,7 @@ func merge(kind Kind, stages []*Launch) *Launch {
 		}
 		for _, o := range s.Operands {
 			if i := m.Operand(o); i < 0 {
-				m.Operands = append(m.Operands, Access{Buf: o.Buf, Offset: o.Offset, Write: o.Write, Block: o.Block})
+				m.Operands = append(m.Operands, Access{Buf: o.Buf, Offset: o.Offset, Write: o.Write, Block: o.Block, Lane: o.Lane})
 			} else {
 				m.Operands[i].Write = m.Operands[i].Write || o.Write
 			}
@@ -67,7 +79,10 @@ func (l *Launch) Operand(o Access) int {
 
 // join adds l to the chain if its blocks can follow those of the chain.
 func (c chain) join(l *Launch) (group, bool) {
-	if !chainable(l) || !chainable(c[0]) {
+	if d := l.depth - c[0].depth; max(d, -d) > maxWait {
+		return nil, false
+	}
+	if !chainable(l) || !chainable(c[0]) || (l.Parts > 0) != (c[0].Parts > 0) {
 		return nil, false
 	}
 	stages, ok := align(c, l)

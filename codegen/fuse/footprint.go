@@ -9,8 +9,10 @@ type dim struct{ n, stride int }
 
 // called is what one kernel call touches of operand i: rows and columns. A library call
 // touches all it is given, one element after another.
-func (l *Launch) called(i int) []dim {
-	rows := min(l.Chunk, l.Count)
+func (l *Launch) called(i int) []dim { return l.rowsOf(i, min(l.Chunk, l.Count)) }
+
+// rowsOf is what so many rows of the launch touch of operand i.
+func (l *Launch) rowsOf(i, rows int) []dim {
 	switch l.Kind {
 	case RowsKind:
 		o := l.Rows.Operands[i]
@@ -44,16 +46,16 @@ func (l *Launch) indexed(i int) int {
 	return [...]int{whole, batch * k, picked}[i]
 }
 
-// looped are the loops of the driver over operand i.
-func (l *Launch) looped(i int) []dim {
+// whole is what the launch touches of operand i, blocks around it apart.
+func (l *Launch) whole(i int) []dim {
 	var d []dim
 	for k, n := range l.Outer {
 		d = append(d, dim{n, l.Operands[i].Outer[k]})
 	}
-	if _, chunks := l.Tasks(); chunks > 1 {
-		d = append(d, dim{chunks, l.Operands[i].Chunk})
+	if _, chunks := l.Tasks(); chunks > 1 && l.Kind == ColReduceKind && l.Operands[i].Write {
+		return append(append(d, dim{chunks, l.Operands[i].Chunk}), l.called(i)...)
 	}
-	return d
+	return append(d, l.rowsOf(i, l.Count)...)
 }
 
 // reach is how far the elements of a footprint lie apart, plus one.
@@ -95,14 +97,14 @@ func conflict(a, b touch) bool {
 	if x.Buf != y.Buf || !x.Write && !y.Write {
 		return false
 	}
-	end := func(t touch) int { return t.access().Offset + reach(t.l.looped(t.i), t.l.called(t.i), t.l.blocks(t.i)) }
+	end := func(t touch) int { return t.access().Offset + reach(t.l.whole(t.i), t.l.blocks(t.i)) }
 	return x.Offset < end(b) && y.Offset < end(a)
 }
 
 // blocks is the loop over blocks around a launch that is part of a block chain.
 func (l *Launch) blocks(i int) []dim {
-	if l.InBlocks > 1 {
-		return []dim{{l.InBlocks, l.Operands[i].Block}}
+	if o := l.Operands[i]; l.InBlocks > 1 {
+		return []dim{{l.InBlocks, o.Block}, {lanes, o.Lane}}
 	}
 	return nil
 }
@@ -118,9 +120,6 @@ func conflicting(a, b *Launch) bool {
 	}
 	return false
 }
-
-// dimsOf is all that one run of the launch touches of an operand, blocks around it apart.
-func dimsOf(t touch) []dim { return append(t.l.looped(t.i), t.l.called(t.i)...) }
 
 // apart reports whether in every one of n blocks, period elements apart, both touches stay
 // inside a window that no other block has: their offsets in the period and the strides
@@ -141,7 +140,7 @@ func apart(a, b touch, n, period int) bool {
 		}
 		return s
 	}
-	sa, sb := small(dimsOf(a)), small(dimsOf(b))
+	sa, sb := small(a.l.whole(a.i)), small(b.l.whole(b.i))
 	delta := (b.access().Offset - a.access().Offset) % all
 	switch {
 	case delta > all/2:

@@ -45,6 +45,7 @@ type Options struct {
 // Fuse forms the kernels that compute roots. leaf gives the buffer of a parameter, input
 // or random stream. check lowers a launch's kernel and may return a Hint.
 func Fuse(roots []Root, leaf func(*ir.Value) *Buffer, check func(*Launch) error, opt Options) (*Result, error) {
+	opt.Rows = cmp.Or(opt.Rows, blockChainRows)
 	var hints []Hint
 	for {
 		res, err := attempt(roots, leaf, hints, opt)
@@ -91,7 +92,7 @@ func attempt(roots []Root, leaf func(*ir.Value) *Buffer, hints []Hint, opt Optio
 	order := ir.Reachable(vals)
 	f := &fuser{analysis: analyse(order, keep), leaf: leaf, plain: plain, out: &Result{Leaves: map[*ir.Value]*Buffer{}},
 		storage: map[*ir.Value]View{}, unitOf: map[*ir.Value]*unit{}, copies: map[*ir.Value]copied{},
-		views: map[*ir.Value][]*ir.Value{}}
+		views: map[*ir.Value][]*ir.Value{}, partOf: map[*ir.Value]*parts{}, split: map[*ir.Value]*parts{}, examples: opt.Examples}
 	for _, v := range order {
 		for _, x := range v.Args {
 			if isView(v) {
@@ -100,7 +101,11 @@ func attempt(roots []Root, leaf func(*ir.Value) *Buffer, hints []Hint, opt Optio
 		}
 	}
 	f.place(roots)
+	f.splitSums(opt)
 	for _, v := range order {
+		if p := f.partOf[v]; p != nil {
+			p.emit(f, v)
+		}
 		if f.stored[v] {
 			f.emit(v)
 		}
@@ -112,12 +117,17 @@ func attempt(roots []Root, leaf func(*ir.Value) *Buffer, hints []Hint, opt Optio
 		if err := u.lower(f); err != nil {
 			return nil, err
 		}
+		for _, l := range u.launches {
+			l.depth = f.depth[l.Main()]
+		}
 		f.out.Launches = append(f.out.Launches, u.launches...)
 	}
 	if !opt.NoChains {
-		f.out.Launches = chains(f.out.Launches)
-		if !opt.NoBlocks {
-			f.out.Launches = blockChains(f.out.Launches, opt.Examples, cmp.Or(opt.Rows, blockChainRows))
+		blocks := !opt.NoBlocks && opt.Examples > 1
+		f.out.Launches = chains(f.out.Launches, !blocks)
+		if blocks {
+			f.out.Launches = blockChains(f.out.Launches, opt.Examples, opt.Rows)
+			f.out.Launches = chains(f.out.Launches, true) // what is left
 		}
 		if !opt.NoLocal {
 			localize(f.out.Launches)
@@ -129,15 +139,18 @@ func attempt(roots []Root, leaf func(*ir.Value) *Buffer, hints []Hint, opt Optio
 // fuser holds the state of one fusion.
 type fuser struct {
 	*analysis
-	leaf    func(*ir.Value) *Buffer
-	out     *Result
-	storage map[*ir.Value]View // where stored values lie
-	unitOf  map[*ir.Value]*unit
-	units   []*unit
-	copies  map[*ir.Value]copied      // contiguous copies of views that strides cannot express
-	views   map[*ir.Value][]*ir.Value // the views taken directly of a value
-	tables  []*Buffer
-	plain   map[*ir.Value]bool // from hints: to be contiguous
+	leaf     func(*ir.Value) *Buffer
+	out      *Result
+	storage  map[*ir.Value]View // where stored values lie
+	unitOf   map[*ir.Value]*unit
+	units    []*unit
+	copies   map[*ir.Value]copied      // contiguous copies of views that strides cannot express
+	views    map[*ir.Value][]*ir.Value // the views taken directly of a value
+	partOf   map[*ir.Value]*parts      // products whose inner extent is cut, by product
+	split    map[*ir.Value]*parts      // and by the sum of products that they belong to
+	tables   []*Buffer
+	examples int
+	plain    map[*ir.Value]bool // from hints: to be contiguous
 }
 
 type copied struct {

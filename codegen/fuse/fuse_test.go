@@ -196,6 +196,27 @@ func write(dst []float32, src []float64, d ir.DType) {
 	}
 }
 
+// TestSumsOverExamples: weight gradients join the chain that computes what they read.
+func TestSumsOverExamples(t *testing.T) {
+	b := ir.NewBuilder()
+	b.Fold = true
+	roots := build(b, 16, 9, 4, 4, 2)
+	for _, rows := range []int{1, 12, 30} {
+		res := compare(t, roots, feeds(b, 1), 5e-5, fuse.Options{Examples: 16, Rows: rows})
+		sums := 0
+		for _, l := range res.Launches {
+			for _, s := range l.Stages {
+				if s.Sum {
+					sums++
+				}
+			}
+		}
+		if rows < 30 && sums == 0 {
+			t.Errorf("no product in a block chain of at least %d rows sums over the examples", rows)
+		}
+	}
+}
+
 func TestTransformerWithInnerStep(t *testing.T) {
 	for _, fold := range []bool{false, true} {
 		b := ir.NewBuilder()

@@ -76,22 +76,19 @@ func gather(launches []*Launch, most int, start func(l *Launch) group) []*Launch
 }
 
 // before lists the groups after group i that must run before it when l joins it: those that
-// l depends on. ok is false if one of them cannot.
+// l depends on, and those that they depend on. ok is false if one of them depends on group i.
 func before(list []*open, i int, l *Launch) (moved []int, ok bool) {
-	for j := i + 1; j < len(list); j++ {
-		if !list[j].conflicts(l) {
+	for j := len(list) - 1; j > i; j-- {
+		needs := func(k int) bool { return slices.ContainsFunc(list[k].members, list[j].conflicts) }
+		if !list[j].conflicts(l) && !slices.ContainsFunc(moved, needs) {
 			continue
 		}
-		for k := i; k < j; k++ {
-			if slices.Contains(moved, k) {
-				continue
-			}
-			if slices.ContainsFunc(list[j].members, list[k].conflicts) {
-				return nil, false
-			}
+		if slices.ContainsFunc(list[j].members, list[i].conflicts) {
+			return nil, false
 		}
 		moved = append(moved, j)
 	}
+	slices.Sort(moved)
 	return moved, true
 }
 

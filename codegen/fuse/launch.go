@@ -54,6 +54,7 @@ type Access struct {
 	Chunk  int   // stride from one chunk of rows to the next
 	Write  bool
 	Block  int // stride from one block of a block chain to the next
+	Lane   int // stride from one lane of a block chain to the next, where the blocks of a lane share a place
 }
 
 // Kind tells launches apart.
@@ -89,6 +90,7 @@ type Launch struct {
 	Stages   []*Launch // chains: run one after another on each block
 	Blocks   int       // block chain: number of blocks
 	InBlocks int       // of a stage of a block chain: the number of blocks, of which it does one
+	Lanes    int       // block chain: parts of the blocks that run one after another; 0: all blocks are independent
 
 	Operands []Access
 	Outer    []int // extents of the driver's outer loops
@@ -98,6 +100,8 @@ type Launch struct {
 
 	K, KBlock  int  // matmul: inner extent, and how much of it one call takes
 	Accumulate bool // matmul: adds to what earlier products of the same sum left
+	Parts      int  // matmul: the inner extent is cut into so many parts, each with a result of its own
+	Sum        bool // matmul in a block chain: all blocks of a lane but the first add to the lane's result
 
 	Sizes []int // gather, scatter_add, argsort, zero: extents for the run-time library
 
@@ -106,6 +110,7 @@ type Launch struct {
 	Bytes  int         // bytes its operands occupy
 	Half   *ir.Value   // where to cut the cluster if it needs too many registers
 	Note   string      // why it looks as it does
+	depth  int         // of what it computes: operations on the longest way there
 }
 
 // Tasks is the number of independent parts the driver runs, and the number of row chunks
@@ -113,6 +118,9 @@ type Launch struct {
 func (l *Launch) Tasks() (tasks, chunks int) {
 	if l.Count == 0 {
 		return 0, 1
+	}
+	if l.Lanes > 0 {
+		return l.Lanes, 1
 	}
 	chunks = (l.Count + l.Chunk - 1) / l.Chunk
 	n := product(l.Outer)

@@ -65,7 +65,7 @@ func localizeIn(l *Launch, b *Buffer, ts []touch) {
 		o := t.access()
 		n := reach(t.l.called(t.i))
 		if l.Kind == BlocksKind {
-			if n = reach(dimsOf(t)); o.Offset-base+n > o.Block {
+			if n = reach(t.l.whole(t.i)); o.Offset-base+n > o.Block {
 				return // the block is in several places
 			}
 		}

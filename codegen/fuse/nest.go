@@ -35,16 +35,16 @@ func (l *lowering) collapse(boundaries ...int) {
 }
 
 // splitRow gives a flat index space rows of a good length: the longest divisor up to 1024
-// that fills vectors, or the whole.
+// that fills vectors, or the whole. An example is a whole number of rows, if it can be.
 func (l *lowering) splitRow() {
 	last := len(l.dims) - 1
 	if last < 0 || l.dims[last] <= 2048 {
 		return
 	}
 	n := l.dims[last]
-	w := 0
-	for d := 1; d <= 1024; d++ {
-		if n%d == 0 && (d%16 == 0 || w%16 != 0) {
+	w := rowDivisor(n)
+	if e := l.f.examples; e > 1 && n%e == 0 {
+		if d := rowDivisor(n / e); d%16 == 0 && d >= 64 {
 			w = d
 		}
 	}
@@ -56,6 +56,18 @@ func (l *lowering) splitRow() {
 		s := l.operands[k].view.Strides
 		l.operands[k].view.Strides = append(s[:last:last], s[last]*w, s[last])
 	}
+}
+
+// rowDivisor is the longest divisor of n up to 1024, of those that fill vectors if there are
+// any.
+func rowDivisor(n int) int {
+	w := 1
+	for d := 2; d <= 1024; d++ {
+		if n%d == 0 && (d%16 == 0 || w%16 != 0) {
+			w = d
+		}
+	}
+	return w
 }
 
 // rows makes the launch of a row kernel: the last factor is the row, the one before it
@@ -186,8 +198,12 @@ func (l *lowering) half() *ir.Value {
 }
 
 // chunkRows is how many rows one task of a column reduction adds up; more rows than that
-// give partial results, added in a second launch. The bounds depend on the shape alone.
-func chunkRows(r, w int) int {
+// give partial results, added in a second launch. The bounds depend on the shape and the
+// number of examples alone: where they go through block chains, each has a partial result.
+func chunkRows(r, w, examples int) int {
+	if examples > 1 && r%examples == 0 && r/examples >= 8 && r*w > taskElements {
+		return r / examples
+	}
 	if r*w <= taskElements || r <= 64 {
 		return r
 	}
@@ -294,7 +310,7 @@ func (l *lowering) splitCols() (int, error) {
 		}
 		return 0, fmt.Errorf("internal error: column reduction over %v is not regular", l.dims)
 	}
-	chunk := chunkRows(cs.r, cs.w)
+	chunk := chunkRows(cs.r, cs.w, l.f.examples)
 	l.insert(k) // the factor of chunks; its extent is not used
 	for i, o := range l.operands {
 		l.operands[i].view.Strides[k] = o.view.Strides[k+1] * chunk

@@ -16,7 +16,7 @@ import (
 // Run executes launches in order on an arena, the last local floats of which are a worker's
 // memory.
 func Run(launches []*fuse.Launch, mem []float32, local int) error {
-	w := worker{mem, len(mem) - local}
+	w := &worker{mem: mem, local: len(mem) - local}
 	for i, l := range launches {
 		if err := w.run(l, 0); err != nil {
 			return fmt.Errorf("launch %d (%s): %w", i, l, err)
@@ -29,18 +29,20 @@ func Run(launches []*fuse.Launch, mem []float32, local int) error {
 type worker struct {
 	mem   []float32
 	local int
+	lane  int
+	add   bool // sums over examples have been begun
 }
 
 // at is where an operand begins for a block.
-func (w worker) at(o fuse.Access, block int) int {
-	at := o.Buf.Offset + o.Offset + block*o.Block
+func (w *worker) at(o fuse.Access, block int) int {
+	at := o.Buf.Offset + o.Offset + block*o.Block + w.lane*o.Lane
 	if o.Buf.Class == fuse.Local {
 		at += w.local
 	}
 	return at
 }
 
-func (w worker) run(l *fuse.Launch, block int) error {
+func (w *worker) run(l *fuse.Launch, block int) error {
 	switch l.Kind {
 	case fuse.GatherKind, fuse.ScatterAddKind, fuse.ArgSortKind, fuse.ZeroKind:
 		at := make([]int, len(l.Operands))
@@ -51,14 +53,23 @@ func (w worker) run(l *fuse.Launch, block int) error {
 		return nil
 	case fuse.BlocksKind:
 		// No block may depend on another: they run in an order that shows it if one does.
-		for _, b := range shuffled(l.Blocks) {
-			w.forget()
-			for _, s := range l.Stages {
-				if err := w.run(s, b); err != nil {
-					return err
+		per := 1
+		if l.Lanes > 0 {
+			per = l.Blocks / l.Lanes
+		}
+		for _, lane := range shuffled(l.Blocks / per) {
+			w.lane, w.add = lane, false
+			for b := lane * per; b < (lane+1)*per; b++ {
+				w.forget()
+				for _, s := range l.Stages {
+					if err := w.run(s, b); err != nil {
+						return err
+					}
 				}
+				w.add = true
 			}
 		}
+		w.lane = 0
 		return nil
 	}
 	tasks, chunks := l.Tasks()
@@ -78,7 +89,7 @@ func (w worker) run(l *fuse.Launch, block int) error {
 						rest /= l.Outer[k]
 					}
 				}
-				if err := kernel(stage, w.mem, off, min(stage.Chunk, stage.Count-chunk*stage.Chunk)); err != nil {
+				if err := w.kernel(stage, off, min(stage.Chunk, stage.Count-chunk*stage.Chunk)); err != nil {
 					return err
 				}
 			}
@@ -88,7 +99,7 @@ func (w worker) run(l *fuse.Launch, block int) error {
 }
 
 // forget spoils the worker's memory between blocks: no block may find what another one left.
-func (w worker) forget() {
+func (w *worker) forget() {
 	for i := range w.mem[w.local:] {
 		w.mem[w.local+i] = float32(math.NaN())
 	}
@@ -96,14 +107,15 @@ func (w worker) forget() {
 
 func shuffled(n int) []int { return rand.New(rand.NewPCG(1, uint64(n))).Perm(n) }
 
-func kernel(l *fuse.Launch, mem []float32, off []int, rows int) error {
+func (w *worker) kernel(l *fuse.Launch, off []int, rows int) error {
+	mem := w.mem
 	switch l.Kind {
 	case fuse.RowsKind:
 		return rowsKernel(l.Rows, mem, off, rows)
 	case fuse.ColReduceKind:
 		return columns(l.ColReduce, mem, off, rows)
 	case fuse.MatMulKind:
-		matmul(l, mem, off, rows)
+		matmul(l, mem, off, rows, l.Accumulate || l.Sum && w.add)
 	case fuse.TransposeKind:
 		t := l.Transpose
 		for r := range t.R {
@@ -115,7 +127,7 @@ func kernel(l *fuse.Launch, mem []float32, off []int, rows int) error {
 	return nil
 }
 
-func matmul(l *fuse.Launch, mem []float32, off []int, rows int) {
+func matmul(l *fuse.Launch, mem []float32, off []int, rows int, add bool) {
 	k := l.MatMul
 	for i := range rows {
 		for j := range k.N {
@@ -124,7 +136,7 @@ func matmul(l *fuse.Launch, mem []float32, off []int, rows int) {
 				s += float64(mem[off[0]+i*k.AM+p*k.AK]) * float64(mem[off[1]+p*k.BK+j])
 			}
 			c := &mem[off[2]+i*k.CM+j]
-			if l.Accumulate {
+			if add {
 				s += float64(*c)
 			}
 			*c = float32(s)
