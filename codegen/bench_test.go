@@ -34,18 +34,11 @@ func BenchmarkRowKernels(b *testing.B) {
 	var names []string
 	for _, fn := range mod.Programs[0].Functions[:1] {
 		for _, c := range fn.Calls {
-			if c.Driver == nil {
-				continue
-			}
-			stages := []*fuse.Launch{c.Launch}
-			if c.Launch.Stages != nil {
-				stages = c.Launch.Stages
-			}
-			for i, s := range stages {
+			for i, s := range c.Launch.Kernels() {
+				k := c.Kernels()[i]
 				if s.Kind != fuse.RowsKind {
 					continue
 				}
-				k := c.Driver.Kernels[i]
 				j, ok := at[k.Name]
 				if !ok {
 					j = len(jobs)
@@ -53,7 +46,7 @@ func BenchmarkRowKernels(b *testing.B) {
 					jobs = append(jobs, job{name: k.AVX512.Name, spec: s.Rows, doc: k.Doc})
 					kernels, names = append(kernels, k.AVX512), append(names, k.AVX512.Name)
 				}
-				rows := s.Count
+				rows := s.Count * max(1, s.InBlocks)
 				for _, o := range s.Outer {
 					rows *= o
 				}

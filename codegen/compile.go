@@ -108,26 +108,38 @@ func (d *Driver) Title() string {
 	if d.Parts != nil {
 		return fmt.Sprintf("%d blocks through %d kernels", d.Launch.Blocks, len(d.Launch.Kernels()))
 	}
-	return strings.Join(kernelNames(d, d.Launch), " > ")
+	return strings.Join(Call{d.Launch, d}.names(), " > ")
 }
 
-// kernelNames names the kernels of a launch, in the order of Launch.Kernels.
-func kernelNames(d *Driver, l *fuse.Launch) []string {
+// Kernels are those of the launch, in the order of Launch.Kernels; nil stands for what the
+// run-time library does.
+func (c Call) Kernels() []*Kernel { return kernels(c.Driver, c.Launch) }
+
+func kernels(d *Driver, l *fuse.Launch) []*Kernel {
 	switch {
 	case d == nil:
-		return []string{l.Kind.String()}
+		return []*Kernel{nil}
 	case d.Parts != nil:
-		var names []string
+		var out []*Kernel
 		for i, p := range d.Parts {
-			names = append(names, kernelNames(p, l.Stages[i])...)
+			out = append(out, kernels(p, l.Stages[i])...)
 		}
-		return names
+		return out
 	}
-	names := make([]string, len(d.Kernels))
-	for i, k := range d.Kernels {
-		names[i] = k.Name
+	return d.Kernels
+}
+
+// names are those of the kernels, or of what the run-time library does.
+func (c Call) names() []string {
+	var out []string
+	for i, k := range c.Kernels() {
+		if k != nil {
+			out = append(out, k.Name)
+		} else {
+			out = append(out, c.Launch.Kernels()[i].Kind.String())
+		}
 	}
-	return names
+	return out
 }
 
 // scratch is what the driver's kernels need of it.

@@ -82,7 +82,7 @@ func (mod *Module) Explain(p *Program, fn *Function) Report {
 		l := c.Launch
 		ph := &r.Phases[l.Main().Phase]
 		ph.Launches++
-		names := kernelNames(c.Driver, l)
+		names := c.names()
 		for i, s := range l.Kernels() {
 			ph := &r.Phases[s.Main().Phase]
 			ph.Bytes += s.Bytes

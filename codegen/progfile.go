@@ -113,7 +113,7 @@ func function(p *Program, fn *Function) *jen.Statement {
 // stageInfos describes the kernels of a launch.
 func stageInfos(c Call) *jen.Statement {
 	return jen.Index().Add(rt("StageInfo")).ValuesFunc(func(g *jen.Group) {
-		names := kernelNames(c.Driver, c.Launch)
+		names := c.names()
 		for i, s := range c.Launch.Kernels() {
 			g.Values(jen.Dict{jen.Id("Name"): jen.Lit(names[i]), jen.Id("Phase"): jen.Lit(s.Main().Phase.String()),
 				jen.Id("FLOPs"): jen.Lit(float64(s.Flops)), jen.Id("Bytes"): jen.Lit(float64(s.Bytes))})

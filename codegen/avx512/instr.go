@@ -109,7 +109,9 @@ func (e *emitter) unary(s *loop.Instr) error {
 	x := e.in(s.Args[0])
 	switch s.Op {
 	case loop.OpMov:
-		e.c.VMOVAPS(x, d)
+		if x != d {
+			e.c.VMOVAPS(x, d)
+		}
 	case loop.OpNeg:
 		e.c.VXORPS_BCST(e.word(1<<31), x, d)
 	case loop.OpAbs:

@@ -16,6 +16,7 @@ import (
 // Bounds of a block chain.
 const (
 	blockChainRows     = 96      // rows of a product that one block should have at least
+	blockChainWidth    = 128     // for weights of so many rows and columns; in proportion for larger ones
 	blockChainStages   = 300     // launches of one chain
 	blockChainOperands = 1000    // operands of one chain; runtime.Call has room for some more
 	blockChainSums     = 1 << 20 // floats of the sums over examples that a lane of a chain forms
@@ -57,44 +58,58 @@ func (c *blockChain) launch() *Launch {
 }
 
 // wantedBlocks is the number of blocks that suits a product of many rows: as many as leave
-// each block enough of them. Other launches take what they get (0).
+// each block enough of them to pay for reading the weights. Other launches take what they
+// get (0).
 func wantedBlocks(l *Launch, examples, rows int) int {
 	for _, k := range l.Kernels() {
 		if k.Kind == MatMulKind && len(k.Outer) == 0 && k.Count%examples == 0 {
-			return blocksOf(examples, k.Count/examples, rows)
+			width := min(k.MatMul.N, k.K)
+			return blocksOf(examples, k.Count/examples, min(max(1, width*width/(blockChainWidth*blockChainWidth)), 4)*rows)
 		}
 	}
 	return 0
 }
 
 // blocksOf is the largest number of equal blocks of examples, each of so many rows, that
-// have enough rows.
+// have enough rows; where there is work for all workers only with fewer rows, a block for
+// each lane.
 func blocksOf(examples, rows, enough int) int {
 	for per := 1; per < examples; per++ {
-		if examples%per == 0 && per*rows >= enough {
+		if examples%per == 0 && (per*rows >= enough || 2*per*lanes > examples && per*lanes <= examples && per*rows >= enough/4) {
 			return examples / per
 		}
 	}
 	return 1
 }
 
-func (c *blockChain) join(l *Launch) (group, bool) {
-	if c.closed || len(c.whole) >= blockChainStages {
+func (c *blockChain) join(ls ...*Launch) (group, bool) {
+	if c.closed || len(c.whole)+len(ls) > blockChainStages {
 		return nil, false
 	}
 	d := *c
-	switch want := wantedBlocks(l, c.examples, c.rows); {
-	case c.blocks == 0 && want == 0, c.blocks != 0 && want != 0 && want != c.blocks:
-		return nil, false
-	case want != 0:
-		d.blocks = want
-	}
-	d.whole = append(slices.Clone(c.whole), l)
-	d.stages = slices.Clone(c.stages)
-	for _, w := range d.whole[len(d.stages):] {
-		if !d.take(w) {
+	for _, l := range ls {
+		switch want := wantedBlocks(l, c.examples, c.rows); {
+		case d.blocks == 0:
+			d.blocks = want
+		case want != 0 && want != d.blocks:
 			return nil, false
 		}
+	}
+	if d.blocks == 0 {
+		return nil, false
+	}
+	d.whole = append(slices.Clone(c.whole), ls...)
+	d.stages = slices.Clone(c.stages)
+	linked := false
+	for _, w := range d.whole[len(d.stages):] {
+		tied, ok := d.take(w, len(c.whole))
+		if !ok {
+			return nil, false
+		}
+		linked = linked || tied
+	}
+	if !linked {
+		return nil, false
 	}
 	if d.sums > blockChainSums {
 		c.closed = true // what follows starts a chain that has room for its sums
@@ -103,31 +118,52 @@ func (c *blockChain) join(l *Launch) (group, bool) {
 	return &d, true
 }
 
-// take adds what one block does of a launch.
-func (c *blockChain) take(l *Launch) bool {
+// take adds what one block does of a launch, and says whether that shares data with one of
+// the first stages.
+func (c *blockChain) take(l *Launch, first int) (linked, ok bool) {
 	for axis := 0; axis <= len(l.Outer); axis++ {
 		s, ok := restrict(l, axis, c.blocks)
 		if !ok {
 			continue
 		}
-		linked, ok := c.follows(s)
-		if !ok || !linked && len(c.stages) > 0 {
+		linked, ok := c.follows(s, first)
+		if !ok {
 			continue
 		}
 		c.stages = append(c.stages, s)
 		if s.Sum {
 			c.sums += s.Count * s.MatMul.N
 		}
-		return len(merge(BlocksKind, c.stages).Operands) <= blockChainOperands
+		return linked, len(merge(BlocksKind, c.stages).Operands) <= blockChainOperands
 	}
-	return false
+	return false, false
 }
 
 // follows reports whether each block of s depends on the same block of the stages only, and
-// whether it depends on any.
-func (c *blockChain) follows(s *Launch) (linked, ok bool) {
+// whether it depends on any of the first ones.
+func (c *blockChain) follows(s *Launch, first int) (linked, ok bool) {
+	for i, stage := range c.stages {
+		tied, ok := c.pair(stage, s)
+		if !ok {
+			return false, false
+		}
+		linked = linked || tied && i < first
+	}
+	for i, b := range touches(s) { // nor does a block write what another one writes
+		for _, a := range touches(s)[:i+1] {
+			if x, y := a.access(), b.access(); x.Lane == 0 && conflict(a, b) && (x.Block != y.Block || !apart(a, b, c.blocks, x.Block)) {
+				return false, false
+			}
+		}
+	}
+	return linked, true
+}
+
+// pair reports whether each block of s depends on the same block of another stage only, and
+// whether it depends on it at all.
+func (c *blockChain) pair(stage, s *Launch) (linked, ok bool) {
 	for _, b := range touches(s) {
-		for _, a := range touches(c.stages...) {
+		for _, a := range touches(stage) {
 			if !conflict(a, b) {
 				continue
 			}
@@ -139,13 +175,6 @@ func (c *blockChain) follows(s *Launch) (linked, ok bool) {
 				return false, false
 			}
 			linked = true
-		}
-	}
-	for i, b := range touches(s) { // nor does a block write what another one writes
-		for _, a := range touches(s)[:i+1] {
-			if x, y := a.access(), b.access(); x.Lane == 0 && conflict(a, b) && (x.Block != y.Block || !apart(a, b, c.blocks, x.Block)) {
-				return false, false
-			}
 		}
 	}
 	return linked, true

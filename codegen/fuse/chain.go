@@ -39,8 +39,8 @@ func chains(launches []*Launch, parts bool) []*Launch {
 // alone is a group that takes no others.
 type alone struct{ l *Launch }
 
-func (a alone) launch() *Launch            { return a.l }
-func (a alone) join(*Launch) (group, bool) { return nil, false }
+func (a alone) launch() *Launch               { return a.l }
+func (a alone) join(...*Launch) (group, bool) { return nil, false }
 
 func (c chain) launch() *Launch {
 	if len(c) == 1 {
@@ -77,35 +77,49 @@ func (l *Launch) Operand(o Access) int {
 	return slices.IndexFunc(l.Operands, func(p Access) bool { return p.Buf == o.Buf && p.Offset == o.Offset })
 }
 
-// join adds l to the chain if its blocks can follow those of the chain.
-func (c chain) join(l *Launch) (group, bool) {
-	if d := l.depth - c[0].depth; max(d, -d) > maxWait {
+// join adds launches to the chain if their blocks can follow those of the chain.
+func (c chain) join(ls ...*Launch) (group, bool) {
+	linked, first := false, len(c)
+	for _, l := range ls {
+		stages, tied, ok := c.with(l, first)
+		if !ok {
+			return nil, false
+		}
+		c, linked = stages, linked || tied
+	}
+	if !linked || len(merge(ChainKind, c).Operands) > maxOperands {
 		return nil, false
+	}
+	return c, true
+}
+
+// with is the chain with one launch more, and whether that one reads or writes what one of
+// the first stages does.
+func (c chain) with(l *Launch, first int) (stages chain, linked, ok bool) {
+	if d := l.depth - c[0].depth; max(d, -d) > maxWait && !l.Copy {
+		return nil, false, false
 	}
 	if !chainable(l) || !chainable(c[0]) || (l.Parts > 0) != (c[0].Parts > 0) {
-		return nil, false
+		return nil, false, false
 	}
-	stages, ok := align(c, l)
-	if !ok {
-		return nil, false
+	if stages, ok = align(c, l); !ok {
+		return nil, false, false
 	}
 	last := stages[len(stages)-1]
-	linked := false
-	for _, a := range touches(stages[:len(stages)-1]...) {
-		for _, b := range touches(last) {
-			if !conflict(a, b) {
-				continue
+	for i, s := range stages[:len(stages)-1] {
+		for _, a := range touches(s) {
+			for _, b := range touches(last) {
+				if !conflict(a, b) {
+					continue
+				}
+				if !sameBlocks(a, b) {
+					return nil, false, false
+				}
+				linked = linked || i < first
 			}
-			if !sameBlocks(a, b) {
-				return nil, false
-			}
-			linked = true
 		}
 	}
-	if !linked || len(merge(ChainKind, stages).Operands) > maxOperands {
-		return nil, false
-	}
-	return stages, true
+	return stages, linked, true
 }
 
 func chainable(l *Launch) bool {

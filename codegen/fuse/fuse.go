@@ -298,7 +298,7 @@ func name(v *ir.Value) string {
 
 // view gives the place of an in-memory value; ok is false where strides cannot express it.
 func (f *fuser) view(v *ir.Value) (View, bool) {
-	if c, ok := f.copies[v]; ok {
+	if c, ok := f.copy(v); ok {
 		return c.view, true
 	}
 	if isView(v) {
@@ -375,6 +375,16 @@ func (f *fuser) readable(v *ir.Value) (View, *unit) {
 	return f.readable(v)
 }
 
+// copyReach is how many units a copy serves: making it again costs less than keeping it in
+// memory all that time. Copies of inputs and parameters serve the whole run.
+const copyReach = 40
+
+// copy gives the copy of v that is to be read, if there is one.
+func (f *fuser) copy(v *ir.Value) (copied, bool) {
+	c, ok := f.copies[v]
+	return c, ok && (len(f.units)-c.unit.at <= copyReach || base(v).Op.Class() == ir.Leaf)
+}
+
 // copyOf makes a contiguous copy of a view.
 func (f *fuser) copyOf(x *ir.Value) View {
 	dst := contiguous(f.newBuffer(name(x)+" copy", Temp, x.Type.DType, x.Len()), x.Shape())
@@ -398,7 +408,7 @@ func (f *fuser) copyTo(x *ir.Value, dst View) *unit {
 // producer is the last unit that writes what v reads.
 func (f *fuser) producer(v *ir.Value) *unit {
 	for {
-		if c, ok := f.copies[v]; ok {
+		if c, ok := f.copy(v); ok {
 			return c.unit
 		}
 		if !isView(v) {

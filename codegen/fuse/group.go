@@ -4,8 +4,9 @@ import "slices"
 
 // A group is a list of launches that is going to be one launch.
 type group interface {
-	// join adds a launch, if it can run in the same loop; the group itself stays as it is.
-	join(l *Launch) (group, bool)
+	// join adds launches, if they can run in the same loop and share data with the group; the
+	// group itself stays as it is.
+	join(ls ...*Launch) (group, bool)
 	// launch is the group as one launch.
 	launch() *Launch
 }
@@ -17,9 +18,9 @@ type open struct {
 	touched map[*Buffer][]touch
 }
 
-func (o *open) add(l *Launch) {
-	o.members = append(o.members, l)
-	for _, t := range touches(l) {
+func (o *open) add(ls ...*Launch) {
+	o.members = append(o.members, ls...)
+	for _, t := range touches(ls...) {
 		o.touched[t.access().Buf] = append(o.touched[t.access().Buf], t)
 	}
 }
@@ -38,49 +39,94 @@ func (o *open) conflicts(l *Launch) bool {
 
 // gather sorts launches into groups. A launch joins the newest open group that takes it;
 // what it needs from groups opened later is moved before that group, if nothing stands
-// against it. At most so many groups are open: the oldest is closed first.
+// against it. Copies wait for the first launch that reads them and go where it goes. At most
+// so many groups are open: the oldest is closed first.
 //
 // Takes: launches in an order that respects every dependency. Promises: the same, in such
 // an order.
 func gather(launches []*Launch, most int, start func(l *Launch) group) []*Launch {
-	var done []*Launch
-	var list []*open
+	g := &gathering{most: most, start: start}
 	for _, l := range launches {
-		joined := false
-		for i := len(list) - 1; i >= 0 && !joined; i-- {
-			g, ok := list[i].join(l)
-			if !ok {
-				continue
-			}
-			if order, ok := before(list, i, l); ok {
-				list[i].group = g
-				list[i].add(l)
-				list = reorder(list, i, order)
-				joined = true
-			}
+		if l.Copy {
+			g.held = append(g.held, l)
+			continue
 		}
-		if !joined {
-			o := &open{group: start(l), touched: map[*Buffer][]touch{}}
-			o.add(l)
-			list = append(list, o)
-		}
-		if len(list) > most {
-			done = append(done, list[0].launch())
-			list = list[1:]
+		needs := g.release(l)
+		if !g.place(append(needs, l)...) {
+			for _, l := range append(needs, l) {
+				if !g.place(l) {
+					g.open(l)
+				}
+			}
 		}
 	}
-	for _, o := range list {
-		done = append(done, o.launch())
+	for _, l := range g.held {
+		g.open(l)
 	}
-	return done
+	for _, o := range g.list {
+		g.done = append(g.done, o.launch())
+	}
+	return g.done
 }
 
-// before lists the groups after group i that must run before it when l joins it: those that
-// l depends on, and those that they depend on. ok is false if one of them depends on group i.
-func before(list []*open, i int, l *Launch) (moved []int, ok bool) {
+// gathering is the state of gather.
+type gathering struct {
+	most  int
+	start func(l *Launch) group
+	list  []*open   // open groups, oldest first
+	held  []*Launch // copies that nobody has read yet
+	done  []*Launch
+}
+
+// release takes out the held copies that l conflicts with, and those that these read.
+func (g *gathering) release(l *Launch) []*Launch {
+	var out []*Launch
+	for i := len(g.held) - 1; i >= 0; i-- {
+		h := g.held[i]
+		if conflicting(h, l) || slices.ContainsFunc(out, func(o *Launch) bool { return conflicting(h, o) }) {
+			out = append(out, h)
+			g.held = slices.Delete(g.held, i, i+1)
+		}
+	}
+	slices.Reverse(out)
+	return out
+}
+
+// place adds launches to the newest open group that takes them all.
+func (g *gathering) place(ls ...*Launch) bool {
+	for i := len(g.list) - 1; i >= 0; i-- {
+		joined, ok := g.list[i].join(ls...)
+		if !ok {
+			continue
+		}
+		if order, ok := before(g.list, i, ls); ok {
+			g.list[i].group = joined
+			g.list[i].add(ls...)
+			g.list = reorder(g.list, i, order)
+			return true
+		}
+	}
+	return false
+}
+
+// open starts a group.
+func (g *gathering) open(l *Launch) {
+	o := &open{group: g.start(l), touched: map[*Buffer][]touch{}}
+	o.add(l)
+	g.list = append(g.list, o)
+	if len(g.list) > g.most {
+		g.done = append(g.done, g.list[0].launch())
+		g.list = g.list[1:]
+	}
+}
+
+// before lists the groups after group i that must run before it when launches join it: those
+// that they depend on, and those that these depend on. ok is false if one of them depends on
+// group i.
+func before(list []*open, i int, ls []*Launch) (moved []int, ok bool) {
 	for j := len(list) - 1; j > i; j-- {
 		needs := func(k int) bool { return slices.ContainsFunc(list[k].members, list[j].conflicts) }
-		if !list[j].conflicts(l) && !slices.ContainsFunc(moved, needs) {
+		if !slices.ContainsFunc(ls, list[j].conflicts) && !slices.ContainsFunc(moved, needs) {
 			continue
 		}
 		if slices.ContainsFunc(list[j].members, list[i].conflicts) {

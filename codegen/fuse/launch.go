@@ -109,6 +109,7 @@ type Launch struct {
 	Flops  int         // floating-point operations of the whole launch
 	Bytes  int         // bytes its operands occupy
 	Half   *ir.Value   // where to cut the cluster if it needs too many registers
+	Copy   bool        // it only moves elements into the order a reader wants
 	Note   string      // why it looks as it does
 	depth  int         // of what it computes: operations on the longest way there
 }

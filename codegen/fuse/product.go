@@ -200,7 +200,7 @@ func (f *fuser) unitColumns(y *ir.Value) View {
 	la := &Launch{Kind: TransposeKind, Transpose: &loop.Transpose{R: r, C: c, In: wv[k+1], Out: dv[k]}, Outer: dims, Count: 1, Chunk: 1,
 		PerTask:  max(1, taskElements/max(1, r*c)),
 		Operands: []Access{{Buf: w.Buf, Offset: w.Offset, Outer: wv[:k]}, {Buf: dst.Buf, Offset: dst.Offset, Outer: dv[:k], Write: true}},
-		Values:   []*ir.Value{y}, Bytes: 8 * y.Len(), Note: "columns with unit stride, shared by every product that reads them"}
+		Values:   []*ir.Value{y}, Bytes: 8 * y.Len(), Copy: true, Note: "columns with unit stride, shared by every product that reads them"}
 	f.copies[y] = copied{dst, f.newUnit(nil, la)}
 	return dst
 }

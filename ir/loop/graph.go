@@ -26,7 +26,7 @@ func newGraph(width int, operands []Operand, nodes []Node, stores []Store) *grap
 const maxOperands = 23
 
 var arity = map[string]int{
-	"load": 0, "const": 0, "iota": 0, "neg": 1, "exp": 1, "log": 1, "sqrt": 1, "tanh": 1, "erf": 1, "erfc": 1, "sin": 1,
+	"load": 0, "const": 0, "iota": 0, "neg": 1, "exp": 1, "exp2": 1, "log": 1, "sqrt": 1, "tanh": 1, "erf": 1, "erfc": 1, "sin": 1,
 	"cos": 1, "abs": 1, "sign": 1, "floor": 1, "float": 1, "int": 1, "add": 2, "sub": 2, "mul": 2, "div": 2,
 	"max": 2, "min": 2, "lt": 2, "le": 2, "eq": 2, "select": 3, "rowsum": 1, "rowmax": 1, "colsum": 1, "colmax": 1,
 }
@@ -105,6 +105,16 @@ func (g *graph) analyse() {
 			}
 		}
 	}
+}
+
+// reduces reports whether anything stored needs a reduction.
+func (g *graph) reduces() bool {
+	for i, n := range g.nodes {
+		if isReduction(n.Op) && g.uses[i] > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // touches reports whether the kernel loads or stores operand i.
