@@ -52,6 +52,9 @@ type Program struct {
 	constants map[string]*fuse.Buffer
 }
 
+// bf16 reports whether matrix products take operands in bf16.
+func (p *Program) bf16() bool { return p.Variant.Train.Precision == "bf16" }
+
 // Constant is a table written into the arena before anything runs.
 type Constant struct {
 	Offset int
@@ -312,7 +315,7 @@ func (c *compilation) params(fn *build.Func) []*ir.Value {
 // graph compiles a graph into calls. The first named outputs get places of their own; dest
 // gives the places of the others. Temporary memory starts at start.
 func (c *compilation) graph(p *pass.Program, start, named int, dest func(i int, name string) (*fuse.Buffer, int)) error {
-	o := pass.Options{Disable: slices.DeleteFunc(slices.Clone(c.opt.Disable), func(name string) bool {
+	o := pass.Options{BF16: c.prog.bf16(), Disable: slices.DeleteFunc(slices.Clone(c.opt.Disable), func(name string) bool {
 		return slices.ContainsFunc(LaunchPasses, func(p pass.Pass) bool { return p.Name == name })
 	})}
 	if c.opt.Observe != nil {
@@ -394,6 +397,8 @@ func kernelSpec(l *fuse.Launch) lowering {
 		return l.MatMul
 	case fuse.TransposeKind:
 		return l.Transpose
+	case fuse.InterleaveKind:
+		return l.Interleave
 	}
 	return nil
 }

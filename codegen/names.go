@@ -21,6 +21,9 @@ func kernelName(l *fuse.Launch) string {
 	case fuse.ColReduceKind:
 		return fmt.Sprintf("columns%d_", l.ColReduce.Width)
 	}
+	if l.Kind == fuse.InterleaveKind {
+		return fmt.Sprintf("interleave%d_", l.Interleave.Width)
+	}
 	return fmt.Sprintf("transpose%dx%d_", l.Transpose.R, l.Transpose.C)
 }
 
@@ -35,13 +38,19 @@ func describe(l *fuse.Launch) []string {
 		if l.Accumulate {
 			op = "+="
 		}
-		doc = append(doc, fmt.Sprintf("c[m,%d] %s a[m,k] b[k,%d], m of %v, k of %v", l.MatMul.N, op, l.MatMul.N, l.MatMul.Ms, l.MatMul.Ks))
+		inner := "k"
+		if l.MatMul.Pairs {
+			inner = "pairs k of bf16"
+		}
+		doc = append(doc, fmt.Sprintf("c[m,%d] %s a[m,k] b[k,%d], m of %v, %s of %v", l.MatMul.N, op, l.MatMul.N, l.MatMul.Ms, inner, l.MatMul.Ks))
 	case fuse.RowsKind:
 		doc = append(doc, formulas(l.Rows.Nodes, l.Rows.Stores)...)
 		doc = append(doc, fmt.Sprintf("over rows of %d", l.Rows.Width))
 	case fuse.ColReduceKind:
 		doc = append(doc, formulas(l.ColReduce.Nodes, l.ColReduce.Stores)...)
 		doc = append(doc, fmt.Sprintf("over columns of rows of %d", l.ColReduce.Width))
+	case fuse.InterleaveKind:
+		doc = append(doc, fmt.Sprintf("out[i,j] = (in[2i,j], in[2i+1,j]), bf16 rows of %d", 2*l.Interleave.Width))
 	default:
 		doc = append(doc, fmt.Sprintf("out[c,r] = in[r,c], %d x %d", l.Transpose.R, l.Transpose.C))
 	}

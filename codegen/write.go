@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/dave/jennifer/jen"
@@ -159,6 +160,10 @@ func (mod *Module) kernelFiles(add func(string, []byte, error)) {
 func (mod *Module) dispatch(head, kind string) string {
 	var b bytes.Buffer
 	choose := kind == "AVX512" && mod.Target == "auto"
+	native := "avx512"
+	if slices.ContainsFunc(mod.Programs, (*Program).bf16) {
+		native = "avx512-bf16"
+	}
 	b.WriteString(head)
 	switch {
 	case kind == "AVX512":
@@ -169,9 +174,9 @@ func (mod *Module) dispatch(head, kind string) string {
 	b.WriteString("package main\n\nimport \"mspecc/runtime\"\n\n")
 	switch {
 	case choose:
-		b.WriteString("// fast says whether this CPU runs the AVX-512 kernels.\nvar fast = runtime.HasAVX512()\n\nfunc target() string {\n\tif fast {\n\t\treturn \"avx512\"\n\t}\n\treturn \"portable\"\n}\n")
+		fmt.Fprintf(&b, "// fast says whether this CPU runs the AVX-512 kernels.\nvar fast = runtime.HasTarget(%q)\n\nfunc target() string {\n\tif fast {\n\t\treturn %q\n\t}\n\treturn \"portable\"\n}\n", native, native)
 	case kind == "AVX512":
-		b.WriteString("func target() string { return \"avx512\" }\n")
+		fmt.Fprintf(&b, "func target() string { return %q }\n", native)
 	default:
 		b.WriteString("func target() string { return \"portable\" }\n")
 	}

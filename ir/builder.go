@@ -318,6 +318,15 @@ func (b *Builder) MatMul(x, y *Value) *Value {
 	return b.Apply(OpMatMul, Attr{}, x, y)
 }
 
+// Pack rounds to bf16, two neighbours along the last axis to an element; the last one of an
+// odd number stands with 0.
+func (b *Builder) Pack(x *Value) *Value { return b.Apply(OpPack, Attr{}, x) }
+
+// Interleave makes of rows with neighbours in pairs, [..., r, w], pairs of rows: the halves
+// of element [..., i, 2j] come from half 0 of [..., 2i, j] and [..., 2i+1, j], those of
+// [..., i, 2j+1] from half 1. The last row of an odd number is paired with 0.
+func (b *Builder) Interleave(x *Value) *Value { return b.Apply(OpInterleave, Attr{}, x) }
+
 // Gather picks rows: x [b..., R, rest...], idx i32 [b..., K] -> [b..., K, rest...], where
 // b... are the first batch axes of both.
 func (b *Builder) Gather(x, idx *Value, batch int) *Value {

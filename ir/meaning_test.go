@@ -58,6 +58,8 @@ var meanings = map[ir.Op]struct {
 	ir.OpGather:       {`%9: f32[2,2] = gather %7 %2 {batch: 0}`, []float64{3, 6, 1, 4}},
 	ir.OpScatterAdd:   {`%9: f32[3] = scatter_add %3 %2 {batch: 0, rows: 3}`, []float64{-1.5, 0, 2.5}},
 	ir.OpArgSort:      {`%9: i32[2,3] = argsort %8`, []float64{1, 2, 0, 1, 0, 2}},
+	ir.OpPack:         {`%9: bf16x2[2] = pack %10`, []float64{0xc0203f80, 0x00003f80}},
+	ir.OpInterleave:   {`%9: bf16x2[1,4] = interleave %11`, []float64{0x40803f80, 0x40a04000, 0x40c04040, 0}},
 	ir.OpStopGradient: {`%9: f32[2] = stop_gradient %3`, []float64{2.5, -1.5}},
 }
 
@@ -71,6 +73,8 @@ const arguments = `
 %6: f32[3,1] = table {values: [1, 0, 1]}
 %7: f32[3,2] = transpose %0 {perm: [1, 0]}
 %8: f32[2,3] = select %4 %1 %0
+%10: f32[3] = table {values: [1.001, -2.5, 1]}
+%11: bf16x2[2,2] = pack %0
 `
 
 // TestMeanings runs the worked examples, one for every operation.

@@ -58,6 +58,8 @@ const (
 	OpGather
 	OpScatterAdd
 	OpArgSort
+	OpPack
+	OpInterleave
 	OpStopGradient
 	opCount
 )
@@ -71,6 +73,7 @@ const (
 	Elementwise              // each element from the same element of the arguments
 	Reduction                // along axes
 	View                     // the same elements, addressed differently
+	Packing                  // each element from two neighbours along the last axis
 	Opaque                   // has a kernel of its own
 	Composite                // replaced by other operations once no more gradients are taken
 )
@@ -101,7 +104,7 @@ var table [opCount]Info
 
 // The table is filled at init because gradient rules call the builder, which reads it.
 func init() {
-	for _, family := range [][]Info{leafOps(), unaryOps(), binaryOps(), otherElementwiseOps(), reduceOps(), shapeOps(), productOps(), indexOps()} {
+	for _, family := range [][]Info{leafOps(), unaryOps(), binaryOps(), otherElementwiseOps(), reduceOps(), shapeOps(), productOps(), indexOps(), packOps()} {
 		for _, in := range family {
 			table[in.Op] = in
 		}

@@ -7,12 +7,12 @@ import (
 )
 
 func productOps() []Info {
-	in := Info{Op: OpMatMul, Name: "matmul", Doc: "v[..., m, n] = sum over k of x[..., m, k] y[..., k, n]", Class: Opaque, Args: 2}
+	in := Info{Op: OpMatMul, Name: "matmul", Doc: "v[..., m, n] = sum over k of x[..., m, k] y[..., k, n]; of bf16x2, both halves", Class: Opaque, Args: 2}
 	in.infer = func(args []*Value, _ *Attr) (Type, error) {
 		x, y := args[0].Shape(), args[1].Shape()
 		n := len(x)
-		if args[0].Type.DType != F32 || args[1].Type.DType != F32 {
-			return Type{}, errors.New("both arguments must be f32")
+		if d := args[0].Type.DType; d == I32 || args[1].Type.DType != d {
+			return Type{}, errors.New("both arguments must be f32, or both bf16x2")
 		}
 		if n < 2 || len(y) != n || !slices.Equal(x[:n-2], y[:n-2]) {
 			return Type{}, errors.New("both arguments need two axes or more and equal leading axes")
@@ -26,6 +26,10 @@ func productOps() []Info {
 		s := v.Args[0].Shape()
 		m, k, n := s[len(s)-2], s[len(s)-1], v.Shape()[len(s)-1]
 		out := make([]float64, v.Len())
+		mul := func(x, y float64) float64 { return x * y }
+		if v.Args[0].Type.DType == BF16x2 {
+			mul = mulPairs
+		}
 		for p := range product(s[:len(s)-2]) {
 			x, y, z := a[0][p*m*k:], a[1][p*k*n:], out[p*m*n:]
 			for i := range m {
@@ -33,7 +37,7 @@ func productOps() []Info {
 				for l := range k {
 					c := x[i*k+l]
 					for j, yy := range y[l*n : (l+1)*n] {
-						row[j] += c * yy
+						row[j] += mul(c, yy)
 					}
 				}
 			}

@@ -263,12 +263,14 @@ func (p *parser) int() (int, error) {
 
 func (p *parser) parseType() (Type, error) {
 	var t Type
-	switch w := p.word("fi32"); w {
+	switch w := p.word("bfix1236"); w {
 	case "f32":
 	case "i32":
 		t.DType = I32
+	case "bf16x2":
+		t.DType = BF16x2
 	default:
-		return t, fmt.Errorf("expected f32 or i32, not %q", clip(w+p.rest))
+		return t, fmt.Errorf("expected f32, i32 or bf16x2, not %q", clip(w+p.rest))
 	}
 	var err error
 	t.Shape, err = list(p, p.int)

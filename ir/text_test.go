@@ -75,7 +75,7 @@ func TestParseErrors(t *testing.T) {
 		"%0: f32[3] = sum %0 {axes: [0]}":                     "%0 is defined twice",
 		"%1: f32[2,3] = sinus %0":                             `no operation is called "sinus"`,
 		"%1: f32[2,3] = add %0":                               "add takes 2 arguments, not 1",
-		"%1: f64[2,3] = neg %0":                               "expected f32 or i32",
+		"%1: f64[2,3] = neg %0":                               "expected f32, i32 or bf16x2",
 		"%1: f32[2,3] = neg %0 extra":                         `unexpected "extra"`,
 		"%1: f32[7] = reshape %0":                             "f32[2,3] does not reshape to f32[7]",
 		"%1: f32[4,3] = broadcast %0":                         "does not broadcast",

@@ -18,13 +18,15 @@ import (
 // DType is the element type of a tensor.
 type DType uint8
 
-// The element types. Masks are F32 values 0 and 1.
+// The element types. Masks are F32 values 0 and 1. An element of BF16x2 is two bf16 numbers
+// in 32 bits; only matrix products take it.
 const (
 	F32 DType = iota
 	I32
+	BF16x2
 )
 
-func (d DType) String() string { return [...]string{"f32", "i32"}[d] }
+func (d DType) String() string { return [...]string{"f32", "i32", "bf16x2"}[d] }
 
 // Type is an element type with a static shape; a scalar has the empty shape.
 type Type struct {

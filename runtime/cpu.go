@@ -9,3 +9,17 @@ func HasAVX512() bool {
 	x := cpu.X86
 	return x.HasAVX512F && x.HasAVX512DQ && x.HasAVX512BW && x.HasAVX512VL && x.HasFMA
 }
+
+// HasTarget reports whether this CPU runs the kernels of a target: portable, avx512, or
+// avx512-bf16, which also has matrix products in bf16.
+func HasTarget(target string) bool {
+	switch target {
+	case "", "portable": // a program written by hand has none
+		return true
+	case "avx512":
+		return HasAVX512()
+	case "avx512-bf16":
+		return HasAVX512() && cpu.X86.HasAVX512BF16
+	}
+	return false
+}

@@ -70,8 +70,8 @@ func NewMachine(p *Program, threads int) (*Machine, error) {
 	if threads < 1 {
 		threads = goruntime.GOMAXPROCS(0)
 	}
-	if p.Target == "avx512" && !HasAVX512() {
-		return nil, errors.New("this trainer was built for AVX-512, which this CPU does not have; build it with --target auto or portable")
+	if !HasTarget(p.Target) {
+		return nil, fmt.Errorf("this trainer was built for %s, which this CPU does not have; build it with --target auto or portable", p.Target)
 	}
 	floats, scratch := Align(p.Floats), Align(p.Scratch)
 	own := scratch + Align(p.Local)

@@ -219,7 +219,7 @@ type Program struct {
 	Name   string // of the model
 	Spec   string // file name of the spec
 	Digest string // sha256 over all sources of the spec
-	Target string // "avx512", "portable", ...
+	Target string // "avx512", "avx512-bf16" or "portable"
 
 	Modality  Modality
 	Settings  []Setting

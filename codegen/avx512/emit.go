@@ -95,7 +95,10 @@ func compile(k *loop.Kernel) (*ir.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f, pass.Compile.Execute(f)
+	if err := pass.Compile.Execute(f); err != nil {
+		return nil, err
+	}
+	return f, encode(f)
 }
 
 // signature is that of every kernel: func(a *runtime.Args).

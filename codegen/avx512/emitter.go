@@ -17,6 +17,7 @@ const (
 	argsOff = 24
 	argsN   = argsOff + 24*8
 	floatSz = 4
+	halfSz  = 2
 )
 
 // emitter turns the statements of one kernel into instructions.
@@ -238,6 +239,16 @@ func (e *emitter) address(m loop.Mem) operand.Mem {
 	a := operand.Mem{Base: e.pointer(m.P), Disp: floatSz * m.Off}
 	if m.Index != loop.NoIndex {
 		a.Index, a.Scale = e.inRegister(e.cnt[m.Index]), floatSz
+	}
+	return a
+}
+
+// addressHalf is address where Index and Off count bf16 elements.
+func (e *emitter) addressHalf(m loop.Mem) operand.Mem {
+	a := e.address(m)
+	a.Disp = halfSz * m.Off
+	if m.Index != loop.NoIndex {
+		a.Scale = halfSz
 	}
 	return a
 }

@@ -73,6 +73,12 @@ func (e *emitter) instr(s *loop.Instr) error {
 		}
 	case loop.OpFMA, loop.OpFNMA, loop.OpFMS:
 		e.product(s)
+	case loop.OpDot:
+		e.dot(s)
+	case loop.OpPair:
+		t := e.c.ZMM()
+		e.c.VPSRLD(operand.U8(16), e.in(s.Args[0]), t)
+		e.c.VPORD(e.in(s.Args[1]), t, e.v(s.Dst))
 	case loop.OpSelLt, loop.OpSelLe, loop.OpSelEq, loop.OpSelNe:
 		e.choose(s)
 	case loop.OpHSum:
@@ -247,6 +253,15 @@ func (e *emitter) load(s *loop.Instr) {
 		}
 		return
 	}
+	if s.Half {
+		if a := e.addressHalf(s.Mem); s.Lanes > 0 {
+			e.c.VPMOVZXWD_Z(a, e.mask(s.Lanes), d)
+		} else {
+			e.c.VPMOVZXWD(a, d)
+		}
+		e.c.VPSLLD(operand.U8(16), d, d)
+		return
+	}
 	switch a := e.address(s.Mem); {
 	case s.Int && s.Lanes > 0:
 		e.c.VCVTDQ2PS_Z(a, e.mask(s.Lanes), d)
@@ -261,6 +276,16 @@ func (e *emitter) load(s *loop.Instr) {
 
 func (e *emitter) store(s *loop.Instr) {
 	x := e.in(s.Args[0])
+	if s.Half {
+		y := e.c.YMM()
+		e.bf16("VCVTNEPS2BF16", []operand.Op{x}, y)
+		if s.Lanes > 0 {
+			e.c.VMOVDQU16(y, e.mask(s.Lanes), e.addressHalf(s.Mem))
+		} else {
+			e.c.VMOVDQU16(y, e.addressHalf(s.Mem))
+		}
+		return
+	}
 	if s.Int {
 		t := e.c.ZMM()
 		e.c.VCVTTPS2DQ(x, t)

@@ -126,6 +126,16 @@ func (a *analysis) visit(v *ir.Value) {
 			a.spaces[v] = space{flat, v.Len(), 1}
 		}
 		a.weigh(v)
+	case ir.Packing:
+		x := v.Args[0]
+		w := x.Shape()[x.Rank()-1]
+		rows := space{full, x.Len() / w, w}
+		if s := a.read(x); s.kind == row || s.kind == full && s != rows {
+			a.store(x)
+		}
+		a.stored[v] = true
+		a.spaces[v] = rows
+		a.weigh(v)
 	default:
 		if ms, inner := a.productSum(v); ms != nil {
 			for _, x := range append(ms, inner...) {

@@ -64,6 +64,9 @@ func wantedBlocks(l *Launch, examples, rows int) int {
 	for _, k := range l.Kernels() {
 		if k.Kind == MatMulKind && len(k.Outer) == 0 && k.Count%examples == 0 {
 			width := min(k.MatMul.N, k.K)
+			if k.MatMul.Pairs {
+				width = min(k.MatMul.N, 2*k.K)
+			}
 			return blocksOf(examples, k.Count/examples, min(max(1, width*width/(blockChainWidth*blockChainWidth)), 4)*rows)
 		}
 	}
@@ -188,7 +191,7 @@ func restrict(l *Launch, axis, blocks int) (*Launch, bool) {
 		return restrictChain(l, axis, blocks)
 	case GatherKind, ScatterAddKind:
 		return restrictIndexed(l, blocks)
-	case RowsKind, MatMulKind, TransposeKind, ColReduceKind:
+	case RowsKind, MatMulKind, TransposeKind, ColReduceKind, InterleaveKind:
 		if l.Parts > 0 {
 			return restrictParts(l, blocks)
 		}
@@ -268,9 +271,9 @@ func restrictOuter(l *Launch, axis, blocks int) (*Launch, bool) {
 	return m, true
 }
 
-// restrictRows cuts the rows of row kernels and of products.
+// restrictRows cuts the rows of row kernels, of interleaves and of products.
 func restrictRows(l *Launch, blocks int) (*Launch, bool) {
-	if l.Count%blocks != 0 || l.Kind != RowsKind && l.Kind != MatMulKind {
+	if l.Count%blocks != 0 || l.Kind == TransposeKind || l.Kind == InterleaveKind && l.Interleave.Odd {
 		return nil, false
 	}
 	m := l.copyFor(blocks)
@@ -298,8 +301,11 @@ func evenChunk(rows int) int {
 
 // rowStride is how far an operand moves from row to row of the launch.
 func (l *Launch) rowStride(i int) int {
-	if l.Kind == MatMulKind {
+	switch l.Kind {
+	case MatMulKind:
 		return [...]int{l.MatMul.AM, 0, l.MatMul.CM}[i]
+	case InterleaveKind:
+		return [...]int{2 * l.Interleave.In, l.Interleave.Out}[i]
 	}
 	return l.Rows.Operands[i].Row
 }

@@ -68,7 +68,9 @@ func (f *fuser) cluster(v *ir.Value) {
 // seed is the cluster of v alone.
 func (f *fuser) seed(v *ir.Value) *cluster {
 	c := &cluster{n: v.Len(), space: f.spaces[v], roots: []*ir.Value{v}, loads: f.coneLoads(v), cost: f.analysis.cost[v]}
-	if v.Op.Class() == ir.Reduction {
+	if v.Op == ir.OpPack {
+		c.n = v.Args[0].Len()
+	} else if v.Op.Class() == ir.Reduction {
 		c.n = v.Args[0].Len()
 		if !trailing(v) {
 			s, first, last := v.Args[0].Shape(), v.Attr.Axes[0], v.Attr.Axes[len(v.Attr.Axes)-1]
@@ -191,6 +193,7 @@ type operand struct {
 	write  bool
 	isInt  bool
 	perRow bool
+	half   bool // stored as bf16; the view counts these
 }
 
 func (c *cluster) lower(f *fuser) ([]*Launch, error) {
@@ -200,7 +203,7 @@ func (c *cluster) lower(f *fuser) ([]*Launch, error) {
 		return nil, err
 	}
 	for _, m := range c.moves {
-		l.store(l.load(m.value, m.src, false), m.value, m.dst, false)
+		l.store(l.load(m.value, m.src, false), operand{value: m.value, view: m.dst})
 	}
 	for _, v := range c.roots {
 		l.own[v] = true
@@ -259,7 +262,8 @@ func (l *lowering) factor() error {
 	}
 	for _, v := range l.c.roots {
 		if l.c.cols == nil {
-			add(l.f.storage[v], v.Len())
+			w, n := l.f.place(v)
+			add(w, n)
 		}
 	}
 	dims, ok := commonDims(shapes...)
@@ -270,7 +274,7 @@ func (l *lowering) factor() error {
 			}
 		}
 		for _, v := range l.c.roots {
-			if !l.f.storage[v].isContiguous() {
+			if w, _ := l.f.place(v); !w.isContiguous() {
 				return &Hint{Contiguous: v}
 			}
 		}
@@ -289,13 +293,32 @@ func (l *lowering) root(v *ir.Value) {
 		l.operands = append(l.operands, operand{value: v, view: l.f.storage[v], write: true})
 		return
 	}
-	l.store(l.value(v), v, l.f.storage[v], v.Len() != l.c.n)
+	w, n := l.f.place(v)
+	if v.Op == ir.OpPack {
+		l.store(l.value(v.Args[0]), operand{value: v, view: w, half: true})
+		return
+	}
+	l.store(l.value(v), operand{value: v, view: w, perRow: n != l.c.n})
 }
 
-func (l *lowering) store(n int, v *ir.Value, w View, perRow bool) {
-	view, ok := l.over(w, perRow)
+// place is where a stored value lies and how many elements it has. Packed values are seen as
+// the bf16 numbers that they hold: offsets and strides count these.
+func (f *fuser) place(v *ir.Value) (View, int) {
+	w := f.storage[v]
+	if v.Op != ir.OpPack {
+		return w, v.Len()
+	}
+	x := v.Args[0]
+	h := View{w.Buf, x.Shape(), scaled(w.Strides, 2), 2 * w.Offset}
+	h.Strides[len(h.Strides)-1] = 1
+	return h, x.Len()
+}
+
+// store writes node n to an operand, whose view is that of the value.
+func (l *lowering) store(n int, out operand) {
+	view, ok := l.over(out.view, out.perRow)
 	if !ok {
-		l.err = fmt.Errorf("internal error: %s cannot be stored over %v", name(v), l.dims)
+		l.err = fmt.Errorf("internal error: %s cannot be stored over %v", name(out.value), l.dims)
 		return
 	}
 	for i, o := range l.operands { // updated in place: one operand, loaded and stored
@@ -306,12 +329,13 @@ func (l *lowering) store(n int, v *ir.Value, w View, perRow bool) {
 		}
 	}
 	l.stores = append(l.stores, loop.Store{Node: n, Operand: len(l.operands)})
-	l.operands = append(l.operands, operand{v, view, true, v.Type.DType == ir.I32, perRow})
+	out.view, out.write, out.isInt = view, true, out.value.Type.DType == ir.I32
+	l.operands = append(l.operands, out)
 }
 
 // at reports whether the operand lies where w does.
 func (o operand) at(w View) bool {
-	return o.view.Buf == w.Buf && o.view.Offset == w.Offset && slices.Equal(o.view.Strides, w.Strides)
+	return !o.half && o.view.Buf == w.Buf && o.view.Offset == w.Offset && slices.Equal(o.view.Strides, w.Strides)
 }
 
 // over expresses a view over the factors of the index space; a value per row gets stride
@@ -388,7 +412,7 @@ func (l *lowering) load(x *ir.Value, w View, perRow bool) int {
 		l.err = fmt.Errorf("internal error: %s cannot be read over %v", name(x), l.dims)
 		return 0
 	}
-	o := operand{x, view, false, x.Type.DType == ir.I32, perRow}
+	o := operand{value: x, view: view, isInt: x.Type.DType == ir.I32, perRow: perRow}
 	for i, p := range l.operands {
 		if p.at(view) {
 			return l.node(loop.Node{Op: "load", Operand: i})

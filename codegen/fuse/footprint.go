@@ -15,8 +15,11 @@ func (l *Launch) called(i int) []dim { return l.rowsOf(i, min(l.Chunk, l.Count))
 func (l *Launch) rowsOf(i, rows int) []dim {
 	switch l.Kind {
 	case RowsKind:
-		o := l.Rows.Operands[i]
-		return []dim{{rows, o.Row}, {l.Rows.Width, o.Col}}
+		o, width := l.Rows.Operands[i], l.Rows.Width
+		if o.Half {
+			width = (width + 1) / 2
+		}
+		return []dim{{rows, o.Row}, {width, o.Col}}
 	case ColReduceKind:
 		o := l.ColReduce.Operands[i]
 		return []dim{{rows, o.Row}, {l.ColReduce.Width, o.Col}}
@@ -26,6 +29,15 @@ func (l *Launch) rowsOf(i, rows int) []dim {
 	case TransposeKind:
 		t := l.Transpose
 		return [...][]dim{{{t.R, t.In}, {t.C, 1}}, {{t.C, t.Out}, {t.R, 1}}}[i]
+	case InterleaveKind:
+		t := l.Interleave
+		if i == 1 {
+			return []dim{{rows, t.Out}, {2 * t.Width, 1}}
+		}
+		if rows *= 2; t.Odd {
+			rows--
+		}
+		return []dim{{rows, t.In}, {t.Width, 1}}
 	case GatherKind, ScatterAddKind:
 		return []dim{{l.indexed(i), 1}}
 	case ArgSortKind:

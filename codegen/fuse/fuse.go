@@ -100,7 +100,7 @@ func attempt(roots []Root, leaf func(*ir.Value) *Buffer, hints []Hint, opt Optio
 			}
 		}
 	}
-	f.place(roots)
+	f.placeAll(roots)
 	f.splitSums(opt)
 	for _, v := range order {
 		if p := f.partOf[v]; p != nil {
@@ -186,10 +186,10 @@ func (f *fuser) newBuffer(name string, class Class, t ir.DType, n int) *Buffer {
 	return b
 }
 
-// place gives every stored value its storage before kernels are formed, readers first:
+// placeAll gives every stored value its storage before kernels are formed, readers first:
 // roots at their destinations, pieces inside the concat they are joined into, and values
 // whose only reader wants another axis order in that order.
-func (f *fuser) place(roots []Root) {
+func (f *fuser) placeAll(roots []Root) {
 	for _, r := range roots {
 		v := base(r.Value)
 		if r.Dest == nil || !f.stored[v] {
@@ -201,7 +201,7 @@ func (f *fuser) place(roots []Root) {
 	}
 	for i := len(f.order) - 1; i >= 0; i-- {
 		v := f.order[i]
-		if !f.stored[v] {
+		if !f.stored[v] || v.Op == ir.OpInterleave {
 			continue
 		}
 		if _, ok := f.storage[v]; !ok && !f.placeForReader(v) {
@@ -308,6 +308,9 @@ func (f *fuser) view(v *ir.Value) (View, bool) {
 		}
 		return w.apply(v)
 	}
+	if v.Op == ir.OpInterleave {
+		return f.copies[v].view, true
+	}
 	if w, ok := f.storage[v]; ok {
 		return w, true
 	}
@@ -357,6 +360,9 @@ func (f *fuser) counting(n int) *Buffer {
 // readable gives a view of v, copying first where strides cannot express it, and the unit
 // that must have run before.
 func (f *fuser) readable(v *ir.Value) (View, *unit) {
+	if x := base(v); x.Op == ir.OpInterleave {
+		f.interleave(x)
+	}
 	if w, ok := f.view(v); ok {
 		if f.plain[v] && !w.isContiguous() {
 			f.copyOf(v)
@@ -382,7 +388,15 @@ const copyReach = 40
 // copy gives the copy of v that is to be read, if there is one.
 func (f *fuser) copy(v *ir.Value) (copied, bool) {
 	c, ok := f.copies[v]
-	return c, ok && (len(f.units)-c.unit.at <= copyReach || base(v).Op.Class() == ir.Leaf)
+	return c, ok && (len(f.units)-c.unit.at <= copyReach || lasting(v))
+}
+
+// lasting reports whether v is an input or a parameter, looked at or packed in some way.
+func lasting(v *ir.Value) bool {
+	for isView(v) || v.Op == ir.OpPack || v.Op == ir.OpInterleave {
+		v = v.Args[0]
+	}
+	return v.Op.Class() == ir.Leaf
 }
 
 // copyOf makes a contiguous copy of a view.
@@ -429,6 +443,7 @@ func (f *fuser) emit(v *ir.Value) {
 		f.concat(v)
 	case ir.OpPad:
 		f.pad(v)
+	case ir.OpInterleave: // when it is read
 	default:
 		if ms := f.sums[v]; ms != nil {
 			f.products(v, ms)

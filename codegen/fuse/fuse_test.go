@@ -11,6 +11,7 @@ import (
 	"mspecc/codegen/plan"
 	"mspecc/internal/simulate"
 	"mspecc/ir"
+	"mspecc/ir/pass"
 )
 
 // model is a transformer block with everything that MetaMAE's gradient meets: layer norm,
@@ -213,6 +214,45 @@ func TestSumsOverExamples(t *testing.T) {
 		}
 		if rows < 30 && sums == 0 {
 			t.Errorf("no product in a block chain of at least %d rows sums over the examples", rows)
+		}
+	}
+}
+
+// packed is what the compiler makes of roots for precision bf16.
+func packed(t testing.TB, b *ir.Builder, roots []*ir.Value) []*ir.Value {
+	t.Helper()
+	p := &pass.Program{B: b}
+	for i, v := range roots {
+		p.Outputs = append(p.Outputs, ir.Output{Name: strconv.Itoa(i), Value: v})
+	}
+	if err := pass.Run(p, pass.Options{BF16: true}); err != nil {
+		t.Fatal(err)
+	}
+	return p.Roots()
+}
+
+// TestBF16: packed operands, pairs of rows and their products, in all kinds of launches, for
+// odd and even numbers of rows and columns. Where f32 and f64 round to different bf16 numbers,
+// results differ.
+func TestBF16(t *testing.T) {
+	for _, shape := range [][4]int{{4, 7, 3, 12}, {4, 8, 4, 12}, {3, 9, 4, 6}, {8, 6, 3, 32}} {
+		b := ir.NewBuilder()
+		b.Fold = true
+		B := shape[0]
+		roots := packed(t, b, build(b, B, shape[1], shape[2], shape[3], 2))
+		for _, opt := range []fuse.Options{{}, {NoChains: true}, {Examples: B, Rows: 1}, {Examples: B, Rows: 10, NoLocal: true}} {
+			res := compare(t, roots, feeds(b, 1), 5e-3, opt)
+			kinds := map[fuse.Kind]int{}
+			for _, l := range res.Launches {
+				for _, k := range l.Kernels() {
+					if k.Kind != fuse.MatMulKind || k.MatMul.Pairs {
+						kinds[k.Kind]++
+					}
+				}
+			}
+			if kinds[fuse.MatMulKind] < 20 || kinds[fuse.InterleaveKind] == 0 {
+				t.Errorf("%v, %+v: launches %v", shape, opt, kinds)
+			}
 		}
 	}
 }

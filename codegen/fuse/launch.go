@@ -66,6 +66,7 @@ const (
 	ColReduceKind
 	MatMulKind
 	TransposeKind
+	InterleaveKind
 	GatherKind
 	ScatterAddKind
 	ArgSortKind
@@ -75,17 +76,18 @@ const (
 )
 
 func (k Kind) String() string {
-	return [...]string{"rows", "colreduce", "matmul", "transpose", "gather", "scatter_add", "argsort", "zero", "chain", "blocks"}[k]
+	return [...]string{"rows", "colreduce", "matmul", "transpose", "interleave", "gather", "scatter_add", "argsort", "zero", "chain", "blocks"}[k]
 }
 
 // Launch is one kernel call of a function's run: the kernel, its operands and the loops
 // that the driver runs around it.
 type Launch struct {
-	Kind      Kind
-	Rows      *loop.Rows
-	ColReduce *loop.ColReduce
-	MatMul    *loop.MatMul
-	Transpose *loop.Transpose
+	Kind       Kind
+	Rows       *loop.Rows
+	ColReduce  *loop.ColReduce
+	MatMul     *loop.MatMul
+	Transpose  *loop.Transpose
+	Interleave *loop.Interleave
 
 	Stages   []*Launch // chains: run one after another on each block
 	Blocks   int       // block chain: number of blocks
@@ -98,7 +100,7 @@ type Launch struct {
 	Chunk    int   // rows per kernel call
 	PerTask  int   // outer indices per task
 
-	K, KBlock  int  // matmul: inner extent, and how much of it one call takes
+	K, KBlock  int  // matmul: inner extent (bf16: in pairs), and how much of it one call takes
 	Accumulate bool // matmul: adds to what earlier products of the same sum left
 	Parts      int  // matmul: the inner extent is cut into so many parts, each with a result of its own
 	Sum        bool // matmul in a block chain: all blocks of a lane but the first add to the lane's result

@@ -92,9 +92,12 @@ func (l *lowering) rows() (*Launch, error) {
 	kernel := &loop.Rows{Width: l.dims[k+1], Nodes: l.nodes, Stores: l.stores}
 	la := &Launch{Kind: RowsKind, Rows: kernel, Outer: l.dims[:k], Count: l.dims[k]}
 	for _, o := range l.operands {
-		s := o.view.Strides
-		kernel.Operands = append(kernel.Operands, loop.Operand{Name: operandName(o), Int: o.isInt, Row: s[k], Col: s[k+1]})
-		la.Operands = append(la.Operands, Access{Buf: o.view.Buf, Offset: o.view.Offset, Outer: s[:k], Chunk: s[k], Write: o.write})
+		s, at := o.view.Strides, o.view.Offset
+		if o.half { // to places of pairs
+			s, at = append(halved(s[:k+1]), 1), at/2
+		}
+		kernel.Operands = append(kernel.Operands, loop.Operand{Name: operandName(o), Int: o.isInt, Half: o.half, Row: s[k], Col: s[k+1]})
+		la.Operands = append(la.Operands, Access{Buf: o.view.Buf, Offset: at, Outer: s[:k], Chunk: s[k], Write: o.write})
 	}
 	perTask := max(1, taskElements/max(1, kernel.Width))
 	if la.Chunk = min(la.Count, perTask); la.Chunk == la.Count {
@@ -107,6 +110,14 @@ func (l *lowering) rows() (*Launch, error) {
 	}
 	l.describe(la)
 	return la, nil
+}
+
+func halved(s []int) []int {
+	out := make([]int, len(s), len(s)+1)
+	for i, x := range s {
+		out[i] = x / 2
+	}
+	return out
 }
 
 // insert adds a factor of 1.
@@ -170,6 +181,9 @@ func (l *lowering) describe(la *Launch) {
 			if s != 0 {
 				n *= l.dims[i]
 			}
+		}
+		if o.half {
+			n = (n + 1) / 2
 		}
 		la.Bytes += 4 * n
 	}

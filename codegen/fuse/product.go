@@ -82,15 +82,25 @@ func splitInner(v *ir.Value, ms []*ir.Value, opt Options) int {
 	for parts := lanes; parts > 1; parts /= 2 {
 		ok := parts*v.Len() <= maxParts
 		for _, m := range ms {
-			k := m.Args[0].Shape()[1]
-			enough := k/parts >= 4*blockInner || opt.Examples > 1 && k%opt.Examples == 0 && k/parts >= opt.Rows
-			ok = ok && k%parts == 0 && enough && k >= 4*max(s[0], s[1])
+			n, k := m.Args[0].Shape()[1], inner(m)
+			enough := k/parts >= 4*blockInner || opt.Examples > 1 && n%opt.Examples == 0 && k/parts >= opt.Rows
+			ok = ok && n%parts == 0 && enough && k >= 4*max(s[0], s[1])
 		}
 		if ok {
 			return parts
 		}
 	}
 	return 1
+}
+
+// inner is the inner extent of a product.
+func inner(m *ir.Value) int {
+	x := m.Args[0]
+	k := x.Shape()[x.Rank()-1]
+	if x.Type.DType == ir.BF16x2 {
+		k *= 2
+	}
+	return k
 }
 
 // splitInner makes a product write the parts of its result, n elements apart.
@@ -131,11 +141,11 @@ func (f *fuser) matmul(m *ir.Value, c View, accumulate bool) *Launch {
 	}
 	dims, av, bv, cv := f.batchDims(m, a, b, c)
 	s := m.Shape()
-	rowsM, cols, inner := s[rank-2], s[rank-1], x.Shape()[rank-1]
-	flops := 2 * m.Len() * inner
+	rowsM, cols := s[rank-2], s[rank-1]
+	flops := 2 * m.Len() * inner(m)
 
-	k := &loop.MatMul{N: cols, AM: av[len(av)-2], AK: av[len(av)-1], BK: bv[len(bv)-2], CM: cv[len(cv)-2]}
-	la := &Launch{Kind: MatMulKind, MatMul: k, Outer: dims, Count: rowsM, K: inner, Accumulate: accumulate,
+	k := &loop.MatMul{N: cols, Pairs: x.Type.DType == ir.BF16x2, AM: av[len(av)-2], AK: av[len(av)-1], BK: bv[len(bv)-2], CM: cv[len(cv)-2]}
+	la := &Launch{Kind: MatMulKind, MatMul: k, Outer: dims, Count: rowsM, K: x.Shape()[rank-1], Accumulate: accumulate,
 		Values: []*ir.Value{m}, Flops: flops, Bytes: 4 * (x.Len() + y.Len() + m.Len())}
 	n := len(dims)
 	la.Operands = []Access{
@@ -186,7 +196,7 @@ func (f *fuser) unitColumns(y *ir.Value) View {
 	if w.Strides[n-1] == 1 || y.Shape()[n-1] == 1 {
 		return w
 	}
-	dst := contiguous(f.newBuffer(name(y)+" columns", Temp, ir.F32, y.Len()), y.Shape())
+	dst := contiguous(f.newBuffer(name(y)+" columns", Temp, y.Type.DType, y.Len()), y.Shape())
 	if w.Strides[n-2] != 1 {
 		u := f.newUnit(&cluster{n: y.Len(), moves: []move{{y, w, dst}}})
 		f.copies[y] = copied{dst, u}
@@ -203,6 +213,38 @@ func (f *fuser) unitColumns(y *ir.Value) View {
 		Values:   []*ir.Value{y}, Bytes: 8 * y.Len(), Copy: true, Note: "columns with unit stride, shared by every product that reads them"}
 	f.copies[y] = copied{dst, f.newUnit(nil, la)}
 	return dst
+}
+
+// interleave emits the pairs of rows of what is packed along rows, if they are not there
+// yet: close to a reader, since what they are made of takes no more room.
+func (f *fuser) interleave(v *ir.Value) {
+	if _, ok := f.copy(v); ok {
+		return
+	}
+	x := v.Args[0]
+	w, _ := f.readable(x)
+	n := v.Rank()
+	if w.Strides[n-1] != 1 && x.Shape()[n-1] > 1 {
+		w = f.copyOf(x)
+	}
+	dst := contiguous(f.newBuffer(name(x)+" pairs of rows", Temp, v.Type.DType, v.Len()), v.Shape())
+	dims, wv, dv, _ := f.batchDims(v, w, dst, dst)
+	k := len(dims)
+	kernel := &loop.Interleave{Width: x.Shape()[n-1], In: wv[k], Out: dv[k], Odd: x.Shape()[n-2]%2 == 1}
+	la := &Launch{Kind: InterleaveKind, Interleave: kernel, Outer: dims, Count: v.Shape()[n-2], Values: []*ir.Value{v},
+		Bytes: 4 * (x.Len() + v.Len()), Copy: true, Note: "pairs along the inner extent of a product"}
+	if k == 1 && !kernel.Odd && wv[0] == x.Shape()[n-2]*wv[1] { // one tall matrix
+		la.Count *= dims[0]
+		la.Outer, wv, dv, k = nil, wv[1:], dv[1:], 0
+	}
+	perTask := max(1, taskElements/(2*kernel.Width))
+	la.Chunk, la.PerTask = la.Count, max(1, perTask/la.Count)
+	if !kernel.Odd {
+		la.Chunk = min(la.Count, perTask)
+	}
+	la.Operands = []Access{{Buf: w.Buf, Offset: w.Offset, Outer: wv[:k], Chunk: 2 * la.Chunk * kernel.In},
+		{Buf: dst.Buf, Outer: dv[:k], Chunk: la.Chunk * kernel.Out, Write: true}}
+	f.copies[v] = copied{dst, f.newUnit(nil, la)}
 }
 
 // batchDims merges the leading axes that all three views stride over evenly and returns

@@ -16,7 +16,8 @@ import (
 //	func name(a *runtime.Args)
 //
 // The file also holds the helper functions that its kernels call (exponent,
-// mantissa, scale, negate, magnitude, copySign); a package should contain one
+// mantissa, scale, negate, magnitude, copySign, dot,
+// pair, loadHalf, storeHalf); a package should contain one
 // such file and no kernel of such a name. The same kernels give the same bytes.
 func Emit(kernels []*loop.Kernel, pkg string) (string, error) {
 	p := &printer{helpers: map[string]bool{}}
@@ -83,6 +84,46 @@ func negate(x float32) float32 { return math.Float32frombits(math.Float32bits(x)
 `,
 	"magnitude": `// magnitude is |x|.
 func magnitude(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }
+`,
+	"dot": `// dot adds the products of the upper and of the lower bf16 halves of x and y to z. Products
+// are exact in float64, sums exact enough to round as if they were; subnormal sums are 0.
+func dot(x, y, z float32) float32 {
+	a, b := math.Float32bits(x), math.Float32bits(y)
+	z = float32(float64(z) + float64(math.Float32frombits(a&^0xffff))*float64(math.Float32frombits(b&^0xffff)))
+	if math.Float32bits(z)&0x7f800000 == 0 {
+		z *= 0
+	}
+	z = float32(float64(z) + float64(math.Float32frombits(a<<16))*float64(math.Float32frombits(b<<16)))
+	if math.Float32bits(z)&0x7f800000 == 0 {
+		z *= 0
+	}
+	return z
+}
+`,
+	"pair": `// pair holds the bf16 numbers x and y in its lower and its upper half.
+func pair(x, y float32) float32 {
+	return math.Float32frombits(math.Float32bits(x)>>16 | math.Float32bits(y))
+}
+`,
+	"loadHalf": `// loadHalf is bf16 number i of m.
+func loadHalf(m []float32, i int) float32 {
+	return math.Float32frombits(math.Float32bits(m[i>>1]) >> (i & 1 * 16) << 16)
+}
+`,
+	"storeHalf": `// storeHalf rounds x to bf16 number i of m: to nearest, ties to even, subnormal numbers to 0.
+func storeHalf(m []float32, i int, x float32) {
+	bits := math.Float32bits(x)
+	switch exponent := bits >> 23 & 0xff; {
+	case exponent == 0:
+		bits &= 1 << 31
+	case exponent != 0xff:
+		bits += 0x7fff + bits>>16&1
+	case bits<<9 != 0:
+		bits |= 1 << 22
+	}
+	shift := i & 1 * 16
+	m[i>>1] = math.Float32frombits(math.Float32bits(m[i>>1])&^(0xffff<<shift) | bits>>16<<shift)
+}
 `,
 	"copySign": `// copySign is |x| with the sign of y.
 func copySign(x, y float32) float32 {

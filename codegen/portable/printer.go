@@ -216,6 +216,7 @@ var formats = map[loop.Op]string{
 var calls = map[loop.Op]string{
 	loop.OpNeg: "negate", loop.OpAbs: "magnitude", loop.OpCopySign: "copySign",
 	loop.OpGetExp: "exponent", loop.OpGetMant: "mantissa", loop.OpScale: "scale",
+	loop.OpDot: "dot", loop.OpPair: "pair",
 }
 
 var comparisons = map[loop.Op]string{
@@ -274,6 +275,23 @@ func (p *printer) choose(condition, d, x, y string) {
 }
 
 func (p *printer) memory(s *loop.Instr, d string, args []string) error {
+	if s.Half {
+		at := "2*" + ptr(s.Mem.P)
+		if s.Mem.Index != loop.NoIndex {
+			at += "+" + cnt(s.Mem.Index)
+		}
+		if s.Mem.Off != 0 {
+			at += fmt.Sprintf("%+d", s.Mem.Off)
+		}
+		if s.Op == loop.OpLoad {
+			p.helpers["loadHalf"] = true
+			p.linef("%s = loadHalf(m, %s)", d, at)
+		} else {
+			p.helpers["storeHalf"] = true
+			p.linef("storeHalf(m, %s, %s)", at, args[0])
+		}
+		return nil
+	}
 	switch s.Op {
 	case loop.OpLoad, loop.OpBcast:
 		if s.Int {

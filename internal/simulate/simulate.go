@@ -123,8 +123,23 @@ func (w *worker) kernel(l *fuse.Launch, off []int, rows int) error {
 				mem[off[1]+c*t.Out+r] = mem[off[0]+r*t.In+c]
 			}
 		}
+	case fuse.InterleaveKind:
+		interleave(l.Interleave, mem, off, rows)
 	}
 	return nil
+}
+
+func interleave(k *loop.Interleave, mem []float32, off []int, rows int) {
+	for i := range rows {
+		for j := range k.Width {
+			x, y := math.Float32bits(mem[off[0]+2*i*k.In+j]), uint32(0)
+			if !k.Odd || i < rows-1 {
+				y = math.Float32bits(mem[off[0]+(2*i+1)*k.In+j])
+			}
+			out := mem[off[1]+i*k.Out+2*j:]
+			out[0], out[1] = math.Float32frombits(x&0xffff|y<<16), math.Float32frombits(x>>16|y&^0xffff)
+		}
+	}
 }
 
 func matmul(l *fuse.Launch, mem []float32, off []int, rows int, add bool) {
@@ -133,7 +148,13 @@ func matmul(l *fuse.Launch, mem []float32, off []int, rows int, add bool) {
 		for j := range k.N {
 			s := 0.0
 			for p := range l.K {
-				s += float64(mem[off[0]+i*k.AM+p*k.AK]) * float64(mem[off[1]+p*k.BK+j])
+				x, y := mem[off[0]+i*k.AM+p*k.AK], mem[off[1]+p*k.BK+j]
+				if k.Pairs {
+					a, b := math.Float32bits(x), math.Float32bits(y)
+					s += float64(math.Float32frombits(a<<16)) * float64(math.Float32frombits(b<<16))
+					x, y = math.Float32frombits(a&^0xffff), math.Float32frombits(b&^0xffff)
+				}
+				s += float64(x) * float64(y)
 			}
 			c := &mem[off[2]+i*k.CM+j]
 			if add {
@@ -162,6 +183,16 @@ func rowsKernel(k *loop.Rows, mem []float32, off []int, rows int) error {
 }
 
 func store(o loop.Operand, v []float64, mem []float32, off, r, width int) {
+	if o.Half {
+		for j := 0; j < width; j += 2 {
+			bits := math.Float32bits(loop.Half(float32(v[j]))) >> 16
+			if j+1 < width {
+				bits |= math.Float32bits(loop.Half(float32(v[j+1])))
+			}
+			mem[off+r*o.Row+j/2] = math.Float32frombits(bits)
+		}
+		return
+	}
 	for j := range width {
 		x := float32(v[j])
 		if o.Int {

@@ -59,14 +59,29 @@ func (e *elab) trainItem(t *Train, it *spec.TrainItem, env *scope) {
 	case "seed":
 		t.Seed = uint64(whole(0))
 	case "precision":
-		id, ok := it.Value.(*spec.Ident)
-		if !ok || id.Name != "f32" && id.Name != "bf16" {
-			e.fail(it.Value.Where(), "E074", "precision is f32 or bf16")
-		}
-		t.Precision = id.Name
+		t.Precision = e.precision(it.Value, env)
 	default:
 		e.failWith(it.Name.Range, "E074", spec.DidYouMean(it.Name.Text, trainItems), "a train block has no %s", it.Name.Text)
 	}
+}
+
+// precision is one of the two names, or what a setting says.
+func (e *elab) precision(x spec.Expr, env *scope) string {
+	isOne := func(s string) bool { return s == "f32" || s == "bf16" }
+	if id, ok := x.(*spec.Ident); ok {
+		if isOne(id.Name) {
+			return id.Name
+		}
+		if env.find(id.Name) == nil {
+			e.fail(x.Where(), "E074", "precision is f32 or bf16")
+		}
+	}
+	v := e.eval(x, env)
+	s, ok := v.(string)
+	if !ok || !isOne(s) {
+		e.fail(x.Where(), "E074", "precision is f32 or bf16, not %s", describe(v))
+	}
+	return s
 }
 
 // positive checks that a value is a number of at least 0, or above it.

@@ -110,6 +110,18 @@ func (b *builder) load(m Mem, stride, lanes int, i32 bool) V {
 	return d
 }
 
+// loadHalf loads bf16 elements.
+func (b *builder) loadHalf(m Mem, lanes int) V {
+	d := b.newV()
+	b.emit(&Instr{Op: OpLoad, Dst: d, Mem: m, Stride: 1, Lanes: b.partial(lanes), Half: true})
+	return d
+}
+
+// storeHalf stores elements rounded to bf16.
+func (b *builder) storeHalf(x Arg, m Mem, lanes int) {
+	b.emit(&Instr{Op: OpStore, Args: []Arg{x}, Mem: m, Stride: 1, Lanes: b.partial(lanes), Half: true})
+}
+
 func (b *builder) bcast(m Mem, i32 bool) V {
 	d := b.newV()
 	b.emit(&Instr{Op: OpBcast, Dst: d, Mem: m, Int: i32})

@@ -43,6 +43,11 @@ func (g *graph) check(reductions ...string) error {
 	if len(g.operands) > maxOperands {
 		return fmt.Errorf("%d operands, a kernel takes %d: %w", len(g.operands), maxOperands, ErrPressure)
 	}
+	for i, o := range g.operands {
+		if o.Half && (o.Int || o.Col != 1 || strings.Contains(strings.Join(reductions, " "), "col")) {
+			return fmt.Errorf("operand %d: bf16 is stored along rows with stride 1", i)
+		}
+	}
 	for i, n := range g.nodes {
 		want, ok := arity[n.Op]
 		if isReduction(n.Op) && !strings.Contains(strings.Join(reductions, " "), n.Op) {
@@ -59,8 +64,8 @@ func (g *graph) check(reductions ...string) error {
 				return fmt.Errorf("node %d: argument %d is not an earlier node", i, a)
 			}
 		}
-		if n.Op == "load" && (n.Operand < 0 || n.Operand >= len(g.operands)) {
-			return fmt.Errorf("node %d: there is no operand %d", i, n.Operand)
+		if n.Op == "load" && (n.Operand < 0 || n.Operand >= len(g.operands) || g.operands[n.Operand].Half) {
+			return fmt.Errorf("node %d: there is no operand %d to load", i, n.Operand)
 		}
 	}
 	for _, s := range g.stores {

@@ -168,6 +168,9 @@ func (m *machine) transpose(block []V) {
 }
 
 func (m *machine) memory(s *Instr, args [][]float32) error {
+	if s.Half {
+		return m.halves(s, args)
+	}
 	at := m.p[s.Mem.P] + s.Mem.Off
 	if s.Mem.Index != NoIndex {
 		at += m.n[s.Mem.Index]
@@ -196,6 +199,34 @@ func (m *machine) memory(s *Instr, args [][]float32) error {
 		}
 	}
 	if s.Op != OpStore {
+		m.v[s.Dst] = out
+	}
+	return nil
+}
+
+// halves loads or stores bf16 elements.
+func (m *machine) halves(s *Instr, args [][]float32) error {
+	at := 2*m.p[s.Mem.P] + s.Mem.Off
+	if s.Mem.Index != NoIndex {
+		at += m.n[s.Mem.Index]
+	}
+	active, out := m.k.Lanes, make([]float32, m.k.Lanes)
+	if s.Lanes > 0 {
+		active = s.Lanes
+	}
+	for i := 0; i < active; i++ {
+		a := (at + i) >> 1
+		if a < 0 || a >= len(m.mem) {
+			return fmt.Errorf("element %d of %d", a, len(m.mem))
+		}
+		word, shift := math.Float32bits(m.mem[a]), 16*uint((at+i)&1)
+		if s.Op == OpLoad {
+			out[i] = math.Float32frombits(word >> shift << 16)
+			continue
+		}
+		m.mem[a] = math.Float32frombits(word&^(0xffff<<shift) | math.Float32bits(Half(args[0][i]))>>16<<shift)
+	}
+	if s.Op == OpLoad {
 		m.v[s.Dst] = out
 	}
 	return nil

@@ -1,6 +1,6 @@
 // Package loop is the loop IR: kernels as structured loops over vector code,
 // and the lowering of the kernel families (Rows, ColReduce, MatMul,
-// Transpose) to it.
+// Transpose, Interleave) to it.
 //
 // The IR knows neither a CPU nor Go. A Target says how many f32 lanes a
 // vector has and how many registers there are; the same lowering serves
@@ -57,7 +57,7 @@ type Arg struct {
 	Imm   float32
 }
 
-// Mem is the element address P + Index + Off.
+// Mem is the element address P + Index + Off. For bf16, Index and Off count these.
 type Mem struct {
 	P     P
 	Index N
@@ -75,6 +75,7 @@ type Instr struct {
 	Mem    Mem  // load, bcast, store
 	Stride int  // load, store: elements from lane to lane
 	Int    bool // load, bcast, store: the elements in memory are i32
+	Half   bool // load, store: they are bf16, two in the place of one; Stride is 1
 	Lanes  int  // load, store, tail: active lanes; 0: all
 	Block  []V  // transpose
 }

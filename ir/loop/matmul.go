@@ -95,7 +95,7 @@ func (m *MatMul) bestRows(t Target, width int) (rows int, cost float64) {
 	for r := 1; r <= 16 && (r*width+width+1 <= t.TileRegs || r == 1); r++ {
 		c := 0.0
 		for _, rows := range ms {
-			c += float64(rows/r)*tileCycles(r, width, depth) + tileCycles(rows%r, width, depth)
+			c += float64(rows/r)*m.tileCycles(r, width, depth) + m.tileCycles(rows%r, width, depth)
 		}
 		if c <= cost {
 			rows, cost = r, c
@@ -105,12 +105,16 @@ func (m *MatMul) bestRows(t Target, width int) (rows int, cost float64) {
 }
 
 // tileCycles estimates the time of one tile on a machine with two FMA units of
-// latency 4 and two loads per cycle.
-func tileCycles(rows, width, depth int) float64 {
+// latency 4, or 6 for pairs, and two loads per cycle.
+func (m *MatMul) tileCycles(rows, width, depth int) float64 {
 	if rows == 0 {
 		return 0
 	}
-	perStep := max(float64(rows*width)/2, float64(rows+width)/2, 4)
+	latency := 4.0
+	if m.Pairs {
+		latency = 6
+	}
+	perStep := max(float64(rows*width)/2, float64(rows+width)/2, latency)
 	if width > 4 { // its panel of B takes more of the first-level cache
 		perStep *= 1.04
 	}
@@ -149,11 +153,15 @@ func (m *MatMul) lower(t Target, tiling []nTiles, unroll int) *Kernel {
 }
 
 func (m *MatMul) doc(t Target, tiling []nTiles) []string {
+	inner, flops := "K", 2
+	if m.Pairs {
+		inner, flops = "K pairs of bf16", 4
+	}
 	d := []string{
-		fmt.Sprintf("C[M,%d] = A[M,K] B[K,%d], added to C where add is 1", m.N, m.N),
+		fmt.Sprintf("C[M,%d] = A[M,K] B[K,%d] over %s, added to C where add is 1", m.N, m.N, inner),
 		fmt.Sprintf("A[m,k] at %d m + %d k, rows of B %d, rows of C %d apart; M in %s, K in %s",
 			m.AM, m.AK, m.BK, m.CM, anyOf(m.Ms), anyOf(m.Ks)),
-		fmt.Sprintf("2 M K %d FLOPs, reads 4 (M K + %d K) bytes, writes %d M bytes", m.N, m.N, 4*m.N),
+		fmt.Sprintf("%d M K %d FLOPs, reads 4 (M K + %d K) bytes, writes %d M bytes", flops, m.N, m.N, 4*m.N),
 	}
 	for _, r := range tiling {
 		cols := (r.width-1)*t.Lanes + r.last
@@ -260,6 +268,10 @@ func (g *matmulCode) rankOne(acc [][]V, width int, a, b Mem, lanes func(int) int
 			g.prefetch(at(b.P, b.Off+ahead*g.m.BK+j*g.lanes))
 		}
 	}
+	op := OpFMA
+	if g.m.Pairs {
+		op = OpDot
+	}
 	row := make([]V, width)
 	for j := range row {
 		row[j] = g.load(at(b.P, b.Off+j*g.lanes), 1, lanes(j), false)
@@ -267,7 +279,7 @@ func (g *matmulCode) rankOne(acc [][]V, width int, a, b Mem, lanes func(int) int
 	for i := range acc {
 		x := g.bcast(at(a.P, a.Off+i*g.m.AM), false)
 		for j, v := range acc[i] {
-			g.opTo(v, OpFMA, reg(x), reg(row[j]), reg(v))
+			g.opTo(v, op, reg(x), reg(row[j]), reg(v))
 		}
 	}
 }

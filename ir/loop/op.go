@@ -49,6 +49,9 @@ const (
 	OpSelLe    Op = "selle"
 	OpSelEq    Op = "seleq"
 	OpSelNe    Op = "selne"
+
+	OpDot  Op = "dot"
+	OpPair Op = "pair"
 )
 
 // HasResult reports whether an instruction sets its Dst.
@@ -146,4 +149,40 @@ var elementwiseOps = map[Op]elementwise{
 	OpSelLe: choice("x <= y ? z : w", func(x, y float32) bool { return x <= y }),
 	OpSelEq: choice("x == y ? z : w", func(x, y float32) bool { return x == y }),
 	OpSelNe: choice("x != y ? z : w", func(x, y float32) bool { return x != y }),
+
+	OpDot: {3, "z + x1 y1 + x0 y0 for the bf16 halves of x and y, each sum rounded once; subnormal numbers are 0", func(a []float32) float32 {
+		return Dot(a[0], a[1], a[2])
+	}},
+	OpPair: {2, "the bf16 numbers x and y as halves 0 and 1 of an element", func(a []float32) float32 {
+		return math.Float32frombits(math.Float32bits(a[0])>>16 | math.Float32bits(a[1]))
+	}},
+}
+
+// Dot adds the products of the upper and of the lower halves of x and y to z, as VDPBF16PS
+// does. A product of two bf16 numbers is exact in float64, and so is its sum with z to all
+// the bits that decide how it rounds to f32.
+func Dot(x, y, z float32) float32 {
+	a, b := math.Float32bits(x), math.Float32bits(y)
+	half := func(z float32, a, b uint32) float32 {
+		s := float32(float64(z) + float64(math.Float32frombits(a))*float64(math.Float32frombits(b)))
+		if math.Float32bits(s)&0x7f800000 == 0 {
+			return s * 0
+		}
+		return s
+	}
+	return half(half(z, a&^0xffff, b&^0xffff), a<<16, b<<16)
+}
+
+// Half is x rounded to bf16, to nearest, ties to even; subnormal numbers are 0.
+func Half(x float32) float32 {
+	bits := math.Float32bits(x)
+	switch exponent := bits >> 23 & 0xff; {
+	case exponent == 0:
+		bits &= 1 << 31
+	case exponent != 0xff:
+		bits += 0x7fff + bits>>16&1
+	case bits<<9 != 0:
+		bits |= 1 << 22
+	}
+	return math.Float32frombits(bits &^ 0xffff)
 }

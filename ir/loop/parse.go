@@ -214,6 +214,8 @@ func (p *parser) statement() {
 			s.Stride = p.number()
 		case p.has("i32"):
 			s.Int = true
+		case p.has("bf16"):
+			s.Half = true
 		case p.has("lanes"):
 			s.Lanes = p.number()
 		case s.Op == OpTranspose:

@@ -109,6 +109,9 @@ func (s *Instr) String() string {
 	if s.Int {
 		b.WriteString(" i32")
 	}
+	if s.Half {
+		b.WriteString(" bf16")
+	}
 	if s.Lanes > 0 {
 		fmt.Fprintf(&b, " lanes %d", s.Lanes)
 	}

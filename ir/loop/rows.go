@@ -171,6 +171,11 @@ func (c *rowsCode) oneStage() {
 	for i := done; i < c.chunks; i++ {
 		c.oneChunk(i*c.lanes, i, accs)
 	}
+	for _, s := range c.g.stores { // the other half of a last element
+		if c.g.operands[s.Operand].Half && c.g.width%2 == 1 && c.storeStage(s) == c.stage {
+			c.storeHalf(imm(0), at(c.ptr[s.Operand], c.g.width), 1)
+		}
+	}
 	for _, a := range accs {
 		c.row[a.node] = c.combine(a)
 	}
@@ -315,6 +320,10 @@ func (c *rowsCode) scratch(n int) Mem {
 
 func (c *rowsCode) put(s Store) {
 	o := c.g.operands[s.Operand]
+	if o.Half {
+		c.storeHalf(c.value(s.Node), Mem{c.ptr[s.Operand], c.index, c.off}, c.active)
+		return
+	}
 	m, stride := c.place(s.Operand)
 	c.store(c.value(s.Node), m, stride, c.active, o.Int)
 }

@@ -18,6 +18,7 @@ var ErrPressure = errors.New("too many live values for the vector registers of t
 type Operand struct {
 	Name string // for comments only, not part of Key
 	Int  bool   // i32 elements: loads convert to f32, stores truncate
+	Half bool   // only stored: rounded to bf16, two to an element, the last of an odd number with 0; Col is 1
 	Row  int    // stride from row to row; 0: every row sees the same row
 	Col  int    // stride along the row; 0: one value per row, 1: contiguous
 }
@@ -69,9 +70,11 @@ type ColReduce struct {
 
 // MatMul is C[M,N] = A[M,K] B[K,N], or += . Operands: 0 A, 1 B, 2 C. Run-time
 // counts: N[0] = M, N[1] = K, N[2] = 1 to add to C and 0 to overwrite it.
-// B and C have unit stride along N.
+// B and C have unit stride along N. With Pairs, the elements of A and B are pairs of bf16
+// numbers along K, and K counts pairs.
 type MatMul struct {
-	N      int   // columns of B and C
+	N      int // columns of B and C
+	Pairs  bool
 	Ms     []int // every M the kernel is called with; empty: any
 	Ks     []int // every K the kernel is called with; empty: any
 	AM, AK int   // element strides of A along M and K
@@ -88,6 +91,15 @@ type Transpose struct {
 	InNext, OutNext int
 }
 
+// Interleave makes pairs of rows of what is packed in pairs along rows: the halves of
+// out[i,2j+h] are half h of in[2i,j] and half h of in[2i+1,j]. Operands: 0 in, 1 out. Run-time
+// count N[0] = rows of out; if Odd, the last of them has one row of in, and 0.
+type Interleave struct {
+	Width   int // elements of a row of in; out has twice as many
+	In, Out int // row strides
+	Odd     bool
+}
+
 // Key returns a string that is equal for structurally equal specs.
 func (r *Rows) Key() string {
 	return "rows " + graphKey(r.Width, r.Operands, r.Nodes, r.Stores)
@@ -100,7 +112,7 @@ func (c *ColReduce) Key() string {
 
 // Key returns a string that is equal for structurally equal specs.
 func (m *MatMul) Key() string {
-	return fmt.Sprintf("matmul n%d m%v k%v a%d,%d b%d c%d", m.N, m.Ms, m.Ks, m.AM, m.AK, m.BK, m.CM)
+	return fmt.Sprintf("matmul n%d m%v k%v a%d,%d b%d c%d pairs %t", m.N, m.Ms, m.Ks, m.AM, m.AK, m.BK, m.CM, m.Pairs)
 }
 
 // Key returns a string that is equal for structurally equal specs.
@@ -108,13 +120,21 @@ func (t *Transpose) Key() string {
 	return fmt.Sprintf("transpose %dx%d %d>%d next %d>%d", t.R, t.C, t.In, t.Out, t.InNext, t.OutNext)
 }
 
+// Key returns a string that is equal for structurally equal specs.
+func (m *Interleave) Key() string {
+	return fmt.Sprintf("interleave %d %d>%d odd %t", m.Width, m.In, m.Out, m.Odd)
+}
+
 func graphKey(width int, ops []Operand, nodes []Node, stores []Store) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "w%d", width)
 	for _, o := range ops {
 		t := "f"
-		if o.Int {
+		switch {
+		case o.Int:
 			t = "i"
+		case o.Half:
+			t = "h"
 		}
 		fmt.Fprintf(&b, " %s%d,%d", t, o.Row, o.Col)
 	}

@@ -121,6 +121,9 @@ func (c *verifier) instr(s *Instr) error {
 	if s.Lanes < 0 || s.Lanes >= c.k.Lanes && s.Lanes > 0 {
 		return fmt.Errorf("%s: %d of %d lanes", s.Op, s.Lanes, c.k.Lanes)
 	}
+	if s.Half && (s.Op != OpLoad && s.Op != OpStore || s.Stride != 1 || s.Int) {
+		return fmt.Errorf("%s: only loads and stores of stride 1 take bf16", s.Op)
+	}
 	if s.Op == OpTranspose && len(s.Block) != c.k.Lanes {
 		return fmt.Errorf("transpose of %d registers instead of %d", len(s.Block), c.k.Lanes)
 	}

@@ -20,6 +20,7 @@ type Options struct {
 	Disable []string                             // optional passes to leave out, by name
 	Observe func(stage string, p *Program)       // called with "input" and after each pass; may be nil
 	Check   bool                                 // verify after each pass
+	BF16    bool                                 // matrix products take bf16
 	Fired   func(pass string, before, after int) // number of live values around each pass; may be nil
 }
 
@@ -29,20 +30,22 @@ type pass struct {
 	doc      string
 	required bool // later stages rely on it
 	run      func(p *Program, fold bool)
+	bf16     bool // for that precision only
 }
 
 // passes run in this order.
 var passes = []pass{
-	{"erase-stop-gradient", "stop_gradient becomes its argument", true, eraseStopGradient},
-	{"empty", "tensors without elements are gone", true, empty},
-	{"open", "softmax becomes its definition", true, open},
-	{"simplify", "local rules and common subexpressions, until nothing changes", false, simplify},
-	{"terms", "equal terms of a sum are added up, pads that fit together are joined", false, terms},
-	{"hoist", "views and divisions move to where there is less to do", false, hoist},
-	{"const-fold", "what depends on no input is computed now", false, constFold},
-	{"split-reduce", "each reduction covers one block of axes, large ones in two steps", true, splitReduce},
-	{"phases", "forward values that only the inner gradient needs count as inner", false, phases},
-	{"dce", "only what the outputs need stays", true, dce},
+	{name: "erase-stop-gradient", doc: "stop_gradient becomes its argument", required: true, run: eraseStopGradient},
+	{name: "empty", doc: "tensors without elements are gone", required: true, run: empty},
+	{name: "open", doc: "softmax becomes its definition", required: true, run: open},
+	{name: "simplify", doc: "local rules and common subexpressions, until nothing changes", run: simplify},
+	{name: "terms", doc: "equal terms of a sum are added up, pads that fit together are joined", run: terms},
+	{name: "hoist", doc: "views and divisions move to where there is less to do", run: hoist},
+	{name: "const-fold", doc: "what depends on no input is computed now", run: constFold},
+	{name: "split-reduce", doc: "each reduction covers one block of axes, large ones in two steps", required: true, run: splitReduce},
+	{name: "bf16", doc: "with precision bf16, matrix products take operands rounded to it", required: true, run: bf16, bf16: true},
+	{name: "phases", doc: "forward values that only the inner gradient needs count as inner", run: phases},
+	{name: "dce", doc: "only what the outputs need stays", required: true, run: dce},
 }
 
 // order says which pass must come before which, and why.
@@ -58,6 +61,9 @@ var order = []struct{ before, after, why string }{
 	{"hoist", "split-reduce", "a moved transpose changes which axes a sum covers"},
 	{"const-fold", "split-reduce", "reductions of constants are gone"},
 	{"split-reduce", "phases", "new values get their phase there"},
+	{"hoist", "bf16", "operands are packed below views that do not move any more"},
+	{"const-fold", "bf16", "constants are made in full precision"},
+	{"bf16", "phases", "new values get their phase there"},
 	{"phases", "dce", "dce is last, so that the result has no gaps"},
 }
 
@@ -98,7 +104,7 @@ func Run(p *Program, opt Options) error {
 	}
 	fold := !slices.Contains(opt.Disable, "simplify")
 	for _, s := range passes {
-		if slices.Contains(opt.Disable, s.name) {
+		if slices.Contains(opt.Disable, s.name) || s.bf16 && !opt.BF16 {
 			continue
 		}
 		before := len(p.Live())

@@ -1,0 +1,215 @@
+package loop_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"golang.org/x/sys/cpu"
+
+	"mspecc/ir/loop"
+)
+
+// newBF16Suite leaves out what this CPU has no instructions for.
+func newBF16Suite(t *testing.T) *suite {
+	s := newSuite(t)
+	if hasAVX512() && !cpu.X86.HasAVX512BF16 {
+		t.Log("no bf16 instructions here: AVX-512 kernels are interpreted, not run")
+		s.targets = s.targets[:3]
+	}
+	return s
+}
+
+// pairs are words of two bf16 numbers; some are infinite, not a number, tiny or zero.
+func pairs(r *rand.Rand, n int, special bool) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		lo, hi := loop.Half(float32(r.NormFloat64())), loop.Half(float32(r.NormFloat64()))
+		if special {
+			switch r.IntN(6) {
+			case 0:
+				lo = math.Float32frombits(uint32(r.IntN(1<<16)) << 16)
+			case 1:
+				hi = float32(math.Copysign(1e-38, r.Float64()-0.5))
+			case 2:
+				lo *= 1e-30
+			}
+			lo, hi = loop.Half(lo), loop.Half(hi)
+		}
+		x[i] = math.Float32frombits(math.Float32bits(lo)>>16 | math.Float32bits(hi))
+	}
+	return x
+}
+
+// sameBits treats all numbers that are none as equal.
+func sameBits(x, y float32) bool {
+	return math.Float32bits(x) == math.Float32bits(y) || x != x && y != y
+}
+
+// TestPairs: products of bf16 pairs give the same bits on every target.
+func TestPairs(t *testing.T) {
+	s := newBF16Suite(t)
+	list := matmuls()
+	made := map[string]string{}
+	for i := range list {
+		p := &list[i]
+		p.spec.Pairs = true
+		key := p.spec.Key()
+		if made[key] == "" {
+			made[key] = s.add(&p.spec)
+		}
+		p.kernel = made[key]
+	}
+	s.build()
+	r := rand.New(rand.NewPCG(3, 4))
+	for i, p := range list {
+		for _, target := range s.targets {
+			if err := p.checkPairs(s, p.kernel+target, i%2, r); err != nil {
+				t.Fatalf("%s %s m %d k %d: %v", target, p.spec.Key(), p.m, p.k, err)
+			}
+		}
+	}
+}
+
+func (p product) checkPairs(s *suite, kernel string, add int, r *rand.Rand) error {
+	spec := p.spec
+	special := p.k <= 3
+	var a arena
+	at := a.add(pairs(r, (p.m-1)*spec.AM+(p.k-1)*spec.AK+1, special))
+	bt := a.add(pairs(r, (p.k-1)*spec.BK+spec.N, special))
+	ct := a.add(normal(r, (p.m-1)*spec.CM+spec.N))
+	before := append([]float32(nil), a.mem...)
+	s.run(kernel, a.mem, a.off, []int{p.m, p.k, add})
+	for i := 0; i < p.m; i++ {
+		for j := 0; j < spec.N; j++ {
+			want := float32(0)
+			for k := 0; k < p.k; k++ {
+				want = loop.Dot(before[at+i*spec.AM+k*spec.AK], before[bt+k*spec.BK+j], want)
+			}
+			if add == 1 {
+				want += before[ct+i*spec.CM+j]
+			}
+			if got := a.mem[ct+i*spec.CM+j]; !sameBits(got, want) {
+				return fmt.Errorf("C[%d,%d] = %g (%x), want %g (%x)", i, j, got, math.Float32bits(got), want, math.Float32bits(want))
+			}
+		}
+	}
+	return intact(before, a.mem, func(i int) bool {
+		i -= ct
+		return i >= 0 && i/spec.CM < p.m && i%spec.CM < spec.N
+	})
+}
+
+// TestHalfStores: rows are rounded to bf16 with the same bits on every target, whatever form
+// the kernel has, and the last element of an odd number is filled with 0.
+func TestHalfStores(t *testing.T) {
+	s := newBF16Suite(t)
+	type rowsCase struct {
+		spec   *loop.Rows
+		kernel string
+	}
+	var cases []rowsCase
+	for _, w := range []int{1, 2, 15, 16, 17, 31, 32, 33, 47, 64, 65, 129, 250, 1025} {
+		for _, reduce := range []bool{false, true} {
+			var d dag
+			x := d.load(loop.Operand{Name: "x", Row: w + 2, Col: 1})
+			y := x
+			if reduce { // rows longer than registers hold go through scratch
+				y = d.node("sub", d.node("tanh", x), d.node("rowmax", d.node("tanh", x)))
+			}
+			d.store(y, loop.Operand{Name: "full", Row: w, Col: 1})
+			d.store(y, loop.Operand{Name: "half", Half: true, Row: (w+1)/2 + 1, Col: 1})
+			spec := d.rows(w)
+			cases = append(cases, rowsCase{spec, s.add(spec)})
+		}
+	}
+	s.build()
+	r := rand.New(rand.NewPCG(5, 6))
+	const rows = 3
+	for _, c := range cases {
+		w := c.spec.Width
+		for _, target := range s.targets {
+			var a arena
+			x := normal(r, rows*(w+2))
+			for i := range x {
+				if r.IntN(3) == 0 {
+					x[i] = math.Float32frombits(r.Uint32())
+				}
+			}
+			a.add(x)
+			full, half := a.add(nans(rows*w)), a.add(nans(rows*((w+1)/2+1)))
+			a.add(nans(s.byName[c.kernel+target].Scratch + 1))
+			before := append([]float32(nil), a.mem...)
+			s.run(c.kernel+target, a.mem, a.off, []int{rows})
+			for i := range rows {
+				for j := range (w + 1) / 2 * 2 {
+					want := float32(0)
+					if j < w {
+						want = loop.Half(a.mem[full+i*w+j])
+					}
+					word := math.Float32bits(a.mem[half+i*((w+1)/2+1)+j/2])
+					if got := math.Float32frombits(word >> (j % 2 * 16) << 16); !sameBits(got, want) {
+						t.Fatalf("%s, %s: element %d,%d is %g, want %g", c.spec.Key(), target, i, j, got, want)
+					}
+				}
+			}
+			stride := (w+1)/2 + 1
+			if err := intact(before, a.mem, func(i int) bool {
+				return i >= full && i < full+rows*w || i >= half && i < half+rows*stride && (i-half)%stride < (w+1)/2 || i >= half+rows*stride+guard
+			}); err != nil {
+				t.Fatalf("%s, %s: %v", c.spec.Key(), target, err)
+			}
+		}
+	}
+}
+
+// TestInterleave pairs rows, also of an odd number.
+func TestInterleave(t *testing.T) {
+	s := newBF16Suite(t)
+	var specs []*loop.Interleave
+	var kernels []string
+	for _, w := range []int{1, 7, 8, 9, 31, 32, 33, 64, 100} {
+		for _, odd := range []bool{false, true} {
+			spec := &loop.Interleave{Width: w, In: w + 1, Out: 2*w + 3, Odd: odd}
+			specs, kernels = append(specs, spec), append(kernels, s.add(spec))
+		}
+	}
+	s.build()
+	r := rand.New(rand.NewPCG(7, 8))
+	for i, spec := range specs {
+		for _, target := range s.targets {
+			for _, n := range []int{1, 3} {
+				rows := 2 * n
+				if spec.Odd {
+					rows--
+				}
+				var a arena
+				in := a.add(pairs(r, rows*spec.In, false))
+				out := a.add(nans(n * spec.Out))
+				before := append([]float32(nil), a.mem...)
+				s.run(kernels[i]+target, a.mem, a.off, []int{n})
+				half := func(row, j int) uint32 {
+					if row >= rows {
+						return 0
+					}
+					return math.Float32bits(before[in+row*spec.In+j/2]) >> (j % 2 * 16) & 0xffff
+				}
+				for k := range n {
+					for j := range 2 * spec.Width {
+						want := half(2*k, j) | half(2*k+1, j)<<16
+						if got := math.Float32bits(a.mem[out+k*spec.Out+j]); got != want {
+							t.Fatalf("%s, %s: element %d,%d is %08x, want %08x", spec.Key(), target, k, j, got, want)
+						}
+					}
+				}
+				if err := intact(before, a.mem, func(i int) bool {
+					i -= out
+					return i >= 0 && i < n*spec.Out && i%spec.Out < 2*spec.Width
+				}); err != nil {
+					t.Fatalf("%s, %s: %v", spec.Key(), target, err)
+				}
+			}
+		}
+	}
+}
