@@ -24,13 +24,17 @@ var randomHarness string
 // randomPrograms is how many random programs one generated module holds.
 const randomPrograms = 45
 
-// randomTolerance is of an output's largest magnitude, or of 1: float32 through second
-// gradients against float64.
-const randomTolerance = 2e-3
+// Tolerances are of an output's largest magnitude, or of 1: float32 through second gradients
+// against float64. With bf16, both round the same operands, but where float32 and float64
+// fall on two sides of the middle between two bf16 numbers, these differ by 2^-8.
+const (
+	randomTolerance = 2e-3
+	bf16Tolerance   = 3e-2
+)
 
 // TestRandomPrograms: random programs with first and second gradients, through every
 // stage of the compiler into one binary, agree with the float64 interpreter on both kinds
-// of kernels, with and without the optional passes and chains.
+// of kernels, with and without the optional passes and chains, and with products in bf16.
 func TestRandomPrograms(t *testing.T) {
 	optional := []string{"chains"}
 	for _, p := range pass.List() {
@@ -38,15 +42,18 @@ func TestRandomPrograms(t *testing.T) {
 			optional = append(optional, p.Name)
 		}
 	}
-	for name, disable := range map[string][]string{"optimised": nil, "plain": optional} {
-		t.Run(name, func(t *testing.T) {
-			r := newRandomCase(progen.Seeds(t, randomPrograms))
+	for _, o := range []struct {
+		name, precision, target string
+		disable                 []string
+	}{{"optimised", "f32", "avx512", nil}, {"plain", "f32", "avx512", optional}, {"bf16", "bf16", "avx512-bf16", nil}} {
+		t.Run(o.name, func(t *testing.T) {
+			r := newRandomCase(t, progen.Seeds(t, randomPrograms), o.precision)
 			dir := t.TempDir()
-			bin := r.build(t, dir, disable)
+			bin := r.build(t, dir, o.disable)
 			in := r.writeFeeds(t, dir)
-			if runtime.HasAVX512() {
-				one := r.run(t, bin, in, "avx512", "GODEBUG=", "MSPECC_CASE_THREADS=1")
-				three := r.run(t, bin, in, "avx512", "GODEBUG=", "MSPECC_CASE_THREADS=3")
+			if runtime.HasTarget(o.target) {
+				one := r.run(t, bin, in, o.target, "GODEBUG=", "MSPECC_CASE_THREADS=1")
+				three := r.run(t, bin, in, o.target, "GODEBUG=", "MSPECC_CASE_THREADS=3")
 				if string(one) != string(three) {
 					t.Error("3 threads give other bits than 1")
 				}
@@ -60,19 +67,29 @@ func TestRandomPrograms(t *testing.T) {
 type randomCase struct {
 	model *build.Model
 	names []string
-	progs []*ir.Program // as drawn, for the interpreter
+	drawn []*ir.Program
+	progs []*ir.Program // what the interpreter runs: as drawn or, with bf16, as packed
 	feeds []map[string][]float64
+	tol   float64
 }
 
-func newRandomCase(seeds []uint64) *randomCase {
-	r := &randomCase{model: &build.Model{Name: "random", File: "random.mspec", Digest: strings.Repeat("0", 64)}}
+func newRandomCase(t *testing.T, seeds []uint64, precision string) *randomCase {
+	t.Helper()
+	r := &randomCase{tol: randomTolerance, model: &build.Model{Name: "random", File: "random.mspec", Digest: strings.Repeat("0", 64)}}
 	for _, seed := range seeds {
 		p := progen.Program(seed)
 		r.names = append(r.names, fmt.Sprintf("seed%d", seed))
-		r.progs = append(r.progs, progen.Program(seed))
+		meaning := progen.Program(seed)
+		if precision == "bf16" {
+			r.tol = bf16Tolerance
+			if err := pass.Run(meaning, pass.Options{BF16: true}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.drawn, r.progs = append(r.drawn, progen.Program(seed)), append(r.progs, meaning)
 		r.feeds = append(r.feeds, progen.Feeds(seed, p.Live()))
 		f := &build.Func{Name: "features", B: p.B}
-		v := &build.Variant{Modality: build.Modality{Name: r.names[len(r.names)-1]}, Features: f}
+		v := &build.Variant{Modality: build.Modality{Name: r.names[len(r.names)-1]}, Features: f, Train: build.Train{Precision: precision}}
 		for _, o := range p.Outputs {
 			f.Outputs = append(f.Outputs, build.Output{Name: o.Name, Value: o.Value})
 		}
@@ -102,7 +119,7 @@ func (r *randomCase) build(t *testing.T, dir string, disable []string) string {
 func (r *randomCase) writeFeeds(t *testing.T, dir string) string {
 	t.Helper()
 	f := &ckpt.File{}
-	for i, p := range r.progs {
+	for i, p := range r.drawn {
 		seen := map[string]bool{}
 		for _, v := range p.Live() {
 			x, ok := r.feeds[i][v.Attr.Name]
@@ -148,7 +165,7 @@ func (r *randomCase) run(t *testing.T, bin, in, target string, env ...string) []
 			if len(x) != len(want[k]) {
 				t.Fatalf("%s: %s %s has %d elements, expected %d", target, r.names[i], o.Name, len(x), len(want[k]))
 			}
-			if j := progen.Differ(want[k], x, randomTolerance); j >= 0 {
+			if j := progen.Differ(want[k], x, r.tol); j >= 0 {
 				t.Errorf("%s: MSPECC_SEED=%s: %s %s, element %d: %v, expected %v (%s)", target, r.names[i][4:], o.Name, o.Value.Type, j, x[j], want[k][j], o.Value.Op)
 				break
 			}

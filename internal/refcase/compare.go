@@ -22,6 +22,9 @@ func (c *Case) F32() Tolerance {
 	return t
 }
 
+// BF16 is the tolerance where matrix products take operands of 8 significant bits.
+func (c *Case) BF16() Tolerance { return Tolerance{Loss: 1e-2, Later: 1e-2, Grad: 0.1} }
+
 // F64 is the tolerance for float64 arithmetic in another order of operations.
 func (c *Case) F64() Tolerance { return Tolerance{Loss: 1e-10, Later: 1e-8, Grad: 1e-8} }
 
