@@ -1,6 +1,8 @@
 package codegen
 
 import (
+	"strings"
+
 	"github.com/dave/jennifer/jen"
 
 	"mspecc/ir"
@@ -52,8 +54,16 @@ func (mod *Module) programFile(p *Program, constantAt int) ([]byte, error) {
 		}))
 		set("Floats", jen.Lit(p.Floats))
 		set("Scratch", jen.Lit(p.Scratch))
+		var small []jen.Code
 		for _, fn := range p.Functions {
+			if strings.HasPrefix(fn.Name, smallName) && fn.Name != smallName {
+				small = append(small, jen.Line().Add(function(p, fn)))
+				continue
+			}
 			set(fn.Name, function(p, fn))
+		}
+		if len(small) > 0 {
+			set("Small", jen.Index().Op("*").Add(rt("Function")).Values(append(small, jen.Line())...))
 		}
 		if v.Modality.Sample != "" {
 			set("Sample", jen.Id("sample").Call(jen.Lit(v.Modality.Name)))

@@ -61,7 +61,7 @@ The passes, of which --disable takes the optional ones:
 	}
 	f.model(cmd)
 	cmd.Flags().StringVar(&stage, "stage", "opt", "one of "+strings.Join(stages, ", "))
-	cmd.Flags().StringVar(&function, "function", "step", "step, replay, features or reconstruct")
+	cmd.Flags().StringVar(&function, "function", "step", "step, replay, features, reconstruct or pullback (the gradient of features)")
 	cmd.Flags().StringVar(&html, "html", "", "write a page with one column per pass to this `file`")
 	return cmd
 }
