@@ -117,6 +117,20 @@ var update = flag.Bool("update", false, "rewrite the expected output in the scri
 
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata", UpdateScripts: *update, RequireExplicitExec: true, Cmds: map[string]func(*testscript.TestScript, bool, []string){
+		// spoil FOLDER: changes the last byte of every file of a folder.
+		"spoil": func(ts *testscript.TestScript, _ bool, args []string) {
+			names, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "*"))
+			ts.Check(err)
+			if len(names) == 0 {
+				ts.Fatalf("%s is empty", args[0])
+			}
+			for _, n := range names {
+				raw, err := os.ReadFile(n)
+				ts.Check(err)
+				raw[len(raw)-1] ^= 1
+				ts.Check(os.WriteFile(n, raw, 0o644))
+			}
+		},
 		// code WANT COMMAND...: the exact exit code of a command.
 		"code": func(ts *testscript.TestScript, _ bool, args []string) {
 			err := ts.Exec(args[1], args[2:]...)

@@ -28,7 +28,7 @@ ending chooses the format: .safetensors (tensors "features" and "labels"), .npy 
 NAME.labels.npy), or .csv (the label is the last column).`,
 		Example: `  BIN embed --checkpoint runs/a --data DIR --split test --out test.npy
   BIN embed --checkpoint runs/a --data DIR --out train.safetensors`,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			write, ok := map[string]func(string, *eval.Set) error{".safetensors": writeSafetensors, ".npy": writeNpy, ".csv": writeCSV}[filepath.Ext(out)]
 			if !ok {
 				return usagef("--out is %q, expected a name ending in .safetensors, .npy or .csv", out)
@@ -48,7 +48,7 @@ NAME.labels.npy), or .csv (the label is the last column).`,
 				return err
 			}
 			src.Max = most
-			set, err := a.features(m, src)
+			set, err := a.features(cmd.Context(), m, src)
 			if err != nil {
 				return err
 			}

@@ -177,7 +177,12 @@ func (a *app) print(v any, text func(w io.Writer)) error {
 		text(a.out)
 		return nil
 	}
-	e := json.NewEncoder(a.out)
+	return printJSON(a.out, v)
+}
+
+// printJSON writes a value as one line.
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
 }

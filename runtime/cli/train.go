@@ -114,7 +114,8 @@ func (a *app) runTrain(ctx context.Context, f *trainFlags) error {
 		return err
 	}
 	if f.eval && !interrupted {
-		o := evalFlags{checkpoint: dir, data: f.data, epochs: 100, lr: 1e-4, weightDecay: 1e-4, seed: state.Seed, baselines: "random,raw"}
+		o := defaultEval()
+		o.checkpoint, o.data, o.seed = dir, f.data, state.Seed
 		return a.runEval(ctx, &o)
 	}
 	return nil
