@@ -48,6 +48,7 @@ var outside = map[string][]string{
 	"github.com/dave/jennifer":            {"codegen"},
 	"github.com/google/go-cmp":            {"test"},
 	"github.com/mmcloughlin/avo":          {"codegen/avx512"},
+	"github.com/parquet-go/parquet-go":    {"runtime/embed"},
 	"github.com/rogpeppe/go-internal":     {"test"},
 	"github.com/schollz/progressbar/v3":   {"runtime/cli"},
 	"github.com/spf13/cobra":              {"cmd/mspecc", "runtime/cli"},

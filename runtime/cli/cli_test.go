@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"bytes"
-	"encoding/binary"
 	"flag"
 	"fmt"
 	"math"
@@ -143,23 +141,6 @@ func TestScripts(t *testing.T) {
 			}
 		},
 	}})
-}
-
-func TestNpy(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "x.npy")
-	for _, n := range []int{1, 1000000} {
-		if err := npy(name, fmt.Sprintf("(%d,)", n), make([]float32, n)); err != nil {
-			t.Fatal(err)
-		}
-		raw, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		header := int(binary.LittleEndian.Uint16(raw[8:]))
-		if (10+header)%64 != 0 || raw[9+header] != '\n' || len(raw) != 10+header+4*n || !bytes.HasPrefix(raw, []byte("\x93NUMPY\x01\x00")) {
-			t.Errorf("%d values: header of %d bytes, file of %d", n, header, len(raw))
-		}
-	}
 }
 
 func TestSyntheticTokensStayBelowTheVocabulary(t *testing.T) {
