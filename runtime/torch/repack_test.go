@@ -25,7 +25,7 @@ func change(t testing.TB, raw []byte, f func(name string, data []byte) (string, 
 			t.Fatal(err)
 		}
 		name, data := f(x.Name, data)
-		w, err := out.Create(name)
+		w, err := out.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store})
 		if err != nil {
 			t.Fatal(err)
 		}
