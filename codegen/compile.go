@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"mspecc/codegen/fuse"
+	"mspecc/codegen/onnx"
 	"mspecc/codegen/plan"
 	"mspecc/ir"
 	"mspecc/ir/build"
@@ -47,6 +48,8 @@ type Program struct {
 	Floats    int // arena size
 	Scratch   int // floats of scratch for each worker
 	Constants []Constant
+	Graph     *onnx.Graph // features for other programs; nil where there is none
+	NoGraph   error       // why
 
 	constants map[string]*fuse.Buffer
 }
@@ -147,6 +150,7 @@ func (mod *Module) program(v *build.Variant, opt Options) (*Program, error) {
 		}
 		p.Functions = append(p.Functions, c.fn)
 	}
+	p.Graph, p.NoGraph = onnx.Features(v)
 	p.layout()
 	return p, nil
 }

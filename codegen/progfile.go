@@ -65,6 +65,7 @@ func (mod *Module) programFile(p *Program, constantAt int) ([]byte, error) {
 		if len(small) > 0 {
 			set("Small", jen.Index().Op("*").Add(rt("Function")).Values(append(small, jen.Line())...))
 		}
+		set("Graph", p.graph())
 		if v.Modality.Sample != "" {
 			set("Sample", jen.Id("sample").Call(jen.Lit(v.Modality.Name)))
 		}

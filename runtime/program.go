@@ -231,7 +231,16 @@ type Program struct {
 	// much as a whole batch.
 	Small []*Function
 
+	Graph  Graph // Features for other programs
 	Sample fs.FS // a small data set carried by the binary, or nil
+}
+
+// Graph is Features as an ONNX graph; the package onnx makes a model of it.
+type Graph struct {
+	Proto   []byte   // GraphProto without the values of the parameters; nil where there is none
+	Batch   int      // examples of a batch, 0 for any number
+	Params  []string // the parameters that it uses
+	Missing string   // why there is none
 }
 
 // Param finds a parameter by name.

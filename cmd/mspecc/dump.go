@@ -167,5 +167,5 @@ func (f *buildFlags) dumpHTML(file, out, function string) error {
 }
 
 func pickFunc(v *build.Variant, name string) *build.Func {
-	return map[string]*build.Func{"step": v.Objective, "replay": v.Replay, "features": v.Features, "reconstruct": v.Reconstruct}[strings.ToLower(name)]
+	return map[string]*build.Func{"step": v.Objective, "replay": v.Replay, "features": v.Features, "reconstruct": v.Reconstruct, "pullback": v.Features}[strings.ToLower(name)]
 }

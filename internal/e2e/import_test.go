@@ -114,6 +114,60 @@ func TestImport(t *testing.T) {
 	})
 }
 
+// TestONNX: onnxruntime computes from an exported file what the trainer computes itself,
+// for several batches at once.
+func TestONNX(t *testing.T) {
+	c, err := refcase.Load(filepath.Join("testdata", "torch", "case.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Name = "rows"
+	dir := t.TempDir()
+	run := trainer(t, c, dir)
+	in, err := filepath.Abs(filepath.Join("testdata", "torch", "zip.pth"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run("import", "--in", in, "--out", "c.safetensors")
+	if out := run("export", "--checkpoint", "c.safetensors", "--out", "e.onnx"); !strings.Contains(out, "batches of any size") {
+		t.Errorf("export says %q", out)
+	}
+	writeRows(t, c, filepath.Join(dir, "data"))
+	run("embed", "--checkpoint", "c.safetensors", "--data", "data", "--reader", "higgs", "--out", "f.npy")
+	x := map[string]any{"kind": "f32", "shape": []int{c.Batch, 1, 28}, "data": convert[float32](c.Step(0).X)}
+	text, err := json.Marshal([]any{map[string]any{"model": filepath.Join(dir, "e.onnx"), "inputs": map[string]any{"x": x}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := filepath.Join(dir, "cases.json")
+	if err := os.WriteFile(cases, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out := pytest.Run(t, []string{"onnx", "onnxruntime"}, filepath.Join("..", "..", "codegen", "onnx", "testdata", "run.py"), cases)
+	var got struct {
+		Results []map[string]struct {
+			Data []float64 `json:"data"`
+		} `json:"results"`
+	}
+	if err := json.Unmarshal(out, &got); err != nil {
+		t.Fatal(err)
+	}
+	npy, err := os.ReadFile(filepath.Join(dir, "f.npy"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := npy[10+int(binary.LittleEndian.Uint16(npy[8:])):]
+	features := got.Results[0]["features"].Data
+	if len(features) == 0 || 4*len(features) != len(data) {
+		t.Fatalf("%d features, the trainer has %d", len(features), len(data)/4)
+	}
+	for i, v := range features {
+		if w := float64(math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))); !(math.Abs(v-w) <= 1e-4) {
+			t.Errorf("feature %d is %v in onnxruntime, %v in the trainer", i, v, w)
+		}
+	}
+}
+
 // writeRows writes the case's first batch as tables that the reader of HIGGS takes.
 func writeRows(t *testing.T, c *refcase.Case, dir string) {
 	t.Helper()

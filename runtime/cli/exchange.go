@@ -12,15 +12,17 @@ import (
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/runtime/exchange"
+	"mspecc/runtime/onnx"
 	"mspecc/runtime/torch"
 )
 
 // exportFlags are the flags of export.
 type exportFlags struct{ checkpoint, out, key, prefix string }
 
-// exporters write a program's parameters, by the ending of the file's name.
-var exporters = map[string]func(f *exportFlags, m *runtime.Machine, state ckpt.State) error{
-	".safetensors": exportSafetensors, ".pth": exportTorch, ".pt": exportTorch,
+// exporters write a program's parameters, by the ending of the file's name, and say what
+// they wrote.
+var exporters = map[string]func(f *exportFlags, m *runtime.Machine, state ckpt.State) (what string, err error){
+	".safetensors": exportSafetensors, ".pth": exportTorch, ".pt": exportTorch, ".onnx": exportONNX,
 }
 
 func exportEndings() string {
@@ -42,8 +44,10 @@ file's ending chooses the format:
 
   .safetensors  float32 tensors; PyTorch, JAX and others read it
   .pth, .pt     a state dict as torch.save writes it, below the key "model" of a dictionary;
-                torch.load reads it with weights_only=True`,
+                torch.load reads it with weights_only=True
+  .onnx         the features as an ONNX model, input x, output features, for any batch`,
 		Example: `  BIN export --checkpoint runs/a --out model.safetensors
+  BIN export --checkpoint runs/a --out encoder.onnx
   BIN export --checkpoint runs/a --out model.pth --prefix module.`,
 		RunE: func(*cobra.Command, []string) error { return a.runExport(&f) },
 	}
@@ -68,12 +72,12 @@ func (a *app) runExport(f *exportFlags) error {
 		return err
 	}
 	defer m.Close()
-	if err := write(f, m, state); err != nil {
+	what, err := write(f, m, state)
+	if err != nil {
 		return err
 	}
-	n := len(m.Program.Params)
-	return a.print(map[string]any{"out": f.out, "format": filepath.Ext(f.out)[1:], "tensors": n, "step": state.Step}, func(w io.Writer) {
-		fmt.Fprintf(w, "%s: %d tensors of step %d\n", f.out, n, state.Step)
+	return a.print(map[string]any{"out": f.out, "format": filepath.Ext(f.out)[1:], "content": what, "step": state.Step}, func(w io.Writer) {
+		fmt.Fprintf(w, "%s: %s of step %d\n", f.out, what, state.Step)
 	})
 }
 
@@ -86,15 +90,39 @@ func (f *exportFlags) take(m *runtime.Machine) []ckpt.Tensor {
 	return all
 }
 
-func exportSafetensors(f *exportFlags, m *runtime.Machine, state ckpt.State) error {
+func exportSafetensors(f *exportFlags, m *runtime.Machine, state ckpt.State) (string, error) {
 	p := m.Program
 	file := ckpt.File{Tensors: f.take(m), Metadata: map[string]string{"format": "pt", "model": p.Name, "modality": p.Modality.Name,
 		"spec_digest": p.Digest, "step": fmt.Sprint(state.Step)}}
-	return file.WriteFile(f.out)
+	return fmt.Sprintf("%d tensors", len(file.Tensors)), file.WriteFile(f.out)
 }
 
-func exportTorch(f *exportFlags, m *runtime.Machine, _ ckpt.State) error {
-	return ckpt.Atomic(f.out, func(w io.Writer) error { return torch.Write(w, f.key, f.take(m)) })
+func exportTorch(f *exportFlags, m *runtime.Machine, _ ckpt.State) (string, error) {
+	all := f.take(m)
+	err := ckpt.Atomic(f.out, func(w io.Writer) error { return torch.Write(w, f.key, all) })
+	return fmt.Sprintf("%d tensors", len(all)), err
+}
+
+func exportONNX(f *exportFlags, m *runtime.Machine, state ckpt.State) (string, error) {
+	p := m.Program
+	if p.Graph.Proto == nil {
+		return "", fmt.Errorf("the features of the model %s have no ONNX form: %s", p.Name, p.Graph.Missing)
+	}
+	var params []ckpt.Tensor
+	for _, name := range p.Graph.Params {
+		q, ok := p.Param(name)
+		if !ok {
+			return "", fmt.Errorf("the ONNX graph uses the parameter %s, which the program does not have", name)
+		}
+		params = append(params, ckpt.Take(m, q.Tensor, name))
+	}
+	meta := map[string]string{"model": p.Name, "modality": p.Modality.Name, "spec_digest": p.Digest, "step": fmt.Sprint(state.Step)}
+	batch := "batches of any size"
+	if p.Graph.Batch > 0 {
+		batch = fmt.Sprintf("batches of %d", p.Graph.Batch)
+	}
+	err := ckpt.Atomic(f.out, func(w io.Writer) error { return onnx.Write(w, p.Graph.Proto, params, meta) })
+	return fmt.Sprintf("an ONNX model of the features, %s, %d tensors", batch, len(params)), err
 }
 
 // importFlags are the flags of import.

@@ -99,6 +99,7 @@ func Program() *runtime.Program {
 			Outputs: []runtime.Tensor{tensor("grad.encoder.weight", at.dw, pixels, hidden)},
 			Run:     pullback,
 		},
+		Graph:  runtime.Graph{Missing: "written by hand"},
 		Sample: Data(200, 60),
 	}
 }
