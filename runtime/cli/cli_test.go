@@ -3,7 +3,10 @@ package cli
 import (
 	"flag"
 	"fmt"
+	"io"
 	"math"
+	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -111,6 +114,37 @@ func bundle(args []string) error {
 	return f.WriteFile(args[1])
 }
 
+func request(ts *testscript.TestScript, _ bool, args []string) {
+	body := ""
+	if len(args) > 5 {
+		body = ts.ReadFile(args[5])
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		r, err := http.NewRequest(args[0], "http://127.0.0.1:"+args[1]+args[2], strings.NewReader(body))
+		ts.Check(err)
+		r.Header.Set("Content-Type", args[3])
+		if len(args) > 6 {
+			r.Header.Set("Authorization", "Bearer "+args[6])
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			if time.Now().After(deadline) {
+				ts.Fatalf("no answer: %v", err)
+			}
+			continue
+		}
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		ts.Check(err)
+		_, err = ts.Stdout().Write(text)
+		ts.Check(err)
+		if fmt.Sprint(resp.StatusCode) != args[4] {
+			ts.Fatalf("status %d, expected %s: %s", resp.StatusCode, args[4], text)
+		}
+		return
+	}
+}
+
 var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
 
 func TestScripts(t *testing.T) {
@@ -129,6 +163,17 @@ func TestScripts(t *testing.T) {
 				ts.Check(os.WriteFile(n, raw, 0o644))
 			}
 		},
+		// freeport NAME: sets a variable to a port that nothing listens on.
+		"freeport": func(ts *testscript.TestScript, _ bool, args []string) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			ts.Check(err)
+			_, port, _ := net.SplitHostPort(l.Addr().String())
+			ts.Setenv(args[0], port)
+			ts.Check(l.Close())
+		},
+		// request METHOD PORT PATH TYPE STATUS [BODY [TOKEN]]: asks a server, waiting for it to
+		// start; the answer is then stdout.
+		"request": request,
 		// code WANT COMMAND...: the exact exit code of a command.
 		"code": func(ts *testscript.TestScript, _ bool, args []string) {
 			err := ts.Exec(args[1], args[2:]...)

@@ -73,7 +73,7 @@ func (a *app) root(name string) *cobra.Command {
 	f.StringVar(&a.modality, "modality", "", "modality to work on: "+strings.Join(a.modalities(), ", "))
 	f.IntVar(&a.threads, "threads", 0, "worker threads; results do not depend on it (default one per core)")
 	f.BoolVar(&a.json, "json", false, "machine-readable output")
-	root.AddCommand(a.train(), a.eval(), a.embed(), a.reconstruct(), a.export(), a.importCommand(), a.replay(), a.bench(), a.info())
+	root.AddCommand(a.train(), a.eval(), a.embed(), a.reconstruct(), a.export(), a.importCommand(), a.serve(), a.replay(), a.bench(), a.info())
 	for _, c := range root.Commands() {
 		run, command := c.RunE, c.Name()
 		c.RunE = func(cmd *cobra.Command, args []string) error {
