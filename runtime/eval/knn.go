@@ -26,17 +26,17 @@ func Nearest(ctx context.Context, train, test *Set, k int, o Options) (Result, e
 	threads := max(1, o.Threads)
 	a, b := inverseNorms(train, threads), inverseNorms(test, threads)
 	p := make([]float64, test.Len())
-	const piece = 256
+	const piece, rows = 512, 16 // examples between two looks at ctx, and of one task
 	for first := 0; first < test.Len(); first += piece {
 		n := min(piece, test.Len()-first)
-		parallel(threads, (n+1)/2, 4, func(lo, hi int) {
-			near := [2]*neighbours{newNeighbours(k), newNeighbours(k)}
-			for pair := lo; pair < hi; pair++ {
-				i := first + 2*pair
-				j := min(i+1, first+n-1)
-				search(near, train, test, i, j, a, b)
-				p[i] = near[0].vote(train)
-				p[j] = near[1].vote(train)
+		parallel(threads, n, rows, func(lo, hi int) {
+			near := make([]*neighbours, hi-lo)
+			for i := range near {
+				near[i] = newNeighbours(k)
+			}
+			search(near, train, test, first+lo, a, b)
+			for i := range near {
+				p[first+lo+i] = near[i].vote(train)
 			}
 		})
 		if ctx.Err() != nil {
@@ -67,17 +67,20 @@ func inverseNorms(s *Set, threads int) []float32 {
 	return out
 }
 
-// search finds the neighbours of test examples i and j, four training examples at a time.
-func search(near [2]*neighbours, train, test *Set, i, j int, inverse, inverseTest []float32) {
-	near[0].reset()
-	near[1].reset()
-	x, y := test.Row(i), test.Row(j)
+// search finds the neighbours of the test examples from first on. Training examples are
+// taken four at a time, and compared with all of those while they are in the cache.
+func search(near []*neighbours, train, test *Set, first int, inverse, inverseTest []float32) {
 	last := train.Len() - 1
 	for t := 0; t <= last; t += 4 {
-		s := dots(x, y, train.Row(t), train.Row(min(t+1, last)), train.Row(min(t+2, last)), train.Row(min(t+3, last)))
-		for q := 0; q < 4 && t+q <= last; q++ {
-			near[0].add(s[q]*inverse[t+q]*inverseTest[i], t+q)
-			near[1].add(s[4+q]*inverse[t+q]*inverseTest[j], t+q)
+		for k := 0; k < len(near); k += 2 {
+			i, j := k, min(k+1, len(near)-1)
+			s := dots(test.Row(first+i), test.Row(first+j), train.Row(t), train.Row(min(t+1, last)), train.Row(min(t+2, last)), train.Row(min(t+3, last)))
+			for q := 0; q < 4 && t+q <= last; q++ {
+				near[i].add(s[q]*inverse[t+q]*inverseTest[first+i], t+q)
+				if j > i {
+					near[j].add(s[4+q]*inverse[t+q]*inverseTest[first+j], t+q)
+				}
+			}
 		}
 	}
 }
@@ -92,8 +95,6 @@ type neighbours struct {
 func newNeighbours(k int) *neighbours {
 	return &neighbours{make([]float32, k), make([]int, k), 0}
 }
-
-func (b *neighbours) reset() { b.n = 0 }
 
 // add offers an example; examples come in order of their index.
 func (b *neighbours) add(s float32, index int) {

@@ -216,3 +216,14 @@ func TestCancelled(t *testing.T) {
 		}
 	}
 }
+
+// Nearest neighbours at the size of PAMAP2: 10,000 vectors of 256 among 50,000; here a tenth
+// of the former.
+func BenchmarkNearest(b *testing.B) {
+	train, test := blobs(50000, 256, 12, "train"), blobs(1000, 256, 12, "test")
+	for b.Loop() {
+		if _, err := Nearest(context.Background(), train, test, 20, Options{Threads: 2}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
