@@ -106,8 +106,9 @@ func TestImport(t *testing.T) {
 	if !bytes.Equal(read("zip.safetensors"), read("back.safetensors")) {
 		t.Error("exported and imported again, the checkpoint differs")
 	}
+	run("export", "--checkpoint", "zip.safetensors", "--out", "plain.safetensors")
 	t.Run("pytorch", func(t *testing.T) {
-		out := pytest.Run(t, []string{"torch"}, filepath.Join(folder, "same.py"), filepath.Join(folder, "zip.pth"), filepath.Join(dir, "back.pth"))
+		out := pytest.Run(t, []string{"torch", "safetensors"}, filepath.Join(folder, "same.py"), filepath.Join(folder, "zip.pth"), filepath.Join(dir, "back.pth"), filepath.Join(dir, "plain.safetensors"))
 		if got := strings.TrimSpace(string(out)); got != fmt.Sprint(len(c.Params())) {
 			t.Errorf("PyTorch finds %s parameters, expected %d", got, len(c.Params()))
 		}

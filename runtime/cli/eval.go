@@ -41,6 +41,7 @@ type evalFlags struct {
 	noCache         bool
 	out             string
 	predictions     string
+	confusion       bool
 }
 
 // defaultEval is the protocol where no flag says otherwise.
@@ -102,6 +103,7 @@ confusion matrix of each method.`,
 	fl.BoolVar(&f.noCache, "no-cache", false, "compute all features anew and keep none")
 	fl.StringVar(&f.out, "out", "", "also write the result to this file, as JSON")
 	fl.StringVar(&f.predictions, "predictions", "", "write every test example's label and predictions to this file, as CSV")
+	fl.BoolVar(&f.confusion, "confusion", false, "also print the confusion matrix of each method on the trained encoder")
 	return c
 }
 
@@ -170,7 +172,7 @@ func (a *app) runEval(ctx context.Context, f *evalFlags) error {
 	if err := e.prepare(); err != nil {
 		return err
 	}
-	if err := e.encoder(ctx, "trained encoder"); err != nil {
+	if err := e.encoder(ctx, trainedInput); err != nil {
 		return err
 	}
 	if random {
@@ -403,7 +405,22 @@ func (e *evaluation) table(w io.Writer) {
 		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%s\t%s\t%s\t\n", methodName(r), r.Input, r.Width, r.Examples, show(r.Metric, r.Train), show(r.Metric, r.Test), best)
 	}
 	_ = t.Flush()
+	for _, r := range e.results {
+		if e.f.confusion && r.Input == trainedInput && r.Confusion != nil {
+			fmt.Fprintf(w, "\n%s: classes (rows) and predictions of the first repetition\n", methodName(r))
+			for _, row := range r.Confusion {
+				for _, n := range row {
+					fmt.Fprintf(t, "%d\t", n)
+				}
+				fmt.Fprintln(t)
+			}
+			_ = t.Flush()
+		}
+	}
 }
+
+// trainedInput names what is evaluated; the rest are baselines.
+const trainedInput = "trained encoder"
 
 func methodName(r eval.Result) string {
 	if r.Detail == "" {

@@ -15,6 +15,7 @@ import (
 
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
+	"mspecc/runtime/torch"
 )
 
 // Main runs the trainer's command line for the process and ends it: 0 on success, 1 when
@@ -151,6 +152,9 @@ func (a *app) load(m *runtime.Machine, checkpoint string, withState bool) (ckpt.
 	}
 	f, err := ckpt.ReadFile(path)
 	if err != nil {
+		if torch.IsFile(path) {
+			err = fmt.Errorf("%s: is a checkpoint of PyTorch; make one of this trainer from it: import --in %s --out FILE", path, path)
+		}
 		return ckpt.State{}, err
 	}
 	state, known, err := f.ReadState()

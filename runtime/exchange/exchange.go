@@ -4,12 +4,9 @@ package exchange
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,11 +42,7 @@ func (f *File) Close() error {
 
 // Open opens a file of either format; its first bytes say which it is.
 func Open(name string) (*File, error) {
-	head, err := start(name)
-	if err != nil {
-		return nil, fmt.Errorf("%s: cannot be read: %w", name, err)
-	}
-	if torch.Is(head) {
+	if torch.IsFile(name) {
 		t, err := torch.Open(name)
 		if err != nil {
 			return nil, err
@@ -69,24 +62,6 @@ func Open(name string) (*File, error) {
 		f.Tensors = append(f.Tensors, Tensor{x.Name, x.DType, x.Shape, func() (ckpt.Tensor, error) { return x, nil }})
 	}
 	return f, nil
-}
-
-// start reads a file's first bytes.
-func start(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err == nil {
-		defer f.Close()
-		head := make([]byte, 16)
-		var n int
-		if n, err = io.ReadFull(f, head); err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return head[:n], nil
-		}
-	}
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		err = p.Err
-	}
-	return nil, err
 }
 
 // Match says which of a file's tensors are which parameters.

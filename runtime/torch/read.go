@@ -50,6 +50,18 @@ func Is(head []byte) bool {
 	return bytes.HasPrefix(head, []byte("PK\x03\x04")) || bytes.HasPrefix(head, []byte("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"))
 }
 
+// IsFile says whether a file is a checkpoint of PyTorch; one that cannot be read is none.
+func IsFile(name string) bool {
+	f, err := os.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var head [14]byte
+	n, _ := io.ReadFull(f, head[:])
+	return Is(head[:n])
+}
+
 // Open reads a checkpoint's names, shapes and element types. Tensors are found in nested
 // dictionaries, lists and objects' attributes, and named by the way to them.
 func Open(name string) (*File, error) {
