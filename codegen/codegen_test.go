@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/small.explain")
 
-func compile(t *testing.T, file string, opt build.Options) *codegen.Module {
+func compile(t testing.TB, file string, opt build.Options) *codegen.Module {
 	t.Helper()
 	m, diags := build.Load(file, opt)
 	if m == nil {
@@ -53,7 +53,7 @@ func TestPaperConfigurations(t *testing.T) {
 	for _, c := range paper {
 		t.Run(c.modality, func(t *testing.T) {
 			mod := compile(t, "../examples/metamae.mspec", build.Options{Modalities: []string{c.modality}, Set: append(c.settings, "dropout=0.0")})
-			r := mod.Programs[0].Explain(mod.Programs[0].Functions[0])
+			r := mod.Explain(mod.Programs[0], mod.Programs[0].Functions[0])
 			flop := 0
 			for _, p := range r.Phases {
 				flop += p.MatrixFlops
@@ -104,7 +104,7 @@ func TestExplain(t *testing.T) {
 	mod := compile(t, "testdata/small.mspec", build.Options{})
 	var got bytes.Buffer
 	for _, fn := range mod.Programs[0].Functions {
-		mod.Programs[0].Explain(fn).Write(&got, fn.Name == "Step")
+		mod.Explain(mod.Programs[0], fn).Write(&got, fn.Name == "Step")
 	}
 	const golden = "testdata/small.explain"
 	if *update {
@@ -126,7 +126,7 @@ func TestExplain(t *testing.T) {
 func TestExplainAddsUp(t *testing.T) {
 	mod := compile(t, "../examples/metamae.mspec", build.Options{Modalities: []string{"sensor"}, Set: []string{"enc_layers=1", "dec_layers=1"}})
 	for _, fn := range mod.Programs[0].Functions {
-		r := mod.Programs[0].Explain(fn)
+		r := mod.Explain(mod.Programs[0], fn)
 		var phases, kernels, calls [3]int
 		for _, p := range r.Phases {
 			phases[0] += p.Launches

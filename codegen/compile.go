@@ -47,6 +47,7 @@ type Program struct {
 	Functions []*Function
 	Floats    int // arena size
 	Scratch   int // floats of scratch for each worker
+	Local     int // floats of each worker for values that live within one block of a launch
 	Constants []Constant
 	Graph     *onnx.Graph // features for other programs; nil where there is none
 	NoGraph   error       // why
@@ -101,16 +102,62 @@ type Driver struct {
 	Name    string
 	Launch  *fuse.Launch   // the first launch of this form
 	Stages  []*fuse.Launch // the launch itself, or the stages of a chain
-	Kernels []*Kernel      // one for each stage
+	Kernels []*Kernel      // one for each stage; of a block chain: none
+	Parts   []*Driver      // of a block chain: one for each stage, nil for what the run-time library does
 }
 
 // Title names what the driver runs, for tables and comments.
 func (d *Driver) Title() string {
-	names := make([]string, len(d.Kernels))
-	for i, k := range d.Kernels {
-		names[i] = k.Name
+	if d.Parts != nil {
+		return fmt.Sprintf("%d blocks through %d kernels", d.Launch.Blocks, len(d.Launch.Kernels()))
 	}
-	return strings.Join(names, " > ")
+	return strings.Join(Call{d.Launch, d}.names(), " > ")
+}
+
+// Kernels are those of the launch, in the order of Launch.Kernels; nil stands for what the
+// run-time library does.
+func (c Call) Kernels() []*Kernel { return kernels(c.Driver, c.Launch) }
+
+func kernels(d *Driver, l *fuse.Launch) []*Kernel {
+	switch {
+	case d == nil:
+		return []*Kernel{nil}
+	case d.Parts != nil:
+		var out []*Kernel
+		for i, p := range d.Parts {
+			out = append(out, kernels(p, l.Stages[i])...)
+		}
+		return out
+	}
+	return d.Kernels
+}
+
+// names are those of the kernels, or of what the run-time library does.
+func (c Call) names() []string {
+	var out []string
+	for i, k := range c.Kernels() {
+		if k != nil {
+			out = append(out, k.Name)
+		} else {
+			out = append(out, c.Launch.Kernels()[i].Kind.String())
+		}
+	}
+	return out
+}
+
+// scratch is what the driver's kernels need of it.
+func (d *Driver) scratch() int {
+	if d == nil {
+		return 0
+	}
+	n := 0
+	for _, k := range d.Kernels {
+		n = max(n, k.Scratch)
+	}
+	for _, p := range d.Parts {
+		n = max(n, p.scratch())
+	}
+	return n
 }
 
 // lowering is what all kernel families have in common.
@@ -171,17 +218,24 @@ func (p *Program) layout() {
 					p.Floats += (o.Buf.Len + 15) &^ 15
 				}
 			}
-			if c.Driver != nil {
-				for _, k := range c.Driver.Kernels {
-					p.Scratch = max(p.Scratch, k.Scratch)
-				}
-			}
+			p.Scratch = max(p.Scratch, c.Driver.scratch())
 		}
 	}
 }
 
-// chainsName names the chaining of launches, which can be disabled like a pass.
-const chainsName = "chains"
+// What puts launches together can be disabled like a pass.
+const (
+	chainsName = "chains" // several kernels on one block of rows or one head
+	blocksName = "blocks" // several launches on a few examples
+	localName  = "local"  // buffers of one block
+)
+
+// LaunchPasses lists them with what they do.
+var LaunchPasses = []pass.Pass{
+	{Name: chainsName, Doc: "kernels on the same rows or the same head run one after another, block by block"},
+	{Name: blocksName, Doc: "launches run one after another on a few examples at a time"},
+	{Name: localName, Doc: "what lives within one block is memory of the worker"},
+}
 
 // compilation is the work on one function.
 type compilation struct {
@@ -263,7 +317,9 @@ func (c *compilation) params(fn *build.Func) []*ir.Value {
 // graph compiles a graph into calls. The first named outputs get places of their own; dest
 // gives the places of the others. Temporary memory starts at start.
 func (c *compilation) graph(p *pass.Program, start, named int, dest func(i int, name string) (*fuse.Buffer, int)) error {
-	o := pass.Options{Disable: slices.DeleteFunc(slices.Clone(c.opt.Disable), func(name string) bool { return name == chainsName })}
+	o := pass.Options{Disable: slices.DeleteFunc(slices.Clone(c.opt.Disable), func(name string) bool {
+		return slices.ContainsFunc(LaunchPasses, func(p pass.Pass) bool { return p.Name == name })
+	})}
 	if c.opt.Observe != nil {
 		o.Observe = func(stage string, p *pass.Program) { c.opt.Observe(c.fn.Name, stage, p) }
 	}
@@ -277,11 +333,14 @@ func (c *compilation) graph(p *pass.Program, start, named int, dest func(i int, 
 			roots[i].Dest, roots[i].At = dest(i-named, o.Name)
 		}
 	}
-	res, err := fuse.Fuse(roots, c.leaf, c.lower, slices.Contains(c.opt.Disable, chainsName))
+	off := func(name string) bool { return slices.Contains(c.opt.Disable, name) }
+	res, err := fuse.Fuse(roots, c.leaf, c.lower, fuse.Options{Examples: c.prog.Variant.Batch,
+		NoChains: off(chainsName), NoBlocks: off(blocksName), NoLocal: off(localName)})
 	if err != nil {
 		return err
 	}
-	c.fn.Floats = max(c.fn.Floats, plan.Assign(res, start))
+	end, local := plan.Assign(res, start)
+	c.fn.Floats, c.prog.Local = max(c.fn.Floats, end), max(c.prog.Local, local)
 	for i, o := range p.Outputs {
 		if w := res.Roots[i]; i < named || c.fn.Name != "Step" {
 			c.fn.Outputs = append(c.fn.Outputs, Tensor{o.Name, o.Value.Type, w.Buf.Offset + w.Offset})
@@ -363,31 +422,60 @@ func (mod *Module) kernel(l *fuse.Launch, spec lowering) *Kernel {
 // driver returns the driver of a launch; launches that differ only in their operands'
 // places share one. It is nil for what the run-time library does.
 func (mod *Module) driver(l *fuse.Launch) *Driver {
-	stages := stagesOf(l)
-	if kernelSpec(stages[0]) == nil {
-		return nil
+	d := &Driver{Launch: l, Stages: l.Stages}
+	key := ""
+	switch l.Kind {
+	case fuse.BlocksKind:
+		key = fmt.Sprint(l.Blocks, l.Lanes)
+		for _, s := range l.Stages {
+			p := mod.driver(s)
+			d.Parts = append(d.Parts, p)
+			if tasks, _ := s.Tasks(); p != nil {
+				key += fmt.Sprint("; ", p.Name, tasks)
+			} else {
+				key += fmt.Sprint("; ", s.Kind, s.Sizes)
+			}
+			for _, o := range s.Operands {
+				key += fmt.Sprint(o.Block, o.Lane, reference(l, o))
+			}
+		}
+	case fuse.ChainKind:
+	default:
+		if kernelSpec(l) == nil {
+			return nil
+		}
+		d.Stages = []*fuse.Launch{l}
 	}
-	var kernels []*Kernel
-	key := fmt.Sprint(l.Outer, l.PerTask)
-	for _, s := range stages {
-		k := mod.use(s)
-		kernels = append(kernels, k)
-		key += fmt.Sprint("; ", k.Name, s.Count, s.Chunk, s.K, s.KBlock, s.Accumulate)
-		for _, o := range s.Operands {
-			key += fmt.Sprint(o.Outer, o.Chunk)
-			if l.Stages != nil {
-				key += fmt.Sprint("@", l.Operand(o))
+	if l.Kind != fuse.BlocksKind {
+		key = fmt.Sprint(l.Outer, l.PerTask)
+		for _, s := range d.Stages {
+			k := mod.use(s)
+			d.Kernels = append(d.Kernels, k)
+			key += fmt.Sprint("; ", k.Name, s.Count, s.Chunk, s.K, s.KBlock, s.Accumulate, s.Sum)
+			for _, o := range s.Operands {
+				key += fmt.Sprint(o.Outer, o.Chunk)
+				if l.Stages != nil {
+					key += reference(l, o)
+				}
 			}
 		}
 	}
-	d, ok := mod.drivers[key]
-	if !ok {
-		d = &Driver{Launch: l, Stages: stages, Kernels: kernels}
-		mod.drivers[key] = d
-		d.Name = mod.driverName(d)
-		mod.Drivers = append(mod.Drivers, d)
+	if known, ok := mod.drivers[key]; ok {
+		return known
 	}
+	mod.drivers[key] = d
+	d.Name = mod.driverName(d)
+	mod.Drivers = append(mod.Drivers, d)
 	return d
+}
+
+// reference says which operand of the chain l an operand of one of its stages is, or where
+// it lies in the worker's memory.
+func reference(l *fuse.Launch, o fuse.Access) string {
+	if o.Buf.Within == l {
+		return fmt.Sprint("local ", o.Buf.Offset+o.Offset)
+	}
+	return fmt.Sprint("@", l.Operand(o))
 }
 
 // use returns the kernel of a launch that is going to run. Kernels are named when first
@@ -405,18 +493,16 @@ func (mod *Module) use(l *fuse.Launch) *Kernel {
 	return k
 }
 
-// driverName is unique: run and the kernel's name, or chain and a number.
+// driverName is unique: run and the kernel's name, or chain or blocks and a number.
 func (mod *Module) driverName(d *Driver) string {
-	n := 1
+	n, kind := 1, d.Launch.Kind
 	for _, e := range mod.Drivers {
-		if d.Launch.Kind == fuse.ChainKind && e.Launch.Kind == fuse.ChainKind {
-			n++
-		} else if d.Launch.Kind != fuse.ChainKind && e.Launch.Kind != fuse.ChainKind && e.Kernels[0] == d.Kernels[0] {
+		if len(d.Stages) > 1 && e.Launch.Kind == kind || d.Launch.Stages == nil && e.Launch.Stages == nil && e.Kernels[0] == d.Kernels[0] {
 			n++
 		}
 	}
-	if d.Launch.Kind == fuse.ChainKind {
-		return fmt.Sprintf("runChain%d", n)
+	if d.Launch.Stages != nil {
+		return fmt.Sprintf("run%s%d", capital(kind.String()), n)
 	}
 	return "run" + capital(d.Kernels[0].Name) + suffix(n)
 }

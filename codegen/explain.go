@@ -62,7 +62,11 @@ type CallCost struct {
 }
 
 // Explain reports the cost of a compiled function.
-func (p *Program) Explain(fn *Function) Report {
+func (mod *Module) Explain(p *Program, fn *Function) Report {
+	computes := map[string][]string{}
+	for _, k := range mod.Kernels {
+		computes[k.Name] = k.Doc
+	}
 	r := Report{Modality: p.Variant.Modality.Name, Function: fn.Name, Launches: len(fn.Calls)}
 	constants := 0
 	for _, c := range p.Constants {
@@ -78,7 +82,8 @@ func (p *Program) Explain(fn *Function) Report {
 		l := c.Launch
 		ph := &r.Phases[l.Main().Phase]
 		ph.Launches++
-		for _, s := range stagesOf(l) {
+		names := c.names()
+		for i, s := range l.Kernels() {
 			ph := &r.Phases[s.Main().Phase]
 			ph.Bytes += s.Bytes
 			if s.Kind == fuse.MatMulKind {
@@ -86,24 +91,20 @@ func (p *Program) Explain(fn *Function) Report {
 			} else {
 				ph.OtherFlops += s.Flops
 			}
+			k, ok := kernels[names[i]]
+			if !ok {
+				k = len(r.Kernels)
+				kernels[names[i]] = k
+				r.Kernels = append(r.Kernels, KernelCost{Kernel: names[i], Computes: computes[names[i]]})
+			}
+			r.Kernels[k].Launches++
+			r.Kernels[k].Flops += s.Flops
+			r.Kernels[k].Bytes += s.Bytes
 		}
 		name := l.Kind.String()
 		if c.Driver != nil {
 			name = c.Driver.Title()
 		}
-		i, ok := kernels[name]
-		if !ok {
-			i = len(r.Kernels)
-			kernels[name] = i
-			k := KernelCost{Kernel: name}
-			if c.Driver != nil {
-				k.Computes = c.Driver.Doc()
-			}
-			r.Kernels = append(r.Kernels, k)
-		}
-		r.Kernels[i].Launches++
-		r.Kernels[i].Flops += l.Flops
-		r.Kernels[i].Bytes += l.Bytes
 		r.Calls = append(r.Calls, CallCost{name, l.Main().Phase.String(), place(l.Main()), l.Main().Type.String(), l.Flops, l.Bytes, l.Note})
 	}
 	slices.SortStableFunc(r.Kernels, func(a, b KernelCost) int {

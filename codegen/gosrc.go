@@ -3,6 +3,7 @@ package codegen
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dave/jennifer/jen"
@@ -34,9 +35,20 @@ func (mod *Module) driversFile() ([]byte, error) {
 	for _, d := range mod.Drivers {
 		l := d.Launch
 		tasks, chunks := l.Tasks()
-		f.Comment(fmt.Sprintf("%s runs %s: %d tasks; %s.", d.Name, d.Title(), tasks, shape(l)))
-		f.Func().Id(d.Name).Params(jen.Id("w").Op("*").Qual(runtimePath, "Worker"), jen.Id("c").Op("*").Qual(runtimePath, "Call"), jen.Id("task").Int()).
-			BlockFunc(func(g *jen.Group) { driverBody(g, d, chunks) })
+		params := func(task string) []jen.Code {
+			return []jen.Code{jen.Id("w").Op("*").Qual(runtimePath, "Worker"), jen.Id("c").Op("*").Qual(runtimePath, "Call"), jen.Id(task).Int()}
+		}
+		if d.Parts != nil {
+			f.Comment(fmt.Sprintf("%s runs %s.", d.Name, d.Title()))
+			index := "block"
+			if l.Lanes > 0 {
+				index = "lane"
+			}
+			f.Func().Id(d.Name).Params(params(index)...).BlockFunc(func(g *jen.Group) { blocksBody(g, d) })
+		} else {
+			f.Comment(fmt.Sprintf("%s runs %s: %d tasks; %s.", d.Name, d.Title(), tasks, shape(l)))
+			f.Func().Id(d.Name).Params(params("task")...).BlockFunc(func(g *jen.Group) { driverBody(g, d, chunks) })
+		}
 		f.Line()
 	}
 	return render(f)
@@ -52,6 +64,60 @@ func shape(l *fuse.Launch) string {
 		s += fmt.Sprintf(" in chunks of %d", l.Chunk)
 	}
 	return s
+}
+
+// blocksBody takes one block, or the blocks of one lane, through the stages of a block chain.
+func blocksBody(g *jen.Group, d *Driver) {
+	l := d.Launch
+	if l.Lanes == 0 {
+		blockStages(g, d)
+		return
+	}
+	per := l.Blocks / l.Lanes
+	sums := slices.ContainsFunc(l.Stages, func(s *fuse.Launch) bool { return s.Sum })
+	if sums {
+		g.Id("add").Op(":=").Lit(0).Comment("the first block of a lane overwrites its sums")
+	}
+	g.For(jen.Id("block").Op(":=").Add(times(jen.Id("lane"), per)), jen.Id("block").Op("<").Add(times(jen.Id("lane"), per)).Op("+").Lit(per), jen.Id("block").Op("++")).
+		BlockFunc(func(g *jen.Group) {
+			blockStages(g, d)
+			if sums {
+				g.Id("add").Op("=").Lit(1)
+			}
+		})
+}
+
+// blockStages runs the stages on one block.
+func blockStages(g *jen.Group, d *Driver) {
+	l := d.Launch
+	stage := 0
+	for i, s := range l.Stages {
+		var operands []jen.Code
+		for _, o := range s.Operands {
+			if o.Buf.Within == l {
+				operands = append(operands, jen.Id("w").Dot("Local").Op("+").Lit(o.Buf.Offset+o.Offset))
+				continue
+			}
+			e := jen.Id("c").Dot("Off").Index(jen.Lit(l.Operand(o)))
+			if o.Block != 0 {
+				e = e.Op("+").Add(times(jen.Id("block"), o.Block))
+			}
+			if o.Lane != 0 {
+				e = e.Op("+").Add(times(jen.Id("lane"), o.Lane))
+			}
+			operands = append(operands, e)
+		}
+		if s.Sum {
+			operands = append(operands, jen.Id("add"))
+		}
+		if p := d.Parts[i]; p != nil {
+			tasks, _ := s.Tasks()
+			g.Id("w").Dot("Run").Call(append([]jen.Code{jen.Id(p.Name), jen.Lit(stage), jen.Lit(tasks)}, operands...)...)
+		} else {
+			g.Id("w").Dot(libraryCall[s.Kind]).Call(append([]jen.Code{jen.Lit(stage)}, libraryArgs(s, operands)...)...)
+		}
+		stage += len(s.Kernels())
+	}
 }
 
 func driverBody(g *jen.Group, d *Driver, chunks int) {
@@ -70,6 +136,9 @@ func driverBody(g *jen.Group, d *Driver, chunks int) {
 	call := func(g *jen.Group, index []*jen.Statement) {
 		for i := range d.Stages {
 			stageCall(g, d, i, index, chunk, chunks)
+			if len(d.Stages) > 1 {
+				g.Id("w").Dot("Lap").Call(jen.Lit(i))
+			}
 		}
 	}
 	outerLoops(g, l, group, call)
@@ -84,6 +153,9 @@ func stageCall(g *jen.Group, d *Driver, stage int, index []*jen.Statement, chunk
 			at = d.Launch.Operand(o)
 		}
 		e := jen.Id("c").Dot("Off").Index(jen.Lit(at))
+		if o.Buf.Within == d.Launch {
+			e = jen.Id("w").Dot("Local").Op("+").Lit(o.Buf.Offset + o.Offset)
+		}
 		for n, s := range o.Outer {
 			if s != 0 {
 				e = e.Op("+").Add(times(index[n].Clone(), s))
@@ -112,17 +184,20 @@ func stageCall(g *jen.Group, d *Driver, stage int, index []*jen.Statement, chunk
 // matmulCalls runs the kernel over blocks of the inner extent.
 func matmulCalls(g *jen.Group, l *fuse.Launch, kernel *Kernel) {
 	n := func(i int) *jen.Statement { return jen.Id("a").Dot("N").Index(jen.Lit(i)) }
-	first := 0
-	if l.Accumulate {
-		first = 1
+	first := jen.Lit(0)
+	switch {
+	case l.Accumulate:
+		first = jen.Lit(1)
+	case l.Sum:
+		first = jen.Id("c").Dot("Off").Index(jen.Lit(len(l.Operands)))
 	}
 	if l.KBlock >= l.K {
 		g.Add(n(1)).Op("=").Lit(l.K)
-		g.Add(n(2)).Op("=").Lit(first)
+		g.Add(n(2)).Op("=").Add(first)
 		g.Id(kernel.Name).Call(jen.Id("a"))
 		return
 	}
-	g.Add(n(2)).Op("=").Lit(first)
+	g.Add(n(2)).Op("=").Add(first)
 	g.For(jen.Id("k").Op(":=").Lit(0), jen.Id("k").Op("<").Lit(l.K), jen.Id("k").Op("+=").Lit(l.KBlock)).BlockFunc(func(g *jen.Group) {
 		g.Add(n(1)).Op("=").Min(jen.Lit(l.KBlock), jen.Lit(l.K).Op("-").Id("k"))
 		g.Id(kernel.Name).Call(jen.Id("a"))
@@ -162,7 +237,7 @@ func outerLoops(g *jen.Group, l *fuse.Launch, group *jen.Statement, call func(*j
 			rest *= l.Outer[k]
 		}
 		used := make([]bool, len(index))
-		for _, s := range stagesOf(l) {
+		for _, s := range l.Kernels() {
 			for _, op := range s.Operands {
 				for k, s := range op.Outer {
 					used[k] = used[k] || s != 0
@@ -183,14 +258,6 @@ func outerLoops(g *jen.Group, l *fuse.Launch, group *jen.Statement, call func(*j
 	}
 	g.For(jen.Id("o").Op(":=").Add(times(group.Clone(), l.PerTask)), jen.Id("o").Op("<").Min(jen.Lit(n), jen.Add(times(group.Clone(), l.PerTask)).Op("+").Lit(l.PerTask)), jen.Id("o").Op("++")).
 		BlockFunc(func(g *jen.Group) { body(g, jen.Id("o")) })
-}
-
-// stagesOf is the stages of a chain, or the launch itself.
-func stagesOf(l *fuse.Launch) []*fuse.Launch {
-	if l.Stages != nil {
-		return l.Stages
-	}
-	return []*fuse.Launch{l}
 }
 
 func times(x *jen.Statement, n int) *jen.Statement {

@@ -54,6 +54,7 @@ func (mod *Module) programFile(p *Program, constantAt int) ([]byte, error) {
 		}))
 		set("Floats", jen.Lit(p.Floats))
 		set("Scratch", jen.Lit(p.Scratch))
+		set("Local", jen.Lit(p.Local))
 		var small []jen.Code
 		for _, fn := range p.Functions {
 			if strings.HasPrefix(fn.Name, smallName) && fn.Name != smallName {
@@ -114,13 +115,20 @@ func function(p *Program, fn *Function) *jen.Statement {
 		jen.Id("FLOPs"):   jen.Lit(float64(flops)),
 		jen.Id("Calls"): jen.Index().Add(rt("CallInfo")).ValuesFunc(func(g *jen.Group) {
 			for _, c := range fn.Calls {
-				name := c.Launch.Kind.String()
-				if c.Driver != nil {
-					name = c.Driver.Title()
-				}
-				g.Line().Values(jen.Dict{jen.Id("Name"): jen.Lit(name), jen.Id("FLOPs"): jen.Lit(float64(c.Launch.Flops)), jen.Id("Bytes"): jen.Lit(float64(c.Launch.Bytes))})
+				g.Line().Values(jen.Dict{jen.Id("Stages"): stageInfos(c)})
 			}
 		}),
+	})
+}
+
+// stageInfos describes the kernels of a launch.
+func stageInfos(c Call) *jen.Statement {
+	return jen.Index().Add(rt("StageInfo")).ValuesFunc(func(g *jen.Group) {
+		names := c.names()
+		for i, s := range c.Launch.Kernels() {
+			g.Values(jen.Dict{jen.Id("Name"): jen.Lit(names[i]), jen.Id("Phase"): jen.Lit(s.Main().Phase.String()),
+				jen.Id("FLOPs"): jen.Lit(float64(s.Flops)), jen.Id("Bytes"): jen.Lit(float64(s.Bytes))})
+		}
 	})
 }
 

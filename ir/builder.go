@@ -206,6 +206,9 @@ func (b *Builder) Sum(x *Value, axes ...int) *Value { return b.reduce(OpSum, x, 
 // MaxOver takes the maximum over the given axes, which leave the shape.
 func (b *Builder) MaxOver(x *Value, axes ...int) *Value { return b.reduce(OpMax, x, axes) }
 
+// Softmax is e^x over the sum of e^x along the last axis.
+func (b *Builder) Softmax(x *Value) *Value { return b.Apply(OpSoftmax, Attr{}, x) }
+
 func (b *Builder) reduce(op Op, x *Value, axes []int) *Value {
 	if len(axes) == 0 {
 		return x
@@ -239,8 +242,8 @@ func (b *Builder) Transpose(x *Value, perm ...int) *Value {
 	return b.Apply(OpTranspose, Attr{Axes: slices.Clone(perm)}, x)
 }
 
-// swapLast exchanges the two last axes.
-func (b *Builder) swapLast(x *Value) *Value {
+// SwapLast exchanges the two last axes.
+func (b *Builder) SwapLast(x *Value) *Value {
 	perm := make([]int, x.Rank())
 	for i := range perm {
 		perm[i] = i

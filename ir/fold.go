@@ -100,6 +100,8 @@ func foldAdd(b *Builder, v, x, y *Value) *Value {
 		return b.sub(x, y.Args[0])
 	case x.Op == Neg:
 		return b.sub(y, x.Args[0])
+	case x.Op == Erf && isConst(y, 1): // as in GELU; erfc has one branch where erf has two
+		return b.Unary(Erfc, b.neg(x.Args[0]))
 	case x.Op == OpPad && y.Op == OpPad:
 		if w := joinPads(b, x, y); w != nil {
 			return w

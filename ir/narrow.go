@@ -64,6 +64,10 @@ func (b *Builder) narrow(v *Value, gather func(x, idx *Value, batch int) *Value)
 		if x.Attr.Axes[0] > n {
 			return each()
 		}
+	case OpSoftmax:
+		if x.Rank()-1 > n {
+			return each()
+		}
 	case OpTranspose:
 		for i := range n + 1 {
 			if x.Attr.Axes[i] != i {

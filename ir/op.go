@@ -22,6 +22,7 @@ const (
 	Sqrt
 	Tanh
 	Erf
+	Erfc
 	Sin
 	Cos
 	Abs
@@ -44,6 +45,7 @@ const (
 	// reductions
 	OpSum
 	OpMax
+	OpSoftmax
 	// shape
 	OpReshape
 	OpTranspose
@@ -70,6 +72,7 @@ const (
 	Reduction                // along axes
 	View                     // the same elements, addressed differently
 	Opaque                   // has a kernel of its own
+	Composite                // replaced by other operations once no more gradients are taken
 )
 
 // Info is all that the tensor level knows about one operation.

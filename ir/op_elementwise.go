@@ -48,6 +48,11 @@ func unaryOps() []Info {
 				x := v.Args[0]
 				return b.mul(g, b.scale(b.Unary(Exp, b.neg(b.mul(x, x))), 2/math.Sqrt(math.Pi)))
 			}),
+		unary(Erfc, "erfc", "1 - erf(x), without its cancellation for large x", "real", math.Erfc,
+			func(b *Builder, v, g *Value) *Value {
+				x := v.Args[0]
+				return b.mul(g, b.scale(b.Unary(Exp, b.neg(b.mul(x, x))), -2/math.Sqrt(math.Pi)))
+			}),
 		unary(Sin, "sin", "sine of x in radians", "real", math.Sin,
 			func(b *Builder, v, g *Value) *Value { return b.mul(g, b.Unary(Cos, v.Args[0])) }),
 		unary(Cos, "cos", "cosine of x in radians", "real", math.Cos,

@@ -42,7 +42,7 @@ func productOps() []Info {
 	}
 	in.vjp = func(b *Builder, v, g *Value) []*Value {
 		x, y := v.Args[0], v.Args[1]
-		return []*Value{b.MatMul(g, b.swapLast(y)), b.MatMul(b.swapLast(x), g)}
+		return []*Value{b.MatMul(g, b.SwapLast(y)), b.MatMul(b.SwapLast(x), g)}
 	}
 	in.fold = func(b *Builder, v *Value) *Value {
 		for _, a := range v.Args {

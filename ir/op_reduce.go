@@ -17,7 +17,66 @@ func reduceOps() []Info {
 		share := b.div(g, b.Sum(hit, v.Attr.Axes...))
 		return []*Value{b.mul(hit, b.expand(share, v))}
 	}
-	return []Info{sum, maximum}
+	return []Info{sum, maximum, softmaxOp()}
+}
+
+// softmaxOp is an operation of its own for the sake of its gradient, which is written with
+// the result itself: at every order of differentiation the exponentials are computed once.
+// Passes replace it by its definition afterwards; see Softmax.
+func softmaxOp() Info {
+	in := Info{Op: OpSoftmax, Name: "softmax", Doc: "e^x over the sum of e^x along the last axis", Class: Composite, Args: 1}
+	in.infer = func(args []*Value, _ *Attr) (Type, error) {
+		if t := args[0].Type; t.DType != F32 || len(t.Shape) == 0 || t.Shape[len(t.Shape)-1] == 0 {
+			return Type{}, errors.New("the argument must be f32 with elements along its last axis")
+		}
+		return args[0].Type, nil
+	}
+	in.eval = func(v *Value, a [][]float64) []float64 {
+		n := v.Shape()[v.Rank()-1]
+		out := make([]float64, v.Len())
+		for i := 0; i < len(out); i += n {
+			x, y := a[0][i:i+n], out[i:i+n]
+			top, sum := slices.Max(x), 0.0
+			for j, xx := range x {
+				y[j] = math.Exp(xx - top)
+				sum += y[j]
+			}
+			for j := range y {
+				y[j] /= sum
+			}
+		}
+		return out
+	}
+	in.vjp = func(b *Builder, v, g *Value) []*Value {
+		axis := v.Rank() - 1
+		inner := b.Sum(b.mul(g, v), axis)
+		return []*Value{b.mul(v, b.sub(g, b.alongLast(inner, v)))}
+	}
+	in.fold = func(b *Builder, v *Value) *Value {
+		if v.Args[0].Op == OpConst {
+			return b.Splat(1/float64(v.Shape()[v.Rank()-1]), v.Shape()...)
+		}
+		return nil
+	}
+	in.samples = func(b *Builder) []*Value {
+		return []*Value{b.Softmax(b.Input("real", F32, []int{3, 5})), b.Softmax(b.Input("real 2", F32, []int{2, 3, 4}))}
+	}
+	return in
+}
+
+// alongLast repeats x, which lacks the last axis of like, along that axis.
+func (b *Builder) alongLast(x, like *Value) *Value {
+	s := like.Shape()
+	return b.Broadcast(b.Reshape(x, append(slices.Clone(s[:len(s)-1]), 1)), s)
+}
+
+// OpenSoftmax is softmax(x) in other operations. The maximum is subtracted first, so that
+// no exponential overflows.
+func (b *Builder) OpenSoftmax(x *Value) *Value {
+	axis := x.Rank() - 1
+	e := b.Unary(Exp, b.sub(x, b.alongLast(b.MaxOver(x, axis), x)))
+	inverse := b.div(b.Splat(1, x.Shape()[:axis]...), b.Sum(e, axis))
+	return b.mul(e, b.alongLast(inverse, x))
 }
 
 // expand repeats a value of the reduced shape of v along v's reduced axes.

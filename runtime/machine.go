@@ -26,7 +26,7 @@ type Machine struct {
 	done    chan struct{}
 	closed  atomic.Bool
 	fault   atomic.Pointer[TaskError]
-	profile []time.Duration
+	profile []LaunchTime
 	timing  bool
 }
 
@@ -74,10 +74,11 @@ func NewMachine(p *Program, threads int) (*Machine, error) {
 		return nil, errors.New("this trainer was built for AVX-512, which this CPU does not have; build it with --target auto or portable")
 	}
 	floats, scratch := Align(p.Floats), Align(p.Scratch)
-	mem, release, err := allocate(floats + threads*scratch)
+	own := scratch + Align(p.Local)
+	mem, release, err := allocate(floats + threads*own)
 	if err != nil {
 		return nil, fmt.Errorf("%.2f GiB of memory for the model cannot be had: %w; use a smaller batch",
-			float64(floats+threads*scratch)*4/(1<<30), err)
+			float64(floats+threads*own)*4/(1<<30), err)
 	}
 	m := &Machine{Program: p, Mem: mem, release: release, done: make(chan struct{}, 1)}
 	for _, c := range p.Constants {
@@ -85,7 +86,8 @@ func NewMachine(p *Program, threads int) (*Machine, error) {
 	}
 	for i := range threads {
 		w := &crew{m: m, wake: make(chan struct{}, 1)}
-		w.ID, w.Scratch, w.Args.Mem = i, floats+i*scratch, mem
+		w.ID, w.Scratch, w.Args.Mem = i, floats+i*own, mem
+		w.Local = w.Scratch + scratch
 		m.workers = append(m.workers, w)
 	}
 	for _, w := range m.workers[1:] {
@@ -141,6 +143,7 @@ func (m *Machine) Run(t Task, tasks int, off ...int) {
 	var start time.Time
 	if m.timing {
 		start = time.Now()
+		m.resetClocks()
 	}
 	copy(m.call.Off[:], off)
 	m.task = t
@@ -157,11 +160,22 @@ func (m *Machine) Run(t Task, tasks int, off ...int) {
 	m.workers[0].work()
 	m.await()
 	if m.timing {
-		m.profile = append(m.profile, time.Since(start))
+		m.record(time.Since(start))
 	}
 	if e := m.fault.Swap(nil); e != nil {
 		panic(e)
 	}
+}
+
+// Run runs all tasks of t in this worker, as one of the stages of the task at hand; stage
+// counts the kernels before it.
+func (w *Worker) Run(t Task, stage, tasks int, off ...int) {
+	copy(w.call.Off[:], off)
+	w.from(stage)
+	for i := range tasks {
+		t(w, &w.call, i)
+	}
+	w.end()
 }
 
 // share hands tasks lo..hi-1 to a worker.
@@ -247,7 +261,9 @@ func (w *crew) drain() (empty bool) {
 				break
 			}
 			if victim.unclaimed.CompareAndSwap(left, left-1) {
+				w.begin()
 				m.task(&w.Worker, &m.call, victim.first+int(left)-1)
+				w.end()
 				m.finish()
 			}
 		}
@@ -281,10 +297,3 @@ streams:
 	f.Run(m)
 	return nil
 }
-
-// Time switches the timing of launches on or off; see Profile.
-func (m *Machine) Time(on bool) { m.timing = on }
-
-// Profile is how long each Machine.Run call of the last Execute took, in order, without the
-// random streams. It is valid until the next Execute.
-func (m *Machine) Profile() []time.Duration { return m.profile }

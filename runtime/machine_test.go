@@ -324,3 +324,38 @@ func BenchmarkRun(b *testing.B) {
 		m.Run(nothing, 2)
 	}
 }
+
+// TestProfileStages: laps divide a task's time among its stages, and tasks without laps
+// count as one stage.
+func TestProfileStages(t *testing.T) {
+	m := newMachine(t, 64, 2)
+	m.Time(true)
+	two := func(w *Worker, _ *Call, _ int) {
+		time.Sleep(time.Millisecond)
+		w.Lap(0)
+		time.Sleep(3 * time.Millisecond)
+		w.Lap(1)
+	}
+	one := func(*Worker, *Call, int) { time.Sleep(time.Millisecond) }
+	f := &Function{Run: func(m *Machine) { m.Run(two, 4); m.Run(one, 4) }}
+	if err := m.Execute(f, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	p := m.Profile()
+	if s := p[0].Stages; len(s) != 2 || s[0] < 4*time.Millisecond || s[1] < 12*time.Millisecond || s[1] < s[0] {
+		t.Errorf("stages of the first launch took %v", s)
+	}
+	if b := p[1].Busy(); b < 4*time.Millisecond || p[1].Stages[0] != b {
+		t.Errorf("stages of the second launch took %v", p[1].Stages)
+	}
+	if p[0].Busy() > 2*p[0].Wall {
+		t.Errorf("two workers were busy for %v in %v", p[0].Busy(), p[0].Wall)
+	}
+}
+
+func TestProbe(t *testing.T) {
+	l := newMachine(t, 64, 2).Probe()
+	if l.FLOPs < 1e8 || l.Bandwidth < 1e8 {
+		t.Errorf("limits %+v", l)
+	}
+}

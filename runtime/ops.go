@@ -19,6 +19,11 @@ func (m *Machine) Gather(dst, src, idx int, batch, rows, k, width int) {
 	m.Run(gather, (batch*k+gatherRows-1)/gatherRows, dst, src, idx, batch, rows, k, width)
 }
 
+// Gather is Machine.Gather in this worker; see Run.
+func (w *Worker) Gather(stage, dst, src, idx int, batch, rows, k, width int) {
+	w.Run(gather, stage, (batch*k+gatherRows-1)/gatherRows, dst, src, idx, batch, rows, k, width)
+}
+
 func gather(w *Worker, c *Call, task int) {
 	dst, src, batch, rows, k, width := c.Off[0], c.Off[1], c.Off[3], c.Off[4], c.Off[5], c.Off[6]
 	mem, idx := w.Args.Mem, ints(w.Args.Mem, c.Off[2], batch*k)
@@ -44,6 +49,12 @@ const scatterColumns = 64
 func (m *Machine) ScatterAdd(dst, src, idx int, batch, rows, k, width int) {
 	parts := (width + scatterColumns - 1) / scatterColumns
 	m.Run(scatterAdd, batch*parts, dst, src, idx, batch, rows, k, width, parts)
+}
+
+// ScatterAdd is Machine.ScatterAdd in this worker; see Run.
+func (w *Worker) ScatterAdd(stage, dst, src, idx int, batch, rows, k, width int) {
+	parts := (width + scatterColumns - 1) / scatterColumns
+	w.Run(scatterAdd, stage, batch*parts, dst, src, idx, batch, rows, k, width, parts)
 }
 
 func scatterAdd(w *Worker, c *Call, task int) {

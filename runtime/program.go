@@ -150,14 +150,17 @@ type Args struct {
 }
 
 // Call holds the operands of one launch, shared by all of its tasks.
-type Call struct{ Off [24]int }
+type Call struct{ Off [1024]int }
 
 // Worker is what a task knows about the thread that runs it. Results must not depend on it.
 type Worker struct {
 	Args    Args
 	ID      int      // 0..threads-1
 	Scratch int      // offset of this worker's own Program.Scratch floats
+	Local   int      // offset of this worker's own Program.Local floats
 	keys    []uint64 // sorting buffer, grown by ArgSort
+	clock   *clock   // nil unless launches are timed
+	call    Call     // of what a task runs by itself, see Run
 }
 
 // Task does one of the independent parts of a launch. Different tasks write different memory.
@@ -165,9 +168,15 @@ type Task func(w *Worker, c *Call, task int)
 
 // CallInfo describes one launch of a function, for profiles.
 type CallInfo struct {
-	Name  string  // kernel name
+	Stages []StageInfo // the kernels that each task calls, one after another
+}
+
+// StageInfo describes one kernel of a launch; the work is that of the whole launch.
+type StageInfo struct {
+	Name  string  // of the kernel
+	Phase string  // forward, inner, backward, second-order or optimiser
 	FLOPs float64 // floating-point operations
-	Bytes float64 // bytes read and written
+	Bytes float64 // bytes that its operands occupy
 }
 
 // Function is one compiled entry point of a program.
@@ -223,7 +232,8 @@ type Program struct {
 	State     []Tensor // optimiser state such as "adam.m", each laid out as the parameter region
 	Constants []Constant
 	Floats    int // arena floats without the workers' scratch
-	Scratch   int // scratch floats per worker
+	Scratch   int // scratch floats per worker, for kernels
+	Local     int // floats per worker for values that live within one block of a launch
 
 	Step, Replay, Features, Reconstruct, Pullback *Function // nil where the spec has none
 

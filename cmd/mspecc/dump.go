@@ -31,7 +31,9 @@ func newDumpCmd() *cobra.Command {
 		}
 		fmt.Fprintf(list, "  %-20s %s (%s)\n", p.Name, p.Doc, kind)
 	}
-	fmt.Fprintf(list, "  %-20s %s (%s)\n", "chains", "after fusion: kernels run block by block, one after another", "optional")
+	for _, p := range codegen.LaunchPasses {
+		fmt.Fprintf(list, "  %-20s %s (optional, after fusion)\n", p.Name, p.Doc)
+	}
 	cmd := &cobra.Command{
 		Use:   "dump FILE",
 		Short: "Show a stage of the compilation",

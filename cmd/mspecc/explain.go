@@ -28,7 +28,7 @@ with what they compute. --verbose adds each launch and why it looks as it does.`
 			reports := []codegen.Report{}
 			for _, p := range mod.Programs {
 				for _, fn := range p.Functions {
-					reports = append(reports, p.Explain(fn))
+					reports = append(reports, mod.Explain(p, fn))
 				}
 			}
 			if asJSON {

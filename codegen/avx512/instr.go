@@ -63,6 +63,8 @@ func (e *emitter) instr(s *loop.Instr) error {
 		e.load(s)
 	case loop.OpStore:
 		e.store(s)
+	case loop.OpPrefetch:
+		e.c.PREFETCHT0(e.address(s.Mem))
 	case loop.OpBcast:
 		if s.Int {
 			e.c.VCVTDQ2PS_BCST(e.address(s.Mem), e.v(s.Dst))
@@ -107,7 +109,9 @@ func (e *emitter) unary(s *loop.Instr) error {
 	x := e.in(s.Args[0])
 	switch s.Op {
 	case loop.OpMov:
-		e.c.VMOVAPS(x, d)
+		if x != d {
+			e.c.VMOVAPS(x, d)
+		}
 	case loop.OpNeg:
 		e.c.VXORPS_BCST(e.word(1<<31), x, d)
 	case loop.OpAbs:

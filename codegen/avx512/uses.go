@@ -30,7 +30,7 @@ func (u *uses) block(body []loop.Stmt, weight int) {
 		switch s := s.(type) {
 		case *loop.Instr:
 			switch s.Op {
-			case loop.OpLoad, loop.OpStore, loop.OpBcast:
+			case loop.OpLoad, loop.OpStore, loop.OpBcast, loop.OpPrefetch:
 				u.ptr[int(s.Mem.P)] += weight
 				if s.Mem.Index != loop.NoIndex {
 					u.cnt[int(s.Mem.Index)] += 2 * weight

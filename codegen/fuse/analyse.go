@@ -42,12 +42,13 @@ type analysis struct {
 	direct map[*ir.Value]int         // number of direct uses, views included
 	keep   map[*ir.Value]bool        // to be stored whatever else
 	sums   map[*ir.Value][]*ir.Value // values that are sums of matrix products
+	depth  map[*ir.Value]int         // operations on the longest way to a value
 }
 
 // analyse marks the stored values. keep are values that must be stored as they are.
 func analyse(order []*ir.Value, keep map[*ir.Value]bool) *analysis {
 	a := &analysis{order, map[*ir.Value][]*ir.Value{}, map[*ir.Value]bool{}, map[*ir.Value]space{}, map[*ir.Value][]*ir.Value{}, map[*ir.Value]int{},
-		map[*ir.Value]int{}, keep, map[*ir.Value][]*ir.Value{}}
+		map[*ir.Value]int{}, keep, map[*ir.Value][]*ir.Value{}, map[*ir.Value]int{}}
 	for i := len(order) - 1; i >= 0; i-- {
 		v := order[i]
 		for _, x := range v.Args {
@@ -64,6 +65,12 @@ func analyse(order []*ir.Value, keep map[*ir.Value]bool) *analysis {
 		}
 	}
 	for _, v := range order {
+		for _, x := range v.Args {
+			a.depth[v] = max(a.depth[v], a.depth[x])
+		}
+		if !isView(v) {
+			a.depth[v]++
+		}
 		if keep[v] {
 			a.store(v)
 		}
@@ -251,7 +258,7 @@ func (a *analysis) storeReductions(x *ir.Value) {
 	}
 }
 
-var weight = map[ir.Op]int{ir.Exp: 8, ir.Log: 10, ir.Erf: 14, ir.Tanh: 12, ir.Sin: 14, ir.Cos: 14, ir.Div: 3, ir.Sqrt: 3}
+var weight = map[ir.Op]int{ir.Exp: 8, ir.Log: 10, ir.Erf: 14, ir.Erfc: 14, ir.Tanh: 12, ir.Sin: 14, ir.Cos: 14, ir.Div: 3, ir.Sqrt: 3}
 
 // weigh collects what v's cone loads and costs, cuts it where it grows too large, and
 // stores v where several readers would otherwise each read more than v itself.

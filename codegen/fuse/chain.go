@@ -25,85 +25,34 @@ const openChains = 10
 // chain is a list of launches that share a grid of blocks.
 type chain []*Launch
 
-// chains groups launches where that is possible. A launch joins the newest open chain that
-// it fits; what it needs from chains opened later is moved before that chain, if nothing
-// stands against it.
-func chains(launches []*Launch) []*Launch {
-	var done []*Launch
-	var open []chain
-	for _, l := range launches {
-		joined := false
-		for i := len(open) - 1; i >= 0 && !joined; i-- {
-			if order, ok := before(open, i, l); ok {
-				if c, ok := open[i].join(l); ok {
-					open[i] = c
-					open = reorder(open, i, order)
-					joined = true
-				}
-			}
+// chains groups launches where that is possible; products in parts only where those are
+// wanted in a chain of their own.
+func chains(launches []*Launch, parts bool) []*Launch {
+	return gather(launches, openChains, func(l *Launch) group {
+		if l.Parts > 0 && !parts {
+			return alone{l}
 		}
-		if !joined {
-			open = append(open, chain{l})
-		}
-		if len(open) > openChains {
-			done = append(done, open[0].launch())
-			open = open[1:]
-		}
-	}
-	for _, c := range open {
-		done = append(done, c.launch())
-	}
-	return done
+		return chain{l}
+	})
 }
 
-// before lists the chains after chain i that must run before it when l joins it: those
-// that l depends on. ok is false if one of them cannot.
-func before(open []chain, i int, l *Launch) (moved []int, ok bool) {
-	for j := i + 1; j < len(open); j++ {
-		if !open[j].conflicts(l) {
-			continue
-		}
-		for k := i; k < j; k++ {
-			if slices.Contains(moved, k) {
-				continue
-			}
-			for _, s := range open[j] {
-				if open[k].conflicts(s) {
-					return nil, false
-				}
-			}
-		}
-		moved = append(moved, j)
-	}
-	return moved, true
-}
+// alone is a group that takes no others.
+type alone struct{ l *Launch }
 
-// reorder puts the moved chains before chain i.
-func reorder(open []chain, i int, moved []int) []chain {
-	out := slices.Clone(open[:i])
-	for _, j := range moved {
-		out = append(out, open[j])
-	}
-	for j := i; j < len(open); j++ {
-		if !slices.Contains(moved, j) {
-			out = append(out, open[j])
-		}
-	}
-	return out
-}
+func (a alone) launch() *Launch               { return a.l }
+func (a alone) join(...*Launch) (group, bool) { return nil, false }
 
-// launch is the chain as one launch.
 func (c chain) launch() *Launch {
 	if len(c) == 1 {
 		return c[0]
 	}
-	return merge(c)
+	return merge(ChainKind, c)
 }
 
 // merge makes one launch of the stages. Its operands are those of all stages.
-func merge(stages []*Launch) *Launch {
+func merge(kind Kind, stages []*Launch) *Launch {
 	first := stages[0]
-	m := &Launch{Kind: ChainKind, Stages: stages, Outer: first.Outer, Count: first.Count, Chunk: first.Chunk, PerTask: first.PerTask,
+	m := &Launch{Kind: kind, Stages: stages, Outer: first.Outer, Count: first.Count, Chunk: first.Chunk, PerTask: first.PerTask,
 		Note: "one block after another through all of these kernels"}
 	for _, s := range stages {
 		m.Flops += s.Flops
@@ -114,7 +63,7 @@ func merge(stages []*Launch) *Launch {
 		}
 		for _, o := range s.Operands {
 			if i := m.Operand(o); i < 0 {
-				m.Operands = append(m.Operands, Access{Buf: o.Buf, Offset: o.Offset, Write: o.Write})
+				m.Operands = append(m.Operands, Access{Buf: o.Buf, Offset: o.Offset, Write: o.Write, Block: o.Block, Lane: o.Lane})
 			} else {
 				m.Operands[i].Write = m.Operands[i].Write || o.Write
 			}
@@ -128,34 +77,49 @@ func (l *Launch) Operand(o Access) int {
 	return slices.IndexFunc(l.Operands, func(p Access) bool { return p.Buf == o.Buf && p.Offset == o.Offset })
 }
 
-// join adds l to the chain if its blocks can follow those of the chain.
-func (c chain) join(l *Launch) (chain, bool) {
-	if !chainable(l) || !chainable(c[0]) {
+// join adds launches to the chain if their blocks can follow those of the chain.
+func (c chain) join(ls ...*Launch) (group, bool) {
+	linked, first := false, len(c)
+	for _, l := range ls {
+		stages, tied, ok := c.with(l, first)
+		if !ok {
+			return nil, false
+		}
+		c, linked = stages, linked || tied
+	}
+	if !linked || len(merge(ChainKind, c).Operands) > maxOperands {
 		return nil, false
 	}
-	stages, ok := align(c, l)
-	if !ok {
-		return nil, false
+	return c, true
+}
+
+// with is the chain with one launch more, and whether that one reads or writes what one of
+// the first stages does.
+func (c chain) with(l *Launch, first int) (stages chain, linked, ok bool) {
+	if d := l.depth - c[0].depth; max(d, -d) > maxWait && !l.Copy {
+		return nil, false, false
+	}
+	if !chainable(l) || !chainable(c[0]) || (l.Parts > 0) != (c[0].Parts > 0) {
+		return nil, false, false
+	}
+	if stages, ok = align(c, l); !ok {
+		return nil, false, false
 	}
 	last := stages[len(stages)-1]
-	linked := false
-	for _, s := range stages[:len(stages)-1] {
-		for _, a := range s.Operands {
-			for _, b := range last.Operands {
-				if !conflict(s, a, last, b) {
+	for i, s := range stages[:len(stages)-1] {
+		for _, a := range touches(s) {
+			for _, b := range touches(last) {
+				if !conflict(a, b) {
 					continue
 				}
-				if !sameBlocks(s, a, last, b) {
-					return nil, false
+				if !sameBlocks(a, b) {
+					return nil, false, false
 				}
-				linked = true
+				linked = linked || i < first
 			}
 		}
 	}
-	if !linked || len(merge(stages).Operands) > maxOperands {
-		return nil, false
-	}
-	return stages, true
+	return stages, linked, true
 }
 
 func chainable(l *Launch) bool {
@@ -163,7 +127,7 @@ func chainable(l *Launch) bool {
 }
 
 // align brings l and the stages before it to one grid of blocks.
-func align(stages []*Launch, l *Launch) ([]*Launch, bool) {
+func align(stages []*Launch, l *Launch) (chain, bool) {
 	head := stages[0]
 	if sameGrid(head, l) {
 		return append(slices.Clone(stages), l), true
@@ -171,7 +135,7 @@ func align(stages []*Launch, l *Launch) ([]*Launch, bool) {
 	if m, ok := regrid(l, head); ok {
 		return append(slices.Clone(stages), m), true
 	}
-	out := make([]*Launch, 0, len(stages)+1)
+	out := make(chain, 0, len(stages)+1)
 	for _, s := range stages {
 		m, ok := regrid(s, l)
 		if !ok {
@@ -220,102 +184,29 @@ func regrid(l, like *Launch) (*Launch, bool) {
 	return &m, true
 }
 
-// conflicts reports whether l and the chain touch something in common that one writes.
-func (c chain) conflicts(l *Launch) bool {
-	for _, s := range c {
-		for _, a := range s.Operands {
-			for _, b := range l.Operands {
-				if conflict(s, a, l, b) {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
-// conflict reports whether two accesses may touch the same memory and one writes.
-func conflict(la *Launch, a Access, lb *Launch, b Access) bool {
-	if a.Buf != b.Buf || !a.Write && !b.Write {
-		return false
-	}
-	return a.Offset < b.Offset+extent(lb, b) && b.Offset < a.Offset+extent(la, a)
-}
-
 // sameBlocks reports whether b touches, in each block, only what a touches in that block.
-func sameBlocks(la *Launch, a Access, lb *Launch, b Access) bool {
-	window := 0
-	for i, n := range la.Outer {
-		if n > 1 && a.Outer[i] != b.Outer[i] {
+// Both belong to launches with one grid.
+func sameBlocks(a, b touch) bool {
+	x, y, period := a.access(), b.access(), 0
+	for i, n := range a.l.Outer {
+		if n > 1 && x.Outer[i] != y.Outer[i] {
 			return false
 		}
-		if n > 1 && (window == 0 || a.Outer[i] < window) {
-			window = a.Outer[i]
+		if n > 1 && (period == 0 || x.Outer[i] < period) {
+			period = x.Outer[i]
 		}
 	}
-	if _, chunks := la.Tasks(); chunks > 1 {
-		if a.Chunk != b.Chunk {
+	if _, chunks := a.l.Tasks(); chunks > 1 {
+		if x.Chunk != y.Chunk {
 			return false
 		}
-		if window == 0 || a.Chunk < window { // blocks of the outer loops may lie between those of the rows
-			window = a.Chunk
+		if period == 0 || x.Chunk < period { // blocks of the outer loops may lie between those of the rows
+			period = x.Chunk
 		}
 	}
-	start := min(a.Offset, b.Offset)
-	if a.Offset+span(la, a) <= start+window && b.Offset+span(lb, b) <= start+window {
+	start := min(x.Offset, y.Offset)
+	if x.Offset+reach(a.l.called(a.i)) <= start+period && y.Offset+reach(b.l.called(b.i)) <= start+period {
 		return true // each block has a window of its own
 	}
-	ra, rb := region(la, a), region(lb, b)
-	return a.Offset == b.Offset && ra == rb
-}
-
-// block is what one kernel call touches of an operand: rows and columns with strides.
-type block struct{ rows, cols, row, col int }
-
-func region(l *Launch, a Access) block {
-	i := slices.IndexFunc(l.Operands, func(o Access) bool {
-		return o.Buf == a.Buf && o.Offset == a.Offset && o.Write == a.Write && o.Chunk == a.Chunk
-	})
-	rows := min(l.Chunk, l.Count)
-	switch l.Kind {
-	case RowsKind:
-		o := l.Rows.Operands[i]
-		cols := l.Rows.Width
-		if o.Col == 0 {
-			cols = 1
-		}
-		if o.Row == 0 {
-			rows = 1
-		}
-		return block{rows, cols, o.Row, o.Col}
-	case ColReduceKind:
-		o := l.ColReduce.Operands[i]
-		return block{rows, l.ColReduce.Width, o.Row, o.Col}
-	case MatMulKind:
-		m := l.MatMul
-		return [...]block{{rows, l.K, m.AM, m.AK}, {l.K, m.N, m.BK, 1}, {rows, m.N, m.CM, 1}}[i]
-	case TransposeKind:
-		t := l.Transpose
-		return [...]block{{t.R, t.C, t.In, 1}, {t.C, t.R, t.Out, 1}}[i]
-	}
-	return block{1, a.Buf.Len, 0, 1}
-}
-
-// span is how far one kernel call reaches into an operand.
-func span(l *Launch, a Access) int {
-	r := region(l, a)
-	return (r.rows-1)*r.row + (r.cols-1)*r.col + 1
-}
-
-// extent is how far the whole launch reaches into an operand.
-func extent(l *Launch, a Access) int {
-	if !chainable(l) && l.Kind != ColReduceKind {
-		return a.Buf.Len
-	}
-	n := span(l, a)
-	for i, e := range l.Outer {
-		n += (e - 1) * a.Outer[i]
-	}
-	_, chunks := l.Tasks()
-	return n + (chunks-1)*a.Chunk
+	return x.Offset == y.Offset && slices.Equal(a.l.called(a.i), b.l.called(b.i))
 }

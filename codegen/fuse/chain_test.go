@@ -18,7 +18,7 @@ func TestChainsOfShiftedBlocks(t *testing.T) {
 	y := b.Transpose(b.MatMul(x, w), 1, 0, 2)
 	shifted := b.Slice(b.Concat(1, first, y), []int{0, 0, 0}, []int{rows, heads, width}, nil)
 	z := b.MatMul(b.Transpose(shifted, 1, 0, 2), w)
-	res := compare(t, b, []*ir.Value{z}, feeds(b, 1), 1e-5)
+	res := compare(t, []*ir.Value{z}, feeds(b, 1), 1e-5, fuse.Options{})
 	for _, l := range res.Launches {
 		if l.Kind == fuse.ChainKind {
 			t.Errorf("a chain of %d kernels", len(l.Stages))

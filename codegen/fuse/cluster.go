@@ -40,6 +40,10 @@ type colSpace struct{ outer, r, w int }
 // lengthen lifetimes.
 const window = 12
 
+// maxWait bounds by how many operations the values of a cluster may differ in depth: who
+// needs one of them waits for all that the others need.
+const maxWait = 64
+
 // cluster computes v in an existing cluster if it may, else in a new one. It may join one
 // that runs after everything v reads, has the same index space, and shares an operand.
 func (f *fuser) cluster(v *ir.Value) {
@@ -115,6 +119,11 @@ func (c *cluster) join(f *fuser, d *cluster) bool {
 	cs, ds := c.space, d.space
 	if rows(cs) && rows(ds) && (cs.r != ds.r || cs.w != ds.w) {
 		return false
+	}
+	for _, v := range c.roots {
+		if d := f.depth[v] - f.depth[d.roots[0]]; max(d, -d) > maxWait {
+			return false
+		}
 	}
 	own, shared, extra := 0, 0, 0
 	for _, l := range d.loads {

@@ -1,6 +1,7 @@
 package fuse
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -32,13 +33,22 @@ type Hint struct {
 
 func (h *Hint) Error() string { return "another attempt at fusion is needed" }
 
+// Options choose how launches are put together.
+type Options struct {
+	Examples int  // examples of a batch, along which block chains are cut; 0 where there are none
+	Rows     int  // rows of a product that a block of a block chain should have at least; 0: a good number
+	NoChains bool // one kernel a launch
+	NoBlocks bool // no block chains
+	NoLocal  bool // all buffers in the arena
+}
+
 // Fuse forms the kernels that compute roots. leaf gives the buffer of a parameter, input
-// or random stream. check lowers a launch's kernel and may return a Hint. With single, no
-// launches are chained.
-func Fuse(roots []Root, leaf func(*ir.Value) *Buffer, check func(*Launch) error, single bool) (*Result, error) {
+// or random stream. check lowers a launch's kernel and may return a Hint.
+func Fuse(roots []Root, leaf func(*ir.Value) *Buffer, check func(*Launch) error, opt Options) (*Result, error) {
+	opt.Rows = cmp.Or(opt.Rows, blockChainRows)
 	var hints []Hint
 	for {
-		res, err := attempt(roots, leaf, hints, single)
+		res, err := attempt(roots, leaf, hints, opt)
 		if err == nil {
 			err = checkAll(res.Launches, check)
 		}
@@ -65,7 +75,7 @@ func checkAll(launches []*Launch, check func(*Launch) error) error {
 	return nil
 }
 
-func attempt(roots []Root, leaf func(*ir.Value) *Buffer, hints []Hint, single bool) (*Result, error) {
+func attempt(roots []Root, leaf func(*ir.Value) *Buffer, hints []Hint, opt Options) (*Result, error) {
 	vals := make([]*ir.Value, len(roots))
 	keep, plain := map[*ir.Value]bool{}, map[*ir.Value]bool{}
 	for _, h := range hints {
@@ -82,7 +92,7 @@ func attempt(roots []Root, leaf func(*ir.Value) *Buffer, hints []Hint, single bo
 	order := ir.Reachable(vals)
 	f := &fuser{analysis: analyse(order, keep), leaf: leaf, plain: plain, out: &Result{Leaves: map[*ir.Value]*Buffer{}},
 		storage: map[*ir.Value]View{}, unitOf: map[*ir.Value]*unit{}, copies: map[*ir.Value]copied{},
-		views: map[*ir.Value][]*ir.Value{}}
+		views: map[*ir.Value][]*ir.Value{}, partOf: map[*ir.Value]*parts{}, split: map[*ir.Value]*parts{}, examples: opt.Examples}
 	for _, v := range order {
 		for _, x := range v.Args {
 			if isView(v) {
@@ -91,7 +101,11 @@ func attempt(roots []Root, leaf func(*ir.Value) *Buffer, hints []Hint, single bo
 		}
 	}
 	f.place(roots)
+	f.splitSums(opt)
 	for _, v := range order {
+		if p := f.partOf[v]; p != nil {
+			p.emit(f, v)
+		}
 		if f.stored[v] {
 			f.emit(v)
 		}
@@ -103,10 +117,21 @@ func attempt(roots []Root, leaf func(*ir.Value) *Buffer, hints []Hint, single bo
 		if err := u.lower(f); err != nil {
 			return nil, err
 		}
+		for _, l := range u.launches {
+			l.depth = f.depth[l.Main()]
+		}
 		f.out.Launches = append(f.out.Launches, u.launches...)
 	}
-	if !single {
-		f.out.Launches = chains(f.out.Launches)
+	if !opt.NoChains {
+		blocks := !opt.NoBlocks && opt.Examples > 1
+		f.out.Launches = chains(f.out.Launches, !blocks)
+		if blocks {
+			f.out.Launches = blockChains(f.out.Launches, opt.Examples, opt.Rows)
+			f.out.Launches = chains(f.out.Launches, true) // what is left
+		}
+		if !opt.NoLocal {
+			localize(f.out.Launches)
+		}
 	}
 	return f.out, nil
 }
@@ -114,15 +139,18 @@ func attempt(roots []Root, leaf func(*ir.Value) *Buffer, hints []Hint, single bo
 // fuser holds the state of one fusion.
 type fuser struct {
 	*analysis
-	leaf    func(*ir.Value) *Buffer
-	out     *Result
-	storage map[*ir.Value]View // where stored values lie
-	unitOf  map[*ir.Value]*unit
-	units   []*unit
-	copies  map[*ir.Value]copied      // contiguous copies of views that strides cannot express
-	views   map[*ir.Value][]*ir.Value // the views taken directly of a value
-	tables  []*Buffer
-	plain   map[*ir.Value]bool // from hints: to be contiguous
+	leaf     func(*ir.Value) *Buffer
+	out      *Result
+	storage  map[*ir.Value]View // where stored values lie
+	unitOf   map[*ir.Value]*unit
+	units    []*unit
+	copies   map[*ir.Value]copied      // contiguous copies of views that strides cannot express
+	views    map[*ir.Value][]*ir.Value // the views taken directly of a value
+	partOf   map[*ir.Value]*parts      // products whose inner extent is cut, by product
+	split    map[*ir.Value]*parts      // and by the sum of products that they belong to
+	tables   []*Buffer
+	examples int
+	plain    map[*ir.Value]bool // from hints: to be contiguous
 }
 
 type copied struct {
@@ -196,7 +224,7 @@ func (f *fuser) placeAt(v *ir.Value, w View) bool {
 		return false
 	}
 	switch {
-	case v.Op.Class() == ir.Opaque && v.Op != ir.OpMatMul: // these write contiguous results
+	case v.Op.Class() == ir.Opaque && v.Op != ir.OpMatMul && v.Op != ir.OpConcat: // these write contiguous results
 		if !w.isContiguous() {
 			return false
 		}
@@ -234,7 +262,7 @@ func (f *fuser) pieces(v *ir.Value) []View {
 // placeForReader looks for a reader that sees v through a permutation and a reshape which
 // strides over a row-major v cannot express, and stores v in the order it wants.
 func (f *fuser) placeForReader(v *ir.Value) bool {
-	if v.Op != ir.OpMatMul {
+	if v.Op != ir.OpMatMul && v.Op != ir.OpConcat && f.sums[v] == nil {
 		return false
 	}
 	var search func(x *ir.Value, w View, depth int) bool
@@ -270,7 +298,7 @@ func name(v *ir.Value) string {
 
 // view gives the place of an in-memory value; ok is false where strides cannot express it.
 func (f *fuser) view(v *ir.Value) (View, bool) {
-	if c, ok := f.copies[v]; ok {
+	if c, ok := f.copy(v); ok {
 		return c.view, true
 	}
 	if isView(v) {
@@ -347,6 +375,16 @@ func (f *fuser) readable(v *ir.Value) (View, *unit) {
 	return f.readable(v)
 }
 
+// copyReach is how many units a copy serves: making it again costs less than keeping it in
+// memory all that time. Copies of inputs and parameters serve the whole run.
+const copyReach = 40
+
+// copy gives the copy of v that is to be read, if there is one.
+func (f *fuser) copy(v *ir.Value) (copied, bool) {
+	c, ok := f.copies[v]
+	return c, ok && (len(f.units)-c.unit.at <= copyReach || base(v).Op.Class() == ir.Leaf)
+}
+
 // copyOf makes a contiguous copy of a view.
 func (f *fuser) copyOf(x *ir.Value) View {
 	dst := contiguous(f.newBuffer(name(x)+" copy", Temp, x.Type.DType, x.Len()), x.Shape())
@@ -370,7 +408,7 @@ func (f *fuser) copyTo(x *ir.Value, dst View) *unit {
 // producer is the last unit that writes what v reads.
 func (f *fuser) producer(v *ir.Value) *unit {
 	for {
-		if c, ok := f.copies[v]; ok {
+		if c, ok := f.copy(v); ok {
 			return c.unit
 		}
 		if !isView(v) {
@@ -406,7 +444,7 @@ func (f *fuser) concat(v *ir.Value) {
 	for i, dst := range f.pieces(v) {
 		x := v.Args[i]
 		src, u := f.readable(x)
-		if src.Buf != dst.Buf || src.Offset != dst.Offset || !slices.Equal(src.Strides, dst.Strides) {
+		if !src.same(dst) {
 			u = f.newUnit(&cluster{n: x.Len(), moves: []move{{x, src, dst}}})
 		}
 		if u != nil && (last == nil || u.at > last.at) {

@@ -124,16 +124,16 @@ func feeds(b *ir.Builder, seed int64) map[string][]float64 {
 }
 
 // compare fuses roots, simulates the launches and compares with the interpreter.
-func compare(t *testing.T, b *ir.Builder, roots []*ir.Value, feeds map[string][]float64, tol float64) *fuse.Result {
+func compare(t *testing.T, roots []*ir.Value, feeds map[string][]float64, tol float64, opt fuse.Options) *fuse.Result {
 	t.Helper()
-	res, err := check(roots, feeds, tol)
+	res, err := check(roots, feeds, tol, opt)
 	if err != nil {
 		t.Error(err)
 	}
 	return res
 }
 
-func check(roots []*ir.Value, feeds map[string][]float64, tol float64) (*fuse.Result, error) {
+func check(roots []*ir.Value, feeds map[string][]float64, tol float64, opt fuse.Options) (*fuse.Result, error) {
 	want, err := ir.Eval(feeds, roots...)
 	if err != nil {
 		return nil, err
@@ -149,11 +149,12 @@ func check(roots []*ir.Value, feeds map[string][]float64, tol float64) (*fuse.Re
 		}
 		return leaves[v]
 	}
-	res, err := fuse.Fuse(rs, leaf, func(*fuse.Launch) error { return nil }, false)
+	res, err := fuse.Fuse(rs, leaf, func(*fuse.Launch) error { return nil }, opt)
 	if err != nil {
 		return nil, err
 	}
-	mem := make([]float32, plan.Assign(res, 0))
+	floats, local := plan.Assign(res, 0)
+	mem := make([]float32, floats+local)
 	for i := range mem {
 		mem[i] = float32(math.NaN())
 	}
@@ -165,7 +166,7 @@ func check(roots []*ir.Value, feeds map[string][]float64, tol float64) (*fuse.Re
 			write(mem[buf.Offset:], buf.Data, buf.DType)
 		}
 	}
-	if err := simulate.Run(res.Launches, mem); err != nil {
+	if err := simulate.Run(res.Launches, mem, local); err != nil {
 		return nil, err
 	}
 	for i, v := range roots {
@@ -195,21 +196,50 @@ func write(dst []float32, src []float64, d ir.DType) {
 	}
 }
 
+// TestSumsOverExamples: weight gradients join the chain that computes what they read.
+func TestSumsOverExamples(t *testing.T) {
+	b := ir.NewBuilder()
+	b.Fold = true
+	roots := build(b, 16, 9, 4, 4, 2)
+	for _, rows := range []int{1, 12, 30} {
+		res := compare(t, roots, feeds(b, 1), 5e-5, fuse.Options{Examples: 16, Rows: rows})
+		sums := 0
+		for _, l := range res.Launches {
+			for _, s := range l.Stages {
+				if s.Sum {
+					sums++
+				}
+			}
+		}
+		if rows < 30 && sums == 0 {
+			t.Errorf("no product in a block chain of at least %d rows sums over the examples", rows)
+		}
+	}
+}
+
 func TestTransformerWithInnerStep(t *testing.T) {
 	for _, fold := range []bool{false, true} {
 		b := ir.NewBuilder()
 		b.Fold = fold
 		roots := build(b, 3, 7, 3, 12, 2)
-		res := compare(t, b, roots, feeds(b, 1), 2e-5)
-		kinds := map[fuse.Kind]int{}
-		bytes, flops := 0, 0
-		for _, l := range res.Launches {
-			kinds[l.Kind]++
-			bytes += l.Bytes
-			if l.Kind == fuse.MatMulKind {
-				flops += l.Flops
+		for _, opt := range []fuse.Options{{}, {NoChains: true}, {Examples: 3, Rows: 1}, {Examples: 3, Rows: 1, NoLocal: true}} {
+			res := compare(t, roots, feeds(b, 1), 2e-5, opt)
+			kinds, locals := map[fuse.Kind]int{}, 0
+			for _, l := range res.Launches {
+				kinds[l.Kind]++
+			}
+			for _, b := range res.Buffers {
+				if b.Class == fuse.Local {
+					locals++
+				}
+			}
+			t.Logf("fold %v, %+v: %d values, %d launches %v, %d of %d buffers local", fold, opt, len(b.Values()), len(res.Launches), kinds, locals, len(res.Buffers))
+			if blocks := opt.Examples > 0; (kinds[fuse.BlocksKind] > 0) != blocks {
+				t.Errorf("%+v gives %d block chains", opt, kinds[fuse.BlocksKind])
+			}
+			if local := !opt.NoChains && !opt.NoLocal; (locals > 0) != local {
+				t.Errorf("%+v gives %d local buffers", opt, locals)
 			}
 		}
-		t.Logf("fold %v: %d values, %d launches %v, %d KB moved, %d matrix flops", fold, len(b.Values()), len(res.Launches), kinds, bytes>>10, flops)
 	}
 }

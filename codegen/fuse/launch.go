@@ -29,6 +29,7 @@ const (
 	Input               // filled before a run
 	Const               // constant, written once
 	Output              // read after a run
+	Local               // of one worker, for one block of the chain Within
 )
 
 // Buffer is a stretch of the arena.
@@ -41,6 +42,7 @@ type Buffer struct {
 	Data   []float64 // Const: the elements
 	Offset int       // in the arena; set by the memory plan, or beforehand for fixed places
 	Fixed  bool      // Offset is given
+	Within *Launch   // Local: the chain inside of which it lives; Offset counts from the worker's memory
 }
 
 // Access is one operand of a launch: a place in a buffer, and the strides of the driver's
@@ -51,6 +53,8 @@ type Access struct {
 	Outer  []int // stride of each outer loop
 	Chunk  int   // stride from one chunk of rows to the next
 	Write  bool
+	Block  int // stride from one block of a block chain to the next
+	Lane   int // stride from one lane of a block chain to the next, where the blocks of a lane share a place
 }
 
 // Kind tells launches apart.
@@ -67,10 +71,11 @@ const (
 	ArgSortKind
 	ZeroKind
 	ChainKind
+	BlocksKind
 )
 
 func (k Kind) String() string {
-	return [...]string{"rows", "colreduce", "matmul", "transpose", "gather", "scatter_add", "argsort", "zero", "chain"}[k]
+	return [...]string{"rows", "colreduce", "matmul", "transpose", "gather", "scatter_add", "argsort", "zero", "chain", "blocks"}[k]
 }
 
 // Launch is one kernel call of a function's run: the kernel, its operands and the loops
@@ -82,7 +87,10 @@ type Launch struct {
 	MatMul    *loop.MatMul
 	Transpose *loop.Transpose
 
-	Stages []*Launch // chain: run one after another on each block
+	Stages   []*Launch // chains: run one after another on each block
+	Blocks   int       // block chain: number of blocks
+	InBlocks int       // of a stage of a block chain: the number of blocks, of which it does one
+	Lanes    int       // block chain: parts of the blocks that run one after another; 0: all blocks are independent
 
 	Operands []Access
 	Outer    []int // extents of the driver's outer loops
@@ -92,6 +100,8 @@ type Launch struct {
 
 	K, KBlock  int  // matmul: inner extent, and how much of it one call takes
 	Accumulate bool // matmul: adds to what earlier products of the same sum left
+	Parts      int  // matmul: the inner extent is cut into so many parts, each with a result of its own
+	Sum        bool // matmul in a block chain: all blocks of a lane but the first add to the lane's result
 
 	Sizes []int // gather, scatter_add, argsort, zero: extents for the run-time library
 
@@ -99,7 +109,9 @@ type Launch struct {
 	Flops  int         // floating-point operations of the whole launch
 	Bytes  int         // bytes its operands occupy
 	Half   *ir.Value   // where to cut the cluster if it needs too many registers
+	Copy   bool        // it only moves elements into the order a reader wants
 	Note   string      // why it looks as it does
+	depth  int         // of what it computes: operations on the longest way there
 }
 
 // Tasks is the number of independent parts the driver runs, and the number of row chunks
@@ -108,9 +120,25 @@ func (l *Launch) Tasks() (tasks, chunks int) {
 	if l.Count == 0 {
 		return 0, 1
 	}
+	if l.Lanes > 0 {
+		return l.Lanes, 1
+	}
 	chunks = (l.Count + l.Chunk - 1) / l.Chunk
 	n := product(l.Outer)
 	return (n + l.PerTask - 1) / l.PerTask * chunks, chunks
+}
+
+// Kernels lists the kernels that the launch calls, one after another: itself, or those of
+// its stages.
+func (l *Launch) Kernels() []*Launch {
+	if l.Stages == nil {
+		return []*Launch{l}
+	}
+	var out []*Launch
+	for _, s := range l.Stages {
+		out = append(out, s.Kernels()...)
+	}
+	return out
 }
 
 // Main is the value that names the launch.

@@ -35,16 +35,16 @@ func (l *lowering) collapse(boundaries ...int) {
 }
 
 // splitRow gives a flat index space rows of a good length: the longest divisor up to 1024
-// that fills vectors, or the whole.
+// that fills vectors, or the whole. An example is a whole number of rows, if it can be.
 func (l *lowering) splitRow() {
 	last := len(l.dims) - 1
 	if last < 0 || l.dims[last] <= 2048 {
 		return
 	}
 	n := l.dims[last]
-	w := 0
-	for d := 1; d <= 1024; d++ {
-		if n%d == 0 && (d%16 == 0 || w%16 != 0) {
+	w := rowDivisor(n)
+	if e := l.f.examples; e > 1 && n%e == 0 {
+		if d := rowDivisor(n / e); d%16 == 0 && d >= 64 {
 			w = d
 		}
 	}
@@ -56,6 +56,18 @@ func (l *lowering) splitRow() {
 		s := l.operands[k].view.Strides
 		l.operands[k].view.Strides = append(s[:last:last], s[last]*w, s[last])
 	}
+}
+
+// rowDivisor is the longest divisor of n up to 1024, of those that fill vectors if there are
+// any.
+func rowDivisor(n int) int {
+	w := 1
+	for d := 2; d <= 1024; d++ {
+		if n%d == 0 && (d%16 == 0 || w%16 != 0) {
+			w = d
+		}
+	}
+	return w
 }
 
 // rows makes the launch of a row kernel: the last factor is the row, the one before it
@@ -82,7 +94,7 @@ func (l *lowering) rows() (*Launch, error) {
 	for _, o := range l.operands {
 		s := o.view.Strides
 		kernel.Operands = append(kernel.Operands, loop.Operand{Name: operandName(o), Int: o.isInt, Row: s[k], Col: s[k+1]})
-		la.Operands = append(la.Operands, Access{o.view.Buf, o.view.Offset, s[:k], s[k], o.write})
+		la.Operands = append(la.Operands, Access{Buf: o.view.Buf, Offset: o.view.Offset, Outer: s[:k], Chunk: s[k], Write: o.write})
 	}
 	perTask := max(1, taskElements/max(1, kernel.Width))
 	if la.Chunk = min(la.Count, perTask); la.Chunk == la.Count {
@@ -186,8 +198,12 @@ func (l *lowering) half() *ir.Value {
 }
 
 // chunkRows is how many rows one task of a column reduction adds up; more rows than that
-// give partial results, added in a second launch. The bounds depend on the shape alone.
-func chunkRows(r, w int) int {
+// give partial results, added in a second launch. The bounds depend on the shape and the
+// number of examples alone: where they go through block chains, each has a partial result.
+func chunkRows(r, w, examples int) int {
+	if examples > 1 && r%examples == 0 && r/examples >= 8 && r*w > taskElements {
+		return r / examples
+	}
 	if r*w <= taskElements || r <= 64 {
 		return r
 	}
@@ -220,7 +236,7 @@ func (l *lowering) colReduce() ([]*Launch, error) {
 			s := reads[ri].view.Strides
 			ri++
 			kernel.Operands = append(kernel.Operands, loop.Operand{Name: "in", Int: o.isInt, Row: s[mid+1], Col: s[mid+2]})
-			la.Operands = append(la.Operands, Access{o.view.Buf, o.view.Offset, s[:mid], s[mid], false})
+			la.Operands = append(la.Operands, Access{Buf: o.view.Buf, Offset: o.view.Offset, Outer: s[:mid], Chunk: s[mid]})
 			continue
 		}
 		dst, okDst := o.view.reshape(append(slices.Clone(outer), cs.w))
@@ -229,14 +245,14 @@ func (l *lowering) colReduce() ([]*Launch, error) {
 		}
 		kernel.Operands = append(kernel.Operands, loop.Operand{Name: "out", Col: dst.Strides[len(outer)]})
 		if chunks == 1 {
-			la.Operands = append(la.Operands, Access{dst.Buf, dst.Offset, dst.Strides[:len(outer)], 0, true})
+			la.Operands = append(la.Operands, Access{Buf: dst.Buf, Offset: dst.Offset, Outer: dst.Strides[:len(outer)], Write: true})
 			continue
 		}
 		n := product(outer)
 		part := l.f.newBuffer("partial sums", Temp, ir.F32, n*chunks*cs.w)
 		kernel.Operands[i].Col = 1
 		// Chunk c of outer index o writes row o*chunks+c of the partial results.
-		la.Operands = append(la.Operands, Access{part, 0, scaled(ir.Strides(outer), chunks*cs.w), cs.w, true})
+		la.Operands = append(la.Operands, Access{Buf: part, Outer: scaled(ir.Strides(outer), chunks*cs.w), Chunk: cs.w, Write: true})
 		combine = append(combine, l.combine(i, part, dst, outer, chunks))
 	}
 	l.describe(la)
@@ -264,7 +280,7 @@ func (l *lowering) combine(operand int, part *Buffer, dst View, outer []int, chu
 		Nodes:    []loop.Node{{Op: "load"}, {Op: op, Args: []int{0}}},
 		Stores:   []loop.Store{{Node: 1, Operand: 1}}}
 	return &Launch{Kind: ColReduceKind, ColReduce: kernel, Outer: outer, Count: chunks, Chunk: chunks, PerTask: 1,
-		Operands: []Access{{part, 0, scaled(ir.Strides(outer), chunks*cs.w), cs.w, false}, {dst.Buf, dst.Offset, dst.Strides[:len(outer)], 0, true}},
+		Operands: []Access{{Buf: part, Outer: scaled(ir.Strides(outer), chunks*cs.w), Chunk: cs.w}, {Buf: dst.Buf, Offset: dst.Offset, Outer: dst.Strides[:len(outer)], Write: true}},
 		Values:   []*ir.Value{v}, Flops: chunks * cs.w * product(outer), Bytes: 4 * part.Len, Note: "adds partial sums in a fixed order"}
 }
 
@@ -294,7 +310,7 @@ func (l *lowering) splitCols() (int, error) {
 		}
 		return 0, fmt.Errorf("internal error: column reduction over %v is not regular", l.dims)
 	}
-	chunk := chunkRows(cs.r, cs.w)
+	chunk := chunkRows(cs.r, cs.w, l.f.examples)
 	l.insert(k) // the factor of chunks; its extent is not used
 	for i, o := range l.operands {
 		l.operands[i].view.Strides[k] = o.view.Strides[k+1] * chunk

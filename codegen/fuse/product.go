@@ -12,45 +12,79 @@ const (
 	blockRows  = 96      // rows of the result per call
 	blockInner = 128     // inner extent per call where the result accumulates
 	batchFlops = 1 << 22 // work of one task of small batched products
-	maxParts   = 1 << 20 // elements of all parts of a product with a split inner extent
+	lanes      = 8       // parts of a product with a split inner extent
+	maxParts   = 1 << 21 // elements of all of them
 )
 
 // products emits v as the sum of matrix products; unless v is the only one, the products
 // themselves are not stored.
 func (f *fuser) products(v *ir.Value, ms []*ir.Value) {
-	parts := splitInner(v, ms)
-	if parts == 1 {
-		var launches []*Launch
-		for i, m := range ms {
-			launches = append(launches, f.matmul(m, f.storage[v], i > 0))
-		}
-		f.unitOf[v] = f.newUnit(nil, launches...)
+	if p := f.split[v]; p != nil {
+		f.unitOf[v] = f.newUnit(nil, f.addParts(v, p.place))
 		return
 	}
-	rows, cols := v.Shape()[0], v.Shape()[1]
-	part := contiguous(f.newBuffer(name(v)+" parts", Temp, ir.F32, parts*v.Len()), []int{parts, rows, cols})
 	var launches []*Launch
 	for i, m := range ms {
-		la := f.matmul(m, part.slice([]int{0, 0, 0}, []int{1, rows, cols}, []int{1, 1, 1}), i > 0)
-		la.splitInner(parts, v.Len())
-		launches = append(launches, la)
+		launches = append(launches, f.matmul(m, f.storage[v], i > 0))
 	}
-	f.unitOf[v] = f.newUnit(nil, append(launches, f.addParts(v, part))...)
+	f.unitOf[v] = f.newUnit(nil, launches...)
+}
+
+// parts is a sum of products whose inner extent is cut: each product writes, or adds to, one
+// result for each part; the results are added up in the end. So the products need not run
+// at the same time, and each can follow what it reads.
+type parts struct {
+	n     int
+	place View // [n, rows, columns]
+	some  bool // a product has been emitted
+}
+
+// splitSums finds the sums of products whose inner extent is cut.
+func (f *fuser) splitSums(opt Options) {
+	for _, v := range f.order {
+		ms := f.sums[v]
+		if v.Op == ir.OpMatMul && f.stored[v] {
+			ms = []*ir.Value{v}
+		}
+		if !f.stored[v] || len(ms) == 0 {
+			continue
+		}
+		n := splitInner(v, ms, opt)
+		if n == 1 {
+			continue
+		}
+		s := v.Shape()
+		p := &parts{n: n, place: contiguous(f.newBuffer(name(v)+" parts", Temp, ir.F32, n*v.Len()), []int{n, s[0], s[1]})}
+		f.split[v] = p
+		for _, m := range ms {
+			f.partOf[m] = p
+		}
+	}
+}
+
+// emit forms the launch of one product of the sum.
+func (p *parts) emit(f *fuser, m *ir.Value) {
+	rows, cols := p.place.Shape[1], p.place.Shape[2]
+	la := f.matmul(m, p.place.slice([]int{0, 0, 0}, []int{1, rows, cols}, []int{1, 1, 1}), p.some)
+	la.splitInner(p.n, rows*cols)
+	p.some = true
+	f.newUnit(nil, la)
 }
 
 // splitInner says into how many parts the inner extent of a weight gradient is cut: far
 // fewer rows and columns than examples would otherwise make every task read all of them.
 // The number depends on the shapes alone, and with it the order of additions.
-func splitInner(v *ir.Value, ms []*ir.Value) int {
+func splitInner(v *ir.Value, ms []*ir.Value, opt Options) int {
 	if v.Rank() != 2 {
 		return 1
 	}
 	s := v.Shape()
-	for parts := 8; parts > 1; parts /= 2 {
+	for parts := lanes; parts > 1; parts /= 2 {
 		ok := parts*v.Len() <= maxParts
 		for _, m := range ms {
 			k := m.Args[0].Shape()[1]
-			ok = ok && k%parts == 0 && k/parts >= 4*blockInner && k >= 4*max(s[0], s[1])
+			enough := k/parts >= 4*blockInner || opt.Examples > 1 && k%opt.Examples == 0 && k/parts >= opt.Rows
+			ok = ok && k%parts == 0 && enough && k >= 4*max(s[0], s[1])
 		}
 		if ok {
 			return parts
@@ -68,6 +102,7 @@ func (l *Launch) splitInner(parts, n int) {
 	l.Chunk, l.PerTask, l.KBlock = min(l.Count, 128), 1, min(l.K, blockInner)
 	k.Ms, k.Ks = distinct(l.Chunk, l.Count%l.Chunk), distinct(l.KBlock, l.K%l.KBlock)
 	l.Operands[0].Chunk, l.Operands[2].Chunk = l.Chunk*k.AM, l.Chunk*k.CM
+	l.Parts = parts
 	l.Note = "the inner extent in parts, added up afterwards; " + l.Note
 }
 
@@ -81,7 +116,7 @@ func (f *fuser) addParts(v *ir.Value, part View) *Launch {
 		Stores:   []loop.Store{{Node: 1, Operand: 1}}}
 	return &Launch{Kind: ColReduceKind, ColReduce: kernel, Outer: []int{rows}, Count: parts, Chunk: parts,
 		PerTask:  max(1, taskElements/(parts*cols)),
-		Operands: []Access{{part.Buf, 0, []int{cols}, 0, false}, {dst.Buf, dst.Offset, []int{dst.Strides[0]}, 0, true}},
+		Operands: []Access{{Buf: part.Buf, Outer: []int{cols}}, {Buf: dst.Buf, Offset: dst.Offset, Outer: []int{dst.Strides[0]}, Write: true}},
 		Values:   []*ir.Value{v}, Flops: parts * v.Len(), Bytes: 4 * part.Buf.Len, Note: "adds the parts of a product in a fixed order"}
 }
 
@@ -104,9 +139,9 @@ func (f *fuser) matmul(m *ir.Value, c View, accumulate bool) *Launch {
 		Values: []*ir.Value{m}, Flops: flops, Bytes: 4 * (x.Len() + y.Len() + m.Len())}
 	n := len(dims)
 	la.Operands = []Access{
-		{a.Buf, a.Offset, av[:n], 0, false},
-		{b.Buf, b.Offset, bv[:n], 0, false},
-		{c.Buf, c.Offset, cv[:n], 0, true}}
+		{Buf: a.Buf, Offset: a.Offset, Outer: av[:n]},
+		{Buf: b.Buf, Offset: b.Offset, Outer: bv[:n]},
+		{Buf: c.Buf, Offset: c.Offset, Outer: cv[:n], Write: true}}
 	la.block()
 	la.Operands[0].Chunk = la.Chunk * k.AM
 	la.Operands[2].Chunk = la.Chunk * k.CM
@@ -164,8 +199,8 @@ func (f *fuser) unitColumns(y *ir.Value) View {
 	r, c := s[n-1], s[n-2]
 	la := &Launch{Kind: TransposeKind, Transpose: &loop.Transpose{R: r, C: c, In: wv[k+1], Out: dv[k]}, Outer: dims, Count: 1, Chunk: 1,
 		PerTask:  max(1, taskElements/max(1, r*c)),
-		Operands: []Access{{w.Buf, w.Offset, wv[:k], 0, false}, {dst.Buf, dst.Offset, dv[:k], 0, true}},
-		Values:   []*ir.Value{y}, Bytes: 8 * y.Len(), Note: "columns with unit stride, shared by every product that reads them"}
+		Operands: []Access{{Buf: w.Buf, Offset: w.Offset, Outer: wv[:k]}, {Buf: dst.Buf, Offset: dst.Offset, Outer: dv[:k], Write: true}},
+		Values:   []*ir.Value{y}, Bytes: 8 * y.Len(), Copy: true, Note: "columns with unit stride, shared by every product that reads them"}
 	f.copies[y] = copied{dst, f.newUnit(nil, la)}
 	return dst
 }

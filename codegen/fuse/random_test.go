@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"mspecc/codegen/fuse"
 	"mspecc/internal/progen"
 	"mspecc/ir"
 	"mspecc/ir/pass"
@@ -19,16 +20,17 @@ func TestRandomPrograms(t *testing.T) {
 		}
 	}
 	for _, seed := range progen.Seeds(t, 400) {
-		for _, disable := range [][]string{nil, optional} {
+		for i, disable := range [][]string{nil, nil, optional} {
+			opt := fuse.Options{Rows: 1, Examples: []int{0, 2, 3, 4, 6}[(int(seed)+i)%5], NoLocal: seed%3 == 0}
 			p := progen.Program(seed)
 			feeds := progen.Feeds(seed, p.Live())
 			if err := pass.Run(p, pass.Options{Disable: disable}); err != nil {
 				t.Fatal(err)
 			}
-			ok := t.Run(fmt.Sprintf("%d-%d", seed, len(disable)), func(t *testing.T) { compare(t, p.B, p.Roots(), feeds, 1e-3) })
+			ok := t.Run(fmt.Sprintf("%d-%d", seed, len(disable)), func(t *testing.T) { compare(t, p.Roots(), feeds, 1e-3, opt) })
 			if !ok {
 				small := progen.Shrink(p, func(p *ir.Program) bool {
-					return len(p.Outputs) > 0 && fails(p, progen.Feeds(seed, p.Live()))
+					return len(p.Outputs) > 0 && fails(p, progen.Feeds(seed, p.Live()), opt)
 				})
 				t.Fatalf("MSPECC_SEED=%d\n%s", seed, small)
 			}
@@ -37,8 +39,8 @@ func TestRandomPrograms(t *testing.T) {
 }
 
 // fails reports whether a program's numbers change, or fusion breaks down.
-func fails(p *ir.Program, feeds map[string][]float64) (bad bool) {
+func fails(p *ir.Program, feeds map[string][]float64, opt fuse.Options) (bad bool) {
 	defer func() { bad = recover() != nil || bad }()
-	_, err := check(p.Roots(), feeds, 1e-3)
+	_, err := check(p.Roots(), feeds, 1e-3, opt)
 	return err != nil
 }

@@ -32,6 +32,19 @@ func (w View) isContiguous() bool {
 	return true
 }
 
+// same reports whether two views of one shape address the same elements in the same order.
+func (w View) same(x View) bool {
+	if w.Buf != x.Buf || w.Offset != x.Offset {
+		return false
+	}
+	for i, n := range w.Shape {
+		if n > 1 && w.Strides[i] != x.Strides[i] {
+			return false
+		}
+	}
+	return true
+}
+
 func (w View) transpose(perm []int) View {
 	out := View{w.Buf, make([]int, len(perm)), make([]int, len(perm)), w.Offset}
 	for i, p := range perm {

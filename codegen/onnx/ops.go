@@ -17,12 +17,12 @@ func init() {
 	translations = map[ir.Op]translation{
 		ir.OpConst: constantOp, ir.OpTable: tableOp, ir.OpParam: paramOp, ir.OpInput: inputOp, ir.OpUniform: inputOp, ir.OpIota: iotaOp,
 		ir.Neg: elementwise("Neg"), ir.Exp: elementwise("Exp"), ir.Log: elementwise("Log"), ir.Sqrt: elementwise("Sqrt"), ir.Tanh: elementwise("Tanh"),
-		ir.Erf: elementwise("Erf"), ir.Sin: elementwise("Sin"), ir.Cos: elementwise("Cos"), ir.Abs: elementwise("Abs"), ir.Sign: elementwise("Sign"),
+		ir.Erf: elementwise("Erf"), ir.Erfc: erfcOp, ir.Sin: elementwise("Sin"), ir.Cos: elementwise("Cos"), ir.Abs: elementwise("Abs"), ir.Sign: elementwise("Sign"),
 		ir.Floor: elementwise("Floor"),
 		ir.Add:   elementwise("Add"), ir.Sub: elementwise("Sub"), ir.Mul: elementwise("Mul"), ir.Div: elementwise("Div"), ir.Max: elementwise("Max"), ir.Min: elementwise("Min"),
 		ir.Lt: comparison("Less"), ir.Le: comparison("LessOrEqual"), ir.Eq: comparison("Equal"),
 		ir.OpSelect: selectOp, ir.OpFloat: castOp(typeFloat), ir.OpInt: castOp(typeInt32),
-		ir.OpSum: reduction("ReduceSum"), ir.OpMax: reduction("ReduceMax"),
+		ir.OpSum: reduction("ReduceSum"), ir.OpMax: reduction("ReduceMax"), ir.OpSoftmax: softmaxOp,
 		ir.OpReshape: reshapeOp, ir.OpTranspose: transposeOp, ir.OpBroadcast: sameForm, ir.OpSlice: sliceOp, ir.OpPad: padOp, ir.OpConcat: concatOp,
 		ir.OpMatMul: matmulOp, ir.OpGather: gatherOp, ir.OpScatterAdd: scatterAddOp, ir.OpArgSort: argSortOp, ir.OpStopGradient: sameForm,
 	}
@@ -91,6 +91,14 @@ func elementwise(op string) translation {
 	}
 }
 
+// erfcOp is 1 - erf(x): ONNX has no erfc. Far right of 0 it has no more than the absolute
+// precision of float32.
+func erfcOp(e *emitter, v *value) (form, error) {
+	f := e.forms[v.args[0]]
+	one := e.constant(typeFloat, nil, rawElements(ir.F32, []float64{1}))
+	return form{e.emit("Sub", []string{one, e.emit("Erf", []string{f.name})}), f.shape}, nil
+}
+
 // comparison gives 1 and 0; the truth values are kept for selections.
 func comparison(op string) translation {
 	return func(e *emitter, v *value) (form, error) {
@@ -131,6 +139,10 @@ func reduction(op string) translation {
 		}
 		return form{e.emit(op, []string{e.full(v.args[0]), e.extents(axes...)}, one("keepdims", 0)), v.shape}, nil
 	}
+}
+
+func softmaxOp(e *emitter, v *value) (form, error) {
+	return form{e.emit("Softmax", []string{e.full(v.args[0])}, one("axis", -1)), v.shape}, nil
 }
 
 // ---- shape ----

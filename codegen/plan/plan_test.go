@@ -57,8 +57,8 @@ func TestAssign(t *testing.T) {
 	const start = 4096
 	for seed := range uint64(400) {
 		res, again := random(seed), random(seed)
-		end := Assign(res, start)
-		if e := Assign(again, start); e != end {
+		end, _ := Assign(res, start)
+		if e, _ := Assign(again, start); e != end {
 			t.Fatalf("seed %d: %d floats, then %d", seed, end, e)
 		}
 		for i, b := range res.Buffers {
@@ -102,7 +102,7 @@ func TestAssignReuses(t *testing.T) {
 			res.Launches = append(res.Launches, &fuse.Launch{Operands: []fuse.Access{{Buf: res.Buffers[i-1]}, {Buf: res.Buffers[i], Write: true}}})
 		}
 	}
-	if end := Assign(res, 0); end != 320 {
+	if end, _ := Assign(res, 0); end != 320 {
 		t.Errorf("a row of values of 160 floats takes %d floats, expected 320", end)
 	}
 }

@@ -62,7 +62,10 @@ func (r registers) block(body []loop.Stmt) {
 					r.read[vec(a.V)] = true
 				}
 			}
-			if s.Op != loop.OpStore && s.Op != loop.OpTranspose {
+			if s.Op == loop.OpPrefetch {
+				continue
+			}
+			if s.Op.HasResult() {
 				r.set[vec(s.Dst)] = true
 			}
 			switch s.Op {
@@ -254,6 +257,12 @@ func (p *printer) instr(s *loop.Instr) error {
 
 // choose sets d to x where the condition holds and to y elsewhere.
 func (p *printer) choose(condition, d, x, y string) {
+	if x == y { // also where both are d already
+		if x != d {
+			p.linef("%s = %s", d, x)
+		}
+		return
+	}
 	switch d {
 	case x:
 		p.linef("if !(%s) {\n%s = %s\n}", condition, d, y)
@@ -278,7 +287,7 @@ func (p *printer) memory(s *loop.Instr, d string, args []string) error {
 		} else {
 			p.linef("%s = %s", element(s.Mem), args[0])
 		}
-	case loop.OpTranspose: // of one element
+	case loop.OpTranspose, loop.OpPrefetch: // of one element; nothing that Go could say
 	default:
 		return fmt.Errorf("portable code has no instruction %s", s.Op)
 	}

@@ -136,7 +136,7 @@ func (g *generator) step() {
 
 func (g *generator) unary() {
 	x, b := g.any(nil), g.b
-	switch op := []ir.Op{ir.Neg, ir.Exp, ir.Log, ir.Sqrt, ir.Tanh, ir.Erf, ir.Sin, ir.Cos}[g.r.IntN(8)]; op {
+	switch op := []ir.Op{ir.Neg, ir.Exp, ir.Log, ir.Sqrt, ir.Tanh, ir.Erf, ir.Erfc, ir.Sin, ir.Cos}[g.r.IntN(9)]; op {
 	case ir.Log, ir.Sqrt:
 		g.add(b.Unary(op, g.onePlusSquare(x)))
 	default:
@@ -340,13 +340,20 @@ func (g *generator) scattered() {
 	}
 }
 
-// softmax is written as models write it: the maximum is subtracted, without gradient.
+// softmax is the operation, or written out: the maximum is subtracted, without gradient.
 func (g *generator) softmax() {
 	x := g.any(ranked(1))
 	if x == nil {
 		return
 	}
 	b, last := g.b, x.Rank()-1
+	if x.Shape()[last] == 0 {
+		return
+	}
+	if g.r.IntN(2) == 0 {
+		g.pool = append(g.pool, b.Softmax(x))
+		return
+	}
 	keep := slices.Clone(x.Shape())
 	keep[last] = 1
 	rows := func(v *ir.Value) *ir.Value { return b.Broadcast(b.Reshape(v, keep), x.Shape()) }

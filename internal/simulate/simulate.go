@@ -13,49 +13,83 @@ import (
 	"mspecc/ir/loop"
 )
 
-// Run executes launches in order on an arena.
-func Run(launches []*fuse.Launch, mem []float32) error {
+// Run executes launches in order on an arena, the last local floats of which are a worker's
+// memory.
+func Run(launches []*fuse.Launch, mem []float32, local int) error {
+	w := &worker{mem: mem, local: len(mem) - local}
 	for i, l := range launches {
-		if err := run(l, mem); err != nil {
+		if err := w.run(l, 0); err != nil {
 			return fmt.Errorf("launch %d (%s): %w", i, l, err)
 		}
 	}
 	return nil
 }
 
-func run(l *fuse.Launch, mem []float32) error {
-	at := make([]int, len(l.Operands))
-	for i, o := range l.Operands {
-		at[i] = o.Buf.Offset + o.Offset
+// worker runs launches on mem, its own part of which starts at local.
+type worker struct {
+	mem   []float32
+	local int
+	lane  int
+	add   bool // sums over examples have been begun
+}
+
+// at is where an operand begins for a block.
+func (w *worker) at(o fuse.Access, block int) int {
+	at := o.Buf.Offset + o.Offset + block*o.Block + w.lane*o.Lane
+	if o.Buf.Class == fuse.Local {
+		at += w.local
 	}
+	return at
+}
+
+func (w *worker) run(l *fuse.Launch, block int) error {
 	switch l.Kind {
 	case fuse.GatherKind, fuse.ScatterAddKind, fuse.ArgSortKind, fuse.ZeroKind:
-		index(l, mem, at)
+		at := make([]int, len(l.Operands))
+		for i, o := range l.Operands {
+			at[i] = w.at(o, block)
+		}
+		index(l, w.mem, at)
 		return nil
-	}
-	stages := l.Stages
-	if stages == nil {
-		stages = []*fuse.Launch{l}
+	case fuse.BlocksKind:
+		// No block may depend on another: they run in an order that shows it if one does.
+		per := 1
+		if l.Lanes > 0 {
+			per = l.Blocks / l.Lanes
+		}
+		for _, lane := range shuffled(l.Blocks / per) {
+			w.lane, w.add = lane, false
+			for b := lane * per; b < (lane+1)*per; b++ {
+				w.forget()
+				for _, s := range l.Stages {
+					if err := w.run(s, b); err != nil {
+						return err
+					}
+				}
+				w.add = true
+			}
+		}
+		w.lane = 0
+		return nil
 	}
 	tasks, chunks := l.Tasks()
 	outer := 1
 	for _, n := range l.Outer {
 		outer *= n
 	}
-	// No block may depend on another: they run in an order that shows it if one does.
-	for _, task := range rand.New(rand.NewPCG(1, uint64(tasks))).Perm(tasks) {
+	for _, task := range shuffled(tasks) {
 		group, chunk := task/chunks, task%chunks
 		for o := group * l.PerTask; o < min(group*l.PerTask+l.PerTask, outer); o++ {
-			for _, stage := range stages {
+			for _, stage := range l.Kernels() {
 				off := make([]int, len(stage.Operands))
 				for i, op := range stage.Operands {
-					off[i] = op.Buf.Offset + op.Offset + chunk*op.Chunk
+					off[i] = w.at(op, block) + chunk*op.Chunk
 					for k, rest := len(l.Outer)-1, o; k >= 0; k-- {
 						off[i] += rest % l.Outer[k] * op.Outer[k]
 						rest /= l.Outer[k]
 					}
 				}
-				if err := kernel(stage, mem, off, min(stage.Chunk, stage.Count-chunk*stage.Chunk)); err != nil {
+				if err := w.kernel(stage, off, min(stage.Chunk, stage.Count-chunk*stage.Chunk)); err != nil {
 					return err
 				}
 			}
@@ -64,14 +98,24 @@ func run(l *fuse.Launch, mem []float32) error {
 	return nil
 }
 
-func kernel(l *fuse.Launch, mem []float32, off []int, rows int) error {
+// forget spoils the worker's memory between blocks: no block may find what another one left.
+func (w *worker) forget() {
+	for i := range w.mem[w.local:] {
+		w.mem[w.local+i] = float32(math.NaN())
+	}
+}
+
+func shuffled(n int) []int { return rand.New(rand.NewPCG(1, uint64(n))).Perm(n) }
+
+func (w *worker) kernel(l *fuse.Launch, off []int, rows int) error {
+	mem := w.mem
 	switch l.Kind {
 	case fuse.RowsKind:
 		return rowsKernel(l.Rows, mem, off, rows)
 	case fuse.ColReduceKind:
 		return columns(l.ColReduce, mem, off, rows)
 	case fuse.MatMulKind:
-		matmul(l, mem, off, rows)
+		matmul(l, mem, off, rows, l.Accumulate || l.Sum && w.add)
 	case fuse.TransposeKind:
 		t := l.Transpose
 		for r := range t.R {
@@ -83,7 +127,7 @@ func kernel(l *fuse.Launch, mem []float32, off []int, rows int) error {
 	return nil
 }
 
-func matmul(l *fuse.Launch, mem []float32, off []int, rows int) {
+func matmul(l *fuse.Launch, mem []float32, off []int, rows int, add bool) {
 	k := l.MatMul
 	for i := range rows {
 		for j := range k.N {
@@ -92,7 +136,7 @@ func matmul(l *fuse.Launch, mem []float32, off []int, rows int) {
 				s += float64(mem[off[0]+i*k.AM+p*k.AK]) * float64(mem[off[1]+p*k.BK+j])
 			}
 			c := &mem[off[2]+i*k.CM+j]
-			if l.Accumulate {
+			if add {
 				s += float64(*c)
 			}
 			*c = float32(s)
@@ -223,7 +267,8 @@ var scalar = map[string]func(x, y float64) float64{
 	"neg": func(x, _ float64) float64 { return -x }, "exp": func(x, _ float64) float64 { return math.Exp(x) },
 	"log": func(x, _ float64) float64 { return math.Log(x) }, "sqrt": func(x, _ float64) float64 { return math.Sqrt(x) },
 	"tanh": func(x, _ float64) float64 { return math.Tanh(x) }, "erf": func(x, _ float64) float64 { return math.Erf(x) },
-	"sin": func(x, _ float64) float64 { return math.Sin(x) }, "cos": func(x, _ float64) float64 { return math.Cos(x) },
+	"erfc": func(x, _ float64) float64 { return math.Erfc(x) },
+	"sin":  func(x, _ float64) float64 { return math.Sin(x) }, "cos": func(x, _ float64) float64 { return math.Cos(x) },
 	"abs": func(x, _ float64) float64 { return math.Abs(x) }, "floor": func(x, _ float64) float64 { return math.Floor(x) },
 	"sign": func(x, _ float64) float64 { return mask(x > 0) - mask(x < 0) }, "int": func(x, _ float64) float64 { return math.Trunc(x) },
 	"float": func(x, _ float64) float64 { return x },

@@ -231,6 +231,7 @@ func mathBuiltins() []*builtin {
 		unaryBuiltin("sqrt", "square root", ir.Sqrt, math.Sqrt),
 		unaryBuiltin("tanh", "hyperbolic tangent", ir.Tanh, math.Tanh),
 		unaryBuiltin("erf", "error function", ir.Erf, math.Erf),
+		unaryBuiltin("erfc", "1 - erf(x)", ir.Erfc, math.Erfc),
 		unaryBuiltin("sin", "sine of radians", ir.Sin, math.Sin),
 		unaryBuiltin("cos", "cosine of radians", ir.Cos, math.Cos),
 		unaryBuiltin("abs", "absolute value", ir.Abs, math.Abs),
@@ -326,6 +327,13 @@ func reduceBuiltins() []*builtin {
 			}
 			s := c.e.b.Sum(x, axes...)
 			return c.e.b.Binary(ir.Mul, s, c.e.b.Splat(1/float64(n), s.Shape()...))
+		}),
+		def("reduction", "softmax", "x", "e^x over its sum along the last axis", func(c *callCtx) value {
+			x := c.tensor("x")
+			if x.Rank() == 0 {
+				c.e.fail(c.at, "E034", "softmax of a single number; it needs an axis to sum over")
+			}
+			return c.e.b.Softmax(x)
 		}),
 		reduction("maximum", "largest element", func(c *callCtx, x *ir.Value, axes []int) *ir.Value { return c.e.b.MaxOver(x, axes...) }),
 		reduction("minimum", "smallest element", func(c *callCtx, x *ir.Value, axes []int) *ir.Value {

@@ -122,7 +122,7 @@ func (l *liveness) extend(start, end int) {
 	}
 }
 
-func usesMem(op Op) bool { return op == OpLoad || op == OpBcast || op == OpStore }
+func usesMem(op Op) bool { return op == OpLoad || op == OpBcast || op == OpStore || op == OpPrefetch }
 
 // reads lists the vector registers whose value an instruction uses.
 func (s *Instr) reads() []V {
@@ -137,13 +137,13 @@ func (s *Instr) reads() []V {
 
 // writes lists the vector registers an instruction sets.
 func (s *Instr) writes() []V {
-	switch s.Op {
-	case OpStore:
-		return nil
-	case OpTranspose:
+	switch {
+	case s.Op == OpTranspose:
 		return s.Block
+	case s.Op.HasResult():
+		return []V{s.Dst}
 	}
-	return []V{s.Dst}
+	return nil
 }
 
 type colouring struct {
@@ -201,7 +201,7 @@ func rename(body []Stmt, v func(V) V, p func(P) P, n func(N) N) {
 				for i := range s.Block {
 					s.Block[i] = v(s.Block[i])
 				}
-			} else if s.Op != OpStore {
+			} else if s.Op.HasResult() {
 				s.Dst = v(s.Dst)
 			}
 			if usesMem(s.Op) {

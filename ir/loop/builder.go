@@ -120,6 +120,8 @@ func (b *builder) store(x Arg, m Mem, stride, lanes int, i32 bool) {
 	b.emit(&Instr{Op: OpStore, Args: []Arg{x}, Mem: m, Stride: stride, Lanes: b.partial(lanes), Int: i32})
 }
 
+func (b *builder) prefetch(m Mem) { b.emit(&Instr{Op: OpPrefetch, Mem: m}) }
+
 // partial is the Lanes of an instruction on the first n lanes.
 func (b *builder) partial(n int) int {
 	if n == b.lanes {

@@ -8,7 +8,7 @@ import (
 // Lower makes a kernel that walks the columns in tiles of several vectors and,
 // for each tile, all rows; the sums stay in registers.
 func (r *ColReduce) Lower(t Target) (*Kernel, error) {
-	g := &graph{width: r.Width, operands: r.Operands, nodes: r.Nodes, stores: r.Stores}
+	g := newGraph(r.Width, r.Operands, r.Nodes, r.Stores)
 	if err := g.check("colsum", "colmax"); err != nil {
 		return nil, fmt.Errorf("column reduction: %w", err)
 	}

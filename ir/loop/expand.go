@@ -28,10 +28,18 @@ func (b *builder) exp(x Arg) Arg {
 	n := b.op(OpRound, b.op(OpMul, x, imm(math.Log2E)))
 	r := b.op(OpFMA, n, imm(-0.693359375), x) // 0.693359375 n is exact
 	r = b.op(OpFMA, n, imm(2.12194440054690583e-4), r)
-	p := b.horner(r, 1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
-	// 1 + r + r^2 p, the large terms last
-	p = b.op(OpFMA, b.op(OpMul, r, r), p, r)
-	return b.op(OpScale, b.op(OpAdd, p, imm(1)), n)
+	p := b.horner(r, 1.381461296e-3, 8.368709847e-3, 4.166838737e-2, 1.666652069e-1, 4.999999345e-1, 1, 1)
+	return b.op(OpScale, p, n)
+}
+
+// exp2 is 2^x for x <= 0: x = n + r with |r| <= 1/2, then 2^n times a polynomial of r. Below
+// -150 the result is 0.
+func (b *builder) exp2(x Arg) Arg {
+	x = b.op(OpMax, imm(-150), x)
+	n := b.op(OpRound, x)
+	r := b.op(OpSub, x, n)
+	p := b.horner(r, 1.535336179e-4, 1.339887446e-3, 9.618437358e-3, 5.550332471e-2, 2.402264791e-1, 6.931472029e-1, 1)
+	return b.op(OpScale, p, n)
 }
 
 // log is the natural logarithm: x = 2^e m with m in [sqrt(1/2), sqrt(2)), then
@@ -117,6 +125,8 @@ func (b *builder) function(op string, x []Arg) (Arg, bool) {
 		return b.op(Op(op), x...), true
 	case "exp":
 		return b.exp(x[0]), true
+	case "exp2":
+		return b.exp2(x[0]), true
 	case "log":
 		return b.log(x[0]), true
 	case "tanh":
@@ -147,7 +157,7 @@ func (b *builder) function(op string, x []Arg) (Arg, bool) {
 
 // weights estimate the cost of an operation in additions.
 var weights = map[string]float64{
-	"load": 0.5, "const": 0, "iota": 1, "div": 6, "sqrt": 8, "exp": 14, "log": 24, "tanh": 30, "erf": 32,
+	"load": 0.5, "const": 0, "iota": 1, "div": 6, "sqrt": 8, "exp": 12, "exp2": 10, "log": 24, "tanh": 30, "erf": 32,
 	"sin": 24, "cos": 24, "sign": 2, "float": 0,
 }
 

@@ -20,12 +20,18 @@ type function struct {
 var accuracies = []function{
 	{"exp", math.Exp, -87, 88.7, 1.5, 0},
 	{"exp", math.Exp, -105, -87, 0, 3e-45},
+	{"exp2", math.Exp2, -125, 0, 1.5, 0},
+	{"exp2", math.Exp2, -152, -125, 0, 3e-45},
 	{"log", math.Log, 1e-38, 1e38, 1.5, 0},
 	{"log", math.Log, 0.5, 2, 1.5, 1e-8},
 	{"tanh", math.Tanh, -12, 12, 2, 0},
 	{"tanh", math.Tanh, -0.1, 0.1, 2, 0},
 	{"erf", math.Erf, -6, 6, 2, 0},
 	{"erf", math.Erf, -0.01, 0.01, 2, 0},
+	{"erfc", math.Erfc, -10, 0, 4, 0},
+	{"erfc", math.Erfc, 0, 0.5, 8, 0},
+	{"erfc", math.Erfc, 0.5, 2, 10, 0},
+	{"erfc", math.Erfc, 2, 9, 120, 0}, // the square of x is rounded
 	{"sin", math.Sin, -10, 10, 0, 2e-7},
 	{"sin", math.Sin, -1e4, 1e4, 0, 1e-6},
 	{"cos", math.Cos, -10, 10, 0, 2e-7},
@@ -89,9 +95,11 @@ func checkLimits(t *testing.T, s *suite, kernels map[string]string, n int) {
 		x, want float64
 	}{
 		{"exp", inf, inf}, {"exp", -inf, 0}, {"exp", nan, nan}, {"exp", 100, inf}, {"exp", -200, 0}, {"exp", 0, 1},
+		{"exp2", -inf, 0}, {"exp2", nan, nan}, {"exp2", -1, 0.5}, {"exp2", 0, 1}, {"exp2", -200, 0},
 		{"log", 0, -inf}, {"log", -1, nan}, {"log", inf, inf}, {"log", nan, nan}, {"log", 1, 0}, {"log", -inf, nan},
 		{"tanh", inf, 1}, {"tanh", -inf, -1}, {"tanh", nan, nan}, {"tanh", 0, 0},
 		{"erf", inf, 1}, {"erf", -inf, -1}, {"erf", nan, nan}, {"erf", 0, 0},
+		{"erfc", inf, 0}, {"erfc", -inf, 2}, {"erfc", nan, nan}, {"erfc", 0, 1},
 		{"sin", inf, nan}, {"sin", nan, nan}, {"cos", -inf, nan}, {"cos", nan, nan}, {"sin", 0, 0}, {"cos", 0, 1},
 		{"exp", -103, math.Exp(-103)}, {"log", 1e-42, math.Log(float64(float32(1e-42)))},
 	}

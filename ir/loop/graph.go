@@ -16,11 +16,17 @@ type graph struct {
 	uses     []int  // by nodes and stores that something stored needs; 0: not needed
 }
 
+func newGraph(width int, operands []Operand, nodes []Node, stores []Store) *graph {
+	g := &graph{width: width, operands: operands}
+	g.nodes, g.stores = openFunctions(nodes, stores)
+	return g
+}
+
 // maxOperands leaves one of the 24 offsets of runtime.Args to scratch.
 const maxOperands = 23
 
 var arity = map[string]int{
-	"load": 0, "const": 0, "iota": 0, "neg": 1, "exp": 1, "log": 1, "sqrt": 1, "tanh": 1, "erf": 1, "sin": 1,
+	"load": 0, "const": 0, "iota": 0, "neg": 1, "exp": 1, "exp2": 1, "log": 1, "sqrt": 1, "tanh": 1, "erf": 1, "erfc": 1, "sin": 1,
 	"cos": 1, "abs": 1, "sign": 1, "floor": 1, "float": 1, "int": 1, "add": 2, "sub": 2, "mul": 2, "div": 2,
 	"max": 2, "min": 2, "lt": 2, "le": 2, "eq": 2, "select": 3, "rowsum": 1, "rowmax": 1, "colsum": 1, "colmax": 1,
 }
@@ -99,6 +105,16 @@ func (g *graph) analyse() {
 			}
 		}
 	}
+}
+
+// reduces reports whether anything stored needs a reduction.
+func (g *graph) reduces() bool {
+	for i, n := range g.nodes {
+		if isReduction(n.Op) && g.uses[i] > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // touches reports whether the kernel loads or stores operand i.

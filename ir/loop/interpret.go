@@ -115,6 +115,8 @@ func (m *machine) instr(s *Instr) error {
 	switch s.Op {
 	case OpLoad, OpBcast, OpStore:
 		return m.memory(s, args)
+	case OpPrefetch:
+		return nil
 	case OpTranspose:
 		m.transpose(s.Block)
 		return nil

@@ -9,6 +9,10 @@ import (
 // maxInstructions bounds the size of a generated kernel.
 const maxInstructions = 1500
 
+// prefetchDepth is the inner extent from which it pays to fetch a tile's result while the
+// products are formed.
+const prefetchDepth = 48
+
 // Lower makes a register-tiled kernel: tiles of C stay in registers over the
 // whole K loop, elements of A are broadcast, rows of B are read as they lie.
 // Column tiles are the outer loop, so that a panel of B serves all rows.
@@ -199,18 +203,20 @@ func (g *matmulCode) tile(rows int, run nTiles, unroll int, a, c P) {
 		return g.lanes
 	}
 	acc := make([][]V, rows)
-	add := &If{Label: "add", N: g.builder.count(2), Equal: 0}
 	for i := range acc {
 		for j := 0; j < run.width; j++ {
 			v := g.newV()
 			acc[i] = append(acc[i], v)
-			g.into(&add.Then, func() { g.opTo(v, OpMov, imm(0)) })
-			g.into(&add.Else, func() {
-				g.emit(&Instr{Op: OpLoad, Dst: v, Mem: at(c, i*g.m.CM+j*g.lanes), Stride: 1, Lanes: g.partial(lanes(j))})
-			})
+			g.opTo(v, OpMov, imm(0))
 		}
 	}
-	g.emit(add)
+	if len(g.m.Ks) > 0 && slices.Min(g.m.Ks) >= prefetchDepth { // the result is wanted when the products are done
+		for i := 0; i < rows; i++ {
+			for j := 0; j < run.width; j++ {
+				g.prefetch(at(c, i*g.m.CM+j*g.lanes))
+			}
+		}
+	}
 	a, b, k := g.copyP(a, 0), g.copyP(g.b, 0), g.builder.count(1)
 	products := func(steps int) func() {
 		return func() {
@@ -225,16 +231,35 @@ func (g *matmulCode) tile(rows int, run nTiles, unroll int, a, c P) {
 	if unroll > 1 && (len(g.m.Ks) == 0 || slices.ContainsFunc(g.m.Ks, func(k int) bool { return k%unroll != 0 })) {
 		g.down("k_rest", k, 1, products(1))
 	}
-	for i := range acc {
-		for j, v := range acc[i] {
-			g.store(reg(v), at(c, i*g.m.CM+j*g.lanes), 1, lanes(j), false)
+	// What is there is added last: the products do not wait for it, and the next tile's need
+	// not either.
+	each := func(f func(v V, m Mem, lanes int)) {
+		for i := range acc {
+			for j, v := range acc[i] {
+				f(v, at(c, i*g.m.CM+j*g.lanes), lanes(j))
+			}
 		}
 	}
+	add := &If{Label: "add", N: g.builder.count(2), Equal: 1}
+	g.into(&add.Then, func() {
+		each(func(v V, m Mem, lanes int) { g.opTo(v, OpAdd, reg(v), reg(g.load(m, 1, lanes, false))) })
+	})
+	g.emit(add)
+	each(func(v V, m Mem, lanes int) { g.store(reg(v), m, 1, lanes, false) })
 }
 
 // rankOne adds column a times row b. The broadcast is a register of its own:
 // folded into the products it would be loaded once per product.
 func (g *matmulCode) rankOne(acc [][]V, width int, a, b Mem, lanes func(int) int) {
+	const ahead = 16
+	if len(g.m.Ks) > 0 && slices.Min(g.m.Ks) >= prefetchDepth {
+		if g.m.AK > 1 {
+			g.prefetch(at(a.P, a.Off+ahead*g.m.AK))
+		}
+		for j := 0; j < width; j++ {
+			g.prefetch(at(b.P, b.Off+ahead*g.m.BK+j*g.lanes))
+		}
+	}
 	row := make([]V, width)
 	for j := range row {
 		row[j] = g.load(at(b.P, b.Off+j*g.lanes), 1, lanes(j), false)

@@ -11,9 +11,10 @@ const (
 	OpMove  Op = "move"  // p = From + Value
 	OpCount Op = "count" // n = Args.N[Value]
 
-	OpLoad  Op = "load"  // Lanes elements Stride apart; the other lanes are 0
-	OpBcast Op = "bcast" // one element in all lanes
-	OpStore Op = "store" // of Args[0]
+	OpLoad     Op = "load"     // Lanes elements Stride apart; the other lanes are 0
+	OpBcast    Op = "bcast"    // one element in all lanes
+	OpStore    Op = "store"    // of Args[0]
+	OpPrefetch Op = "prefetch" // brings the element's cache line near; no other effect
 
 	OpHSum      Op = "hsum"      // sum over the lanes, in all lanes
 	OpHMax      Op = "hmax"      // largest lane, in all lanes
@@ -49,6 +50,9 @@ const (
 	OpSelEq    Op = "seleq"
 	OpSelNe    Op = "selne"
 )
+
+// HasResult reports whether an instruction sets its Dst.
+func (op Op) HasResult() bool { return op != OpStore && op != OpPrefetch && op != OpTranspose }
 
 // elementwise is an operation on each lane by itself.
 type elementwise struct {

@@ -87,7 +87,7 @@ func (s *Scalar) String() string {
 // String is one line of the text form.
 func (s *Instr) String() string {
 	var b strings.Builder
-	if s.Op != OpStore && s.Op != OpTranspose {
+	if s.Op.HasResult() {
 		fmt.Fprintf(&b, "v%d = ", s.Dst)
 	}
 	b.WriteString(string(s.Op))
@@ -102,7 +102,7 @@ func (s *Instr) String() string {
 	}
 	if usesMem(s.Op) {
 		b.WriteString(sep + s.Mem.String())
-		if s.Stride != 1 && s.Op != OpBcast {
+		if s.Stride != 1 && (s.Op == OpLoad || s.Op == OpStore) {
 			fmt.Fprintf(&b, " stride %d", s.Stride)
 		}
 	}

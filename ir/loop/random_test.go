@@ -36,7 +36,7 @@ func randomRows(r *rand.Rand, width, size int) *loop.Rows {
 		case 4:
 			d.node("rowmax", x)
 		case 5:
-			d.node("erf", x)
+			d.node("erf", d.node("erfc", x))
 		case 6:
 			d.node("max", x, y)
 		case 7:

@@ -26,7 +26,7 @@ type form struct {
 // loop over the row, in which cheap values are computed again and expensive
 // ones are kept in scratch.
 func (r *Rows) Lower(t Target) (*Kernel, error) {
-	g := &graph{width: r.Width, operands: r.Operands, nodes: r.Nodes, stores: r.Stores}
+	g := newGraph(r.Width, r.Operands, r.Nodes, r.Stores)
 	if err := g.check("rowsum", "rowmax"); err != nil {
 		return nil, fmt.Errorf("rows: %w", err)
 	}
@@ -37,7 +37,8 @@ func (r *Rows) Lower(t Target) (*Kernel, error) {
 		}
 	}
 	forms := []form{{group: 4}, {group: 2}, {group: 1}}
-	if chunks := (r.Width + t.Lanes - 1) / t.Lanes; chunks <= maxUnrolledChunks && (t.Lanes > 1 || chunks <= 4) {
+	// Without reductions a loop over the row does as well, in less code.
+	if chunks := (r.Width + t.Lanes - 1) / t.Lanes; chunks <= maxUnrolledChunks && (t.Lanes > 1 && g.reduces() || chunks <= 4) {
 		forms = append([]form{{unrolled: true, keepAll: true}, {unrolled: true}}, forms...)
 	}
 	limits, size := t, maxUnrolled
@@ -51,10 +52,19 @@ func (r *Rows) Lower(t Target) (*Kernel, error) {
 		if k.Instructions() > size && f.group != 1 {
 			continue
 		}
-		last = Allocate(k, limits)
-		if !errors.Is(last, ErrPressure) {
-			return k, last
+		if last = Allocate(k, limits); last != nil {
+			if errors.Is(last, ErrPressure) {
+				continue
+			}
+			return nil, last
 		}
+		if s := lowerRows(g, t, f); t.Lanes > 1 { // where the order does not fit, it stays as written
+			schedule(s, limits.VecRegs)
+			if Allocate(s, limits) == nil {
+				return s, nil
+			}
+		}
+		return k, nil
 	}
 	return nil, last
 }

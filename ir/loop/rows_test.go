@@ -294,7 +294,7 @@ func one(f func(float64) float64) func([]float64) float64 {
 
 var functions = map[string]func(x []float64) float64{
 	"neg": one(func(x float64) float64 { return -x }), "exp": one(math.Exp), "log": one(math.Log), "sqrt": one(math.Sqrt),
-	"tanh": one(math.Tanh), "erf": one(math.Erf), "sin": one(math.Sin), "cos": one(math.Cos), "abs": one(math.Abs),
+	"tanh": one(math.Tanh), "erf": one(math.Erf), "erfc": one(math.Erfc), "exp2": one(math.Exp2), "sin": one(math.Sin), "cos": one(math.Cos), "abs": one(math.Abs),
 	"floor": one(math.Floor), "float": one(func(x float64) float64 { return x }), "int": one(math.Trunc),
 	"sign": one(func(x float64) float64 { return truth(x > 0) - truth(x < 0) }),
 	"add":  func(x []float64) float64 { return x[0] + x[1] },

@@ -26,7 +26,7 @@ type Operand struct {
 // earlier nodes. Ops:
 //
 //	load (Operand), const (Const), iota (index along the row)
-//	neg exp log sqrt tanh erf sin cos abs sign floor float int
+//	neg exp exp2 (of x <= 0) log sqrt tanh erf erfc sin cos abs sign floor float int
 //	add sub mul div max min lt le eq       lt, le, eq give 0 or 1
 //	select                                 Args[0] != 0 ? Args[1] : Args[2]
 //	rowsum rowmax                          over the row: one value per row

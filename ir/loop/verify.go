@@ -105,7 +105,7 @@ func (c *verifier) scalar(s *Scalar) error {
 // vectorArgs is the number of arguments of the instructions that are not
 // elementwise.
 var vectorArgs = map[Op]int{
-	OpLoad: 0, OpBcast: 0, OpStore: 1, OpHSum: 1, OpHMax: 1, OpIota: 1, OpTail: 2, OpTranspose: 0,
+	OpLoad: 0, OpBcast: 0, OpStore: 1, OpPrefetch: 0, OpHSum: 1, OpHMax: 1, OpIota: 1, OpTail: 2, OpTranspose: 0,
 }
 
 func (c *verifier) instr(s *Instr) error {

@@ -35,6 +35,7 @@ type pass struct {
 var passes = []pass{
 	{"erase-stop-gradient", "stop_gradient becomes its argument", true, eraseStopGradient},
 	{"empty", "tensors without elements are gone", true, empty},
+	{"open", "softmax becomes its definition", true, open},
 	{"simplify", "local rules and common subexpressions, until nothing changes", false, simplify},
 	{"terms", "equal terms of a sum are added up, pads that fit together are joined", false, terms},
 	{"hoist", "views and divisions move to where there is less to do", false, hoist},
@@ -47,6 +48,7 @@ var passes = []pass{
 // order says which pass must come before which, and why.
 var order = []struct{ before, after, why string }{
 	{"empty", "simplify", "no rule has to think of them"},
+	{"open", "simplify", "its result is simplified with the rest"},
 	{"erase-stop-gradient", "simplify", "the rules see through what is no longer there"},
 	{"erase-stop-gradient", "const-fold", "a stopped constant is a constant"},
 	{"simplify", "terms", "terms are compared by identity, which common subexpressions give them"},

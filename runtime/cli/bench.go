@@ -1,14 +1,12 @@
 package cli
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,7 +19,7 @@ import (
 func (a *app) bench() *cobra.Command {
 	var d dataFlags
 	var steps, warmup int
-	var profile bool
+	var timed bool
 	c := &cobra.Command{
 		Use:   "bench",
 		Short: "Time training steps",
@@ -57,14 +55,14 @@ median, it was not.`,
 				defer l.Close()
 				batches = l
 			}
-			return a.runBench(m, batches, warmup, steps, profile)
+			return a.runBench(m, batches, warmup, steps, timed)
 		},
 	}
 	d.add(c)
 	fl := c.Flags()
 	fl.IntVar(&steps, "steps", 10, "steps to time")
 	fl.IntVar(&warmup, "warmup", 3, "steps before that")
-	fl.BoolVar(&profile, "profile", false, "also show where the time goes, kernel by kernel")
+	fl.BoolVar(&timed, "profile", false, "also show where the time goes, by phase and by kernel, against what this machine can do")
 	return c
 }
 
@@ -112,30 +110,18 @@ type timing struct {
 	Arena    int      `json:"arena_bytes"`
 	Peak     int      `json:"peak_memory_bytes,omitempty"`
 	Loss     float64  `json:"loss"`
-	Profile  []kernel `json:"profile,omitempty"`
+	Profile  *profile `json:"profile,omitempty"`
 }
 
-// kernel is one line of the profile: all launches of one name in a step.
-type kernel struct {
-	Name    string  `json:"name"`
-	Calls   int     `json:"calls"`
-	Seconds float64 `json:"seconds"`
-	Share   float64 `json:"share"`
-	GFLOPs  float64 `json:"gflop_per_s,omitempty"`
-	GBs     float64 `json:"gb_per_s,omitempty"`
-	flops   float64
-	bytes   float64
-}
-
-func (a *app) runBench(m *runtime.Machine, batches train.Batches, warmup, steps int, profile bool) error {
+func (a *app) runBench(m *runtime.Machine, batches train.Batches, warmup, steps int, timed bool) error {
 	p := m.Program
 	m.Initialize(p.Train.Seed)
-	m.Time(profile)
+	m.Time(timed)
 	s := train.Stepper{Machine: m, Batches: batches, LR: p.Train.LR, Steps: p.Train.Steps, Seed: p.Train.Seed}
 	r := timing{Model: p.Name, Modality: p.Modality.Name, Target: p.Target, Threads: m.Threads(), Batch: p.Batch, Steps: steps, Arena: 4 * len(m.Mem)}
 	bar := a.progress("timing", warmup+steps, 0)
 	var seconds []float64
-	var launches []time.Duration
+	var launches launchSums
 	for step := 1; step <= warmup+steps; step++ {
 		start := time.Now()
 		values, err := s.Step(step)
@@ -144,7 +130,7 @@ func (a *app) runBench(m *runtime.Machine, batches train.Batches, warmup, steps 
 		}
 		if step > warmup {
 			seconds = append(seconds, time.Since(start).Seconds())
-			launches = addProfile(launches, m.Profile())
+			launches.add(m.Profile())
 		}
 		if len(values) > 0 {
 			r.Loss = values[0]
@@ -155,53 +141,10 @@ func (a *app) runBench(m *runtime.Machine, batches train.Batches, warmup, steps 
 	slices.Sort(seconds)
 	r.Min, r.Max, r.Median = seconds[0], seconds[steps-1], (seconds[(steps-1)/2]+seconds[steps/2])/2
 	r.Rate, r.GFLOPs, r.Peak = float64(p.Batch)/r.Median, p.Step.FLOPs/r.Median/1e9, peakMemory()
-	if profile {
-		r.Profile = kernels(p.Step, launches, steps)
+	if timed {
+		r.Profile = newProfile(p.Step, launches, steps, m.Threads(), m.Probe())
 	}
 	return a.print(r, r.write)
-}
-
-// addProfile adds the launches of one step to the sums.
-func addProfile(sums, step []time.Duration) []time.Duration {
-	for len(sums) < len(step) {
-		sums = append(sums, 0)
-	}
-	for i, d := range step {
-		sums[i] += d
-	}
-	return sums
-}
-
-// kernels gathers launches by name, slowest first. Launches that the program does not
-// describe are called by their number.
-func kernels(f *runtime.Function, launches []time.Duration, steps int) []kernel {
-	at := map[string]int{}
-	var list []kernel
-	total := 0.0
-	for i, d := range launches {
-		info := runtime.CallInfo{Name: "launch " + strconv.Itoa(i)}
-		if i < len(f.Calls) {
-			info = f.Calls[i]
-		}
-		k, ok := at[info.Name]
-		if !ok {
-			k = len(list)
-			at[info.Name] = k
-			list = append(list, kernel{Name: info.Name})
-		}
-		e := &list[k]
-		e.Calls++
-		e.Seconds += d.Seconds() / float64(steps)
-		e.flops += info.FLOPs
-		e.bytes += info.Bytes
-		total += d.Seconds() / float64(steps)
-	}
-	for i := range list {
-		e := &list[i]
-		e.Share, e.GFLOPs, e.GBs = e.Seconds/total, e.flops/e.Seconds/1e9, e.bytes/e.Seconds/1e9
-	}
-	slices.SortStableFunc(list, func(a, b kernel) int { return cmp.Compare(b.Seconds, a.Seconds) })
-	return list
 }
 
 func (r timing) write(w io.Writer) {
@@ -212,15 +155,9 @@ func (r timing) write(w io.Writer) {
 		fmt.Fprintf(w, "GFLOP/s          %.4g\n", r.GFLOPs)
 	}
 	fmt.Fprintf(w, "memory           %.1f MiB arena, %.1f MiB peak\n", float64(r.Arena)/(1<<20), float64(r.Peak)/(1<<20))
-	if len(r.Profile) == 0 {
-		return
+	if r.Profile != nil {
+		r.Profile.write(w)
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\nms\tshare\tcalls\tGFLOP/s\tGB/s\t  kernel")
-	for _, k := range r.Profile {
-		fmt.Fprintf(t, "%.3f\t%.1f %%\t%d\t%.1f\t%.1f\t  %s\n", 1e3*k.Seconds, 100*k.Share, k.Calls, k.GFLOPs, k.GBs, k.Name)
-	}
-	_ = t.Flush()
 }
 
 // peakMemory is the most memory the process has had in use, 0 where the system does not say.

@@ -48,12 +48,6 @@ fn dropout(x, p) {
     return x * (uniform(shape(x)) >= p) / (1 - p)
 }
 
-// softmax over the last axis. Shifting by the maximum changes no value and no derivative.
-fn softmax(x) {
-    let e = exp(x - stop_gradient(maximum(x, -1, keep: true)))
-    return e / sum(e, -1, keep: true)
-}
-
 // logsumexp is log(sum(exp(x))) over the last axis.
 fn logsumexp(x) {
     let top = stop_gradient(maximum(x, -1, keep: true))

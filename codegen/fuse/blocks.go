@@ -1,0 +1,348 @@
+package fuse
+
+import (
+	"slices"
+)
+
+// Block chains carry a block of examples through many launches, as far as examples do not
+// depend on each other: whole layers run on a few examples while what passes from kernel to
+// kernel is in cache, and workers meet once for all of them.
+//
+// Takes: launches, chains among them, in order, and the number of examples. Promises: the
+// same kernels on the same operands; in a block chain, each block depends on no other.
+//
+//	matmul [256 examples]; chain of heads [256 x 4]; matmul [256 examples]   =>   128 blocks of 2 examples
+
+// Bounds of a block chain.
+const (
+	blockChainRows     = 96      // rows of a product that one block should have at least
+	blockChainWidth    = 128     // for weights of so many rows and columns; in proportion for larger ones
+	blockChainStages   = 300     // launches of one chain
+	blockChainOperands = 1000    // operands of one chain; runtime.Call has room for some more
+	blockChainSums     = 1 << 20 // floats of the sums over examples that a lane of a chain forms
+	openBlockChains    = 256     // how many may still grow
+)
+
+// blockChain is a list of launches and what of each one block does.
+type blockChain struct {
+	examples int
+	rows     int  // of a product, at least
+	blocks   int  // 0: not known yet; only launches that take any number are there
+	sums     int  // floats of sums over examples
+	closed   bool // it takes no more
+	whole    []*Launch
+	stages   []*Launch
+}
+
+// blockChains groups launches that examples pass through independently.
+func blockChains(launches []*Launch, examples, rows int) []*Launch {
+	if examples < 2 {
+		return launches
+	}
+	return gather(launches, openBlockChains, func(l *Launch) group {
+		return &blockChain{examples: examples, rows: rows, blocks: wantedBlocks(l, examples, rows), whole: []*Launch{l}}
+	})
+}
+
+func (c *blockChain) launch() *Launch {
+	if len(c.whole) == 1 {
+		return c.whole[0]
+	}
+	m := merge(BlocksKind, c.stages)
+	m.Blocks, m.Outer, m.Count, m.Chunk, m.PerTask = c.blocks, nil, c.blocks, 1, 1
+	if slices.ContainsFunc(m.Operands, func(o Access) bool { return o.Lane > 0 }) {
+		m.Lanes = lanes
+	}
+	m.Note = "a few examples after another through all of these kernels"
+	return m
+}
+
+// wantedBlocks is the number of blocks that suits a product of many rows: as many as leave
+// each block enough of them to pay for reading the weights. Other launches take what they
+// get (0).
+func wantedBlocks(l *Launch, examples, rows int) int {
+	for _, k := range l.Kernels() {
+		if k.Kind == MatMulKind && len(k.Outer) == 0 && k.Count%examples == 0 {
+			width := min(k.MatMul.N, k.K)
+			return blocksOf(examples, k.Count/examples, min(max(1, width*width/(blockChainWidth*blockChainWidth)), 4)*rows)
+		}
+	}
+	return 0
+}
+
+// blocksOf is the largest number of equal blocks of examples, each of so many rows, that
+// have enough rows; where there is work for all workers only with fewer rows, a block for
+// each lane.
+func blocksOf(examples, rows, enough int) int {
+	for per := 1; per < examples; per++ {
+		if examples%per == 0 && (per*rows >= enough || 2*per*lanes > examples && per*lanes <= examples && per*rows >= enough/4) {
+			return examples / per
+		}
+	}
+	return 1
+}
+
+func (c *blockChain) join(ls ...*Launch) (group, bool) {
+	if c.closed || len(c.whole)+len(ls) > blockChainStages {
+		return nil, false
+	}
+	d := *c
+	for _, l := range ls {
+		switch want := wantedBlocks(l, c.examples, c.rows); {
+		case d.blocks == 0:
+			d.blocks = want
+		case want != 0 && want != d.blocks:
+			return nil, false
+		}
+	}
+	if d.blocks == 0 {
+		return nil, false
+	}
+	d.whole = append(slices.Clone(c.whole), ls...)
+	d.stages = slices.Clone(c.stages)
+	linked := false
+	for _, w := range d.whole[len(d.stages):] {
+		tied, ok := d.take(w, len(c.whole))
+		if !ok {
+			return nil, false
+		}
+		linked = linked || tied
+	}
+	if !linked {
+		return nil, false
+	}
+	if d.sums > blockChainSums {
+		c.closed = true // what follows starts a chain that has room for its sums
+		return nil, false
+	}
+	return &d, true
+}
+
+// take adds what one block does of a launch, and says whether that shares data with one of
+// the first stages.
+func (c *blockChain) take(l *Launch, first int) (linked, ok bool) {
+	for axis := 0; axis <= len(l.Outer); axis++ {
+		s, ok := restrict(l, axis, c.blocks)
+		if !ok {
+			continue
+		}
+		linked, ok := c.follows(s, first)
+		if !ok {
+			continue
+		}
+		c.stages = append(c.stages, s)
+		if s.Sum {
+			c.sums += s.Count * s.MatMul.N
+		}
+		return linked, len(merge(BlocksKind, c.stages).Operands) <= blockChainOperands
+	}
+	return false, false
+}
+
+// follows reports whether each block of s depends on the same block of the stages only, and
+// whether it depends on any of the first ones.
+func (c *blockChain) follows(s *Launch, first int) (linked, ok bool) {
+	for i, stage := range c.stages {
+		tied, ok := c.pair(stage, s)
+		if !ok {
+			return false, false
+		}
+		linked = linked || tied && i < first
+	}
+	for i, b := range touches(s) { // nor does a block write what another one writes
+		for _, a := range touches(s)[:i+1] {
+			if x, y := a.access(), b.access(); x.Lane == 0 && conflict(a, b) && (x.Block != y.Block || !apart(a, b, c.blocks, x.Block)) {
+				return false, false
+			}
+		}
+	}
+	return linked, true
+}
+
+// pair reports whether each block of s depends on the same block of another stage only, and
+// whether it depends on it at all.
+func (c *blockChain) pair(stage, s *Launch) (linked, ok bool) {
+	for _, b := range touches(s) {
+		for _, a := range touches(stage) {
+			if !conflict(a, b) {
+				continue
+			}
+			x, y := a.access(), b.access()
+			if x.Lane > 0 && x.Lane == y.Lane {
+				continue // products of one sum
+			}
+			if x.Lane != y.Lane || x.Block != y.Block || !apart(a, b, c.blocks, x.Block) {
+				return false, false
+			}
+			linked = true
+		}
+	}
+	return linked, true
+}
+
+// restrict is one block of a launch cut along an outer loop or, after the last of those,
+// along its rows. The operands' Block says how far the next block is.
+func restrict(l *Launch, axis, blocks int) (*Launch, bool) {
+	switch l.Kind {
+	case ChainKind:
+		return restrictChain(l, axis, blocks)
+	case GatherKind, ScatterAddKind:
+		return restrictIndexed(l, blocks)
+	case RowsKind, MatMulKind, TransposeKind, ColReduceKind:
+		if l.Parts > 0 {
+			return restrictParts(l, blocks)
+		}
+		if axis < len(l.Outer) {
+			return restrictOuter(l, axis, blocks)
+		}
+		if l.Kind == ColReduceKind {
+			return restrictChunks(l, blocks)
+		}
+		return restrictRows(l, blocks)
+	}
+	return nil, false
+}
+
+// restrictParts cuts the inner extent of a weight gradient: each lane has one of the parts,
+// to which its blocks add one after another.
+func restrictParts(l *Launch, blocks int) (*Launch, bool) {
+	if l.Parts != lanes || blocks%lanes != 0 || l.K%(blocks/lanes) != 0 {
+		return nil, false
+	}
+	m, k := l.copyFor(blocks), *l.MatMul
+	m.K = l.K / (blocks / lanes)
+	m.Outer, m.Sum = nil, !l.Accumulate
+	for i := range m.Operands {
+		m.Operands[i].Outer = nil
+	}
+	m.Operands[0].Block, m.Operands[1].Block, m.Operands[2].Lane = m.K*k.AK, m.K*k.BK, l.Operands[2].Outer[0]
+	if m.KBlock = m.K; m.K > 2*blockInner {
+		m.KBlock = blockInner
+	}
+	k.Ks = distinct(m.KBlock, m.K%m.KBlock)
+	m.MatMul = &k
+	return m, true
+}
+
+// restrictChunks cuts the chunks of a column reduction, each of which has a result of its own.
+func restrictChunks(l *Launch, blocks int) (*Launch, bool) {
+	if l.Count%blocks != 0 || l.Chunk >= l.Count || l.Count/blocks%l.Chunk != 0 {
+		return nil, false
+	}
+	m := l.copyFor(blocks)
+	m.Count = l.Count / blocks
+	for i := range m.Operands {
+		m.Operands[i].Block = m.Count / l.Chunk * l.Operands[i].Chunk
+	}
+	m.PerTask = max(1, product(m.Outer))
+	return m, true
+}
+
+// copyFor is a copy of a launch that does one of so many blocks.
+func (l *Launch) copyFor(blocks int) *Launch {
+	m := *l
+	m.Operands, m.Outer, m.Sizes = slices.Clone(l.Operands), slices.Clone(l.Outer), slices.Clone(l.Sizes)
+	m.InBlocks = blocks
+	m.Flops, m.Bytes = l.Flops, l.Bytes
+	return &m
+}
+
+func restrictOuter(l *Launch, axis, blocks int) (*Launch, bool) {
+	if l.Outer[axis]%blocks != 0 {
+		return nil, false
+	}
+	m := l.copyFor(blocks)
+	n := l.Outer[axis] / blocks
+	m.Outer[axis] = n
+	for i := range m.Operands {
+		o := &m.Operands[i]
+		o.Block = n * o.Outer[axis]
+		if n == 1 {
+			o.Outer = slices.Delete(slices.Clone(o.Outer), axis, axis+1)
+		}
+	}
+	if n == 1 {
+		m.Outer = slices.Delete(m.Outer, axis, axis+1)
+	}
+	m.PerTask = max(1, product(m.Outer))
+	return m, true
+}
+
+// restrictRows cuts the rows of row kernels and of products.
+func restrictRows(l *Launch, blocks int) (*Launch, bool) {
+	if l.Count%blocks != 0 || l.Kind != RowsKind && l.Kind != MatMulKind {
+		return nil, false
+	}
+	m := l.copyFor(blocks)
+	m.Count = l.Count / blocks
+	m.Chunk = evenChunk(m.Count)
+	if l.Kind == MatMulKind {
+		k := *l.MatMul
+		k.Ms = distinct(m.Chunk, m.Count%m.Chunk)
+		m.MatMul = &k
+	}
+	for i := range m.Operands {
+		row := l.rowStride(i)
+		m.Operands[i].Block, m.Operands[i].Chunk = m.Count*row, m.Chunk*row
+	}
+	m.PerTask = max(1, product(m.Outer))
+	return m, true
+}
+
+// evenChunk cuts rows into equal chunks that fit the second-level cache.
+func evenChunk(rows int) int {
+	const most = 192
+	parts := (rows + most - 1) / most
+	return (rows + parts - 1) / parts
+}
+
+// rowStride is how far an operand moves from row to row of the launch.
+func (l *Launch) rowStride(i int) int {
+	if l.Kind == MatMulKind {
+		return [...]int{l.MatMul.AM, 0, l.MatMul.CM}[i]
+	}
+	return l.Rows.Operands[i].Row
+}
+
+func restrictChain(l *Launch, axis, blocks int) (*Launch, bool) {
+	m := l.copyFor(blocks)
+	m.Stages = nil
+	for _, s := range l.Stages {
+		r, ok := restrict(s, axis, blocks)
+		if !ok {
+			return nil, false
+		}
+		m.Stages = append(m.Stages, r)
+	}
+	head := m.Stages[0]
+	for _, s := range m.Stages { // a chain has one grid
+		s.PerTask = head.PerTask
+		if !sameGrid(head, s) {
+			return nil, false
+		}
+	}
+	merged := merge(ChainKind, m.Stages)
+	merged.InBlocks, merged.Note = blocks, l.Note
+	merged.PerTask = head.PerTask
+	return merged, true
+}
+
+// restrictIndexed cuts gathers and scatters by their batch or, where all indices share one
+// table, by index.
+func restrictIndexed(l *Launch, blocks int) (*Launch, bool) {
+	m := l.copyFor(blocks)
+	batch, k, width := l.Sizes[0], l.Sizes[2], l.Sizes[3]
+	switch {
+	case batch%blocks == 0:
+		m.Sizes[0] = batch / blocks
+		for i := range m.Operands {
+			m.Operands[i].Block = l.indexed(i) / blocks
+		}
+	case l.Kind == GatherKind && batch == 1 && k%blocks == 0:
+		m.Sizes[2] = k / blocks
+		m.Operands[1].Block, m.Operands[2].Block = m.Sizes[2], m.Sizes[2]*width
+	default:
+		return nil, false
+	}
+	return m, true
+}

@@ -1,0 +1,153 @@
+package fuse
+
+import "slices"
+
+// A group is a list of launches that is going to be one launch.
+type group interface {
+	// join adds launches, if they can run in the same loop and share data with the group; the
+	// group itself stays as it is.
+	join(ls ...*Launch) (group, bool)
+	// launch is the group as one launch.
+	launch() *Launch
+}
+
+// open is a group that may still grow, with what its launches touch by buffer.
+type open struct {
+	group
+	members []*Launch
+	touched map[*Buffer][]touch
+}
+
+func (o *open) add(ls ...*Launch) {
+	o.members = append(o.members, ls...)
+	for _, t := range touches(ls...) {
+		o.touched[t.access().Buf] = append(o.touched[t.access().Buf], t)
+	}
+}
+
+// conflicts reports whether l and the group touch something in common that one writes.
+func (o *open) conflicts(l *Launch) bool {
+	for _, t := range touches(l) {
+		for _, u := range o.touched[t.access().Buf] {
+			if conflict(t, u) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// gather sorts launches into groups. A launch joins the newest open group that takes it;
+// what it needs from groups opened later is moved before that group, if nothing stands
+// against it. Copies wait for the first launch that reads them and go where it goes. At most
+// so many groups are open: the oldest is closed first.
+//
+// Takes: launches in an order that respects every dependency. Promises: the same, in such
+// an order.
+func gather(launches []*Launch, most int, start func(l *Launch) group) []*Launch {
+	g := &gathering{most: most, start: start}
+	for _, l := range launches {
+		if l.Copy {
+			g.held = append(g.held, l)
+			continue
+		}
+		needs := g.release(l)
+		if !g.place(append(needs, l)...) {
+			for _, l := range append(needs, l) {
+				if !g.place(l) {
+					g.open(l)
+				}
+			}
+		}
+	}
+	for _, l := range g.held {
+		g.open(l)
+	}
+	for _, o := range g.list {
+		g.done = append(g.done, o.launch())
+	}
+	return g.done
+}
+
+// gathering is the state of gather.
+type gathering struct {
+	most  int
+	start func(l *Launch) group
+	list  []*open   // open groups, oldest first
+	held  []*Launch // copies that nobody has read yet
+	done  []*Launch
+}
+
+// release takes out the held copies that l conflicts with, and those that these read.
+func (g *gathering) release(l *Launch) []*Launch {
+	var out []*Launch
+	for i := len(g.held) - 1; i >= 0; i-- {
+		h := g.held[i]
+		if conflicting(h, l) || slices.ContainsFunc(out, func(o *Launch) bool { return conflicting(h, o) }) {
+			out = append(out, h)
+			g.held = slices.Delete(g.held, i, i+1)
+		}
+	}
+	slices.Reverse(out)
+	return out
+}
+
+// place adds launches to the newest open group that takes them all.
+func (g *gathering) place(ls ...*Launch) bool {
+	for i := len(g.list) - 1; i >= 0; i-- {
+		joined, ok := g.list[i].join(ls...)
+		if !ok {
+			continue
+		}
+		if order, ok := before(g.list, i, ls); ok {
+			g.list[i].group = joined
+			g.list[i].add(ls...)
+			g.list = reorder(g.list, i, order)
+			return true
+		}
+	}
+	return false
+}
+
+// open starts a group.
+func (g *gathering) open(l *Launch) {
+	o := &open{group: g.start(l), touched: map[*Buffer][]touch{}}
+	o.add(l)
+	g.list = append(g.list, o)
+	if len(g.list) > g.most {
+		g.done = append(g.done, g.list[0].launch())
+		g.list = g.list[1:]
+	}
+}
+
+// before lists the groups after group i that must run before it when launches join it: those
+// that they depend on, and those that these depend on. ok is false if one of them depends on
+// group i.
+func before(list []*open, i int, ls []*Launch) (moved []int, ok bool) {
+	for j := len(list) - 1; j > i; j-- {
+		needs := func(k int) bool { return slices.ContainsFunc(list[k].members, list[j].conflicts) }
+		if !slices.ContainsFunc(ls, list[j].conflicts) && !slices.ContainsFunc(moved, needs) {
+			continue
+		}
+		if slices.ContainsFunc(list[j].members, list[i].conflicts) {
+			return nil, false
+		}
+		moved = append(moved, j)
+	}
+	slices.Sort(moved)
+	return moved, true
+}
+
+// reorder puts the moved groups before group i.
+func reorder(list []*open, i int, moved []int) []*open {
+	out := slices.Clone(list[:i])
+	for _, j := range moved {
+		out = append(out, list[j])
+	}
+	for j := i; j < len(list); j++ {
+		if !slices.Contains(moved, j) {
+			out = append(out, list[j])
+		}
+	}
+	return out
+}

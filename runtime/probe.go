@@ -1,0 +1,60 @@
+package runtime
+
+import (
+	"slices"
+	"time"
+)
+
+// Limits are what the machine can do with the workers that run, measured.
+type Limits struct {
+	FLOPs     float64 `json:"flop_per_s"` // multiply-adds in registers, two operations each
+	Bandwidth float64 `json:"byte_per_s"` // bytes read and written by copies far larger than the caches
+}
+
+// Probe sizes: a round of each takes some milliseconds.
+const (
+	probeRounds = 20000    // multiply-adds of one task
+	probeTasks  = 64       // tasks of one round
+	probeFloats = 16 << 20 // floats copied in one round
+)
+
+// Probe measures the limits with all workers, in about a tenth of a second: the best of
+// several rounds. It allocates memory of its own.
+func (m *Machine) Probe() Limits {
+	var l Limits
+	done := make([]float64, probeTasks)
+	for range 8 {
+		start := time.Now()
+		m.Run(func(_ *Worker, _ *Call, task int) { done[task] = multiplyAdd(probeRounds) }, probeTasks)
+		sum := 0.0
+		for _, d := range done {
+			sum += d
+		}
+		l.FLOPs = max(l.FLOPs, sum/time.Since(start).Seconds())
+	}
+	from, to := slices.Repeat([]float32{1}, probeFloats), make([]float32, probeFloats)
+	const part = probeFloats / probeTasks
+	for range 4 {
+		start := time.Now()
+		m.Run(func(_ *Worker, _ *Call, task int) { copy(to[task*part:(task+1)*part], from[task*part:(task+1)*part]) }, probeTasks)
+		l.Bandwidth = max(l.Bandwidth, 2*4*probeFloats/time.Since(start).Seconds())
+	}
+	return l
+}
+
+// sink keeps the compiler from leaving out what is computed for its time alone.
+var sink float32
+
+// scalarMultiplyAdd is the peak of portable kernels: eight chains of scalar products and sums.
+func scalarMultiplyAdd(rounds int) float64 {
+	var a, b, c, d, e, f, g, h float32
+	x := sink
+	for range rounds {
+		a, b, c, d = a*x+x, b*x+x, c*x+x, d*x+x
+		e, f, g, h = e*x+x, f*x+x, g*x+x, h*x+x
+	}
+	if s := a + b + c + d + e + f + g + h; s != 0 {
+		sink = s
+	}
+	return 8 * 2 * float64(rounds)
+}

@@ -1,0 +1,5 @@
+//go:build !amd64
+
+package runtime
+
+func multiplyAdd(rounds int) float64 { return scalarMultiplyAdd(rounds) }
