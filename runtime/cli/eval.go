@@ -99,8 +99,8 @@ confusion matrix of each method.`,
 	fl.BoolVar(&f.standardize, "standardize", false, "bring every feature to mean 0 and deviation 1 first (not in the published protocol)")
 	fl.StringVar(&f.metric, "metric", "", "accuracy, weighted_f1 or spearman (default follows from the labels)")
 	fl.IntVar(&f.max, "max-examples", 0, "use at most so many examples of each part (default all)")
-	fl.StringVar(&f.cache, "cache", "", "folder that keeps features (default mspecc/features in the user's cache folder)")
-	fl.BoolVar(&f.noCache, "no-cache", false, "compute all features anew and keep none")
+	fl.StringVar(&f.cache, "feature-cache", "", "folder that keeps features (default mspecc/features in the user's cache folder)")
+	fl.BoolVar(&f.noCache, "no-feature-cache", false, "compute all features anew and keep none")
 	fl.StringVar(&f.out, "out", "", "also write the result to this file, as JSON")
 	fl.StringVar(&f.predictions, "predictions", "", "write every test example's label and predictions to this file, as CSV")
 	fl.BoolVar(&f.confusion, "confusion", false, "also print the confusion matrix of each method on the trained encoder")
@@ -137,7 +137,7 @@ func (f *evalFlags) check() (random, raw bool, err error) {
 	case len(f.k) == 0 || slices.Min(f.k) < 1 || len(f.shots) == 0 || slices.Min(f.shots) < 1:
 		err = usagef("--k is %v and --shots %v, expected numbers of at least 1", f.k, f.shots)
 	case f.noCache && f.cache != "":
-		err = usagef("--cache and --no-cache exclude each other")
+		err = usagef("--feature-cache and --no-feature-cache exclude each other")
 	}
 	return random, raw, err
 }
@@ -334,7 +334,7 @@ func (a *app) featureCache(f *evalFlags) *eval.Cache {
 	if dir == "" {
 		var err error
 		if dir, err = eval.DefaultCache(); err != nil {
-			a.note("the features are not kept: there is no cache folder (%v); name one with --cache", err)
+			a.note("the features are not kept: there is no cache folder (%v); name one with --feature-cache", err)
 			return nil
 		}
 	}

@@ -81,13 +81,9 @@ func hashBinary(h hash.Hash) error {
 // hashExamples hashes what the program would see, and the labels.
 func hashExamples(ctx context.Context, h hash.Hash, s Source, batch int, progress func(done int)) error {
 	fmt.Fprintf(h, "%d examples %s, vocabulary %d, %d classes\n", s.Len(), s.Want, s.Want.Vocab, s.Data.Classes())
-	size := s.Want.Size()
 	return batches(ctx, s, batch, func(first, n int, b *data.Batch) error {
-		if b.Tokens != nil {
-			hashInts(h, b.Tokens[:n*size])
-		} else {
-			hashFloats(h, b.X[:n*size])
-		}
+		hashInts(h, b.Tokens[:len(b.Tokens)/batch*n])
+		hashFloats(h, b.X[:len(b.X)/batch*n])
 		for _, y := range b.Labels[:n] {
 			_ = binary.Write(h, binary.LittleEndian, y) // a hash takes everything
 		}

@@ -10,15 +10,16 @@ import (
 // for bit, whatever else is in the batch. They are not where a model uses statistics of the
 // batch; then examples of different origin must not share one.
 func Independent(m *runtime.Machine, f *runtime.Function) (bool, error) {
-	x, ok := f.Input("x")
-	out, okOut := f.Output("features")
-	if !ok || !okOut || len(x.Shape) == 0 || x.Shape[0] == 1 || len(out.Shape) == 0 {
+	out, ok := f.Output("features")
+	if !ok || len(out.Shape) == 0 || out.Shape[0] == 1 {
 		return true, nil
 	}
 	n := out.Len() / out.Shape[0]
 	first := make([]uint32, n)
 	for trial := range 2 {
-		probe(m, x, trial)
+		for _, in := range f.Inputs {
+			try(m, in, trial)
+		}
 		if err := m.Execute(f, 0, 0); err != nil {
 			return false, err
 		}
@@ -33,18 +34,21 @@ func Independent(m *runtime.Machine, f *runtime.Function) (bool, error) {
 	return true, nil
 }
 
-// probe fills a batch with numbers of which only those of the first example are the same in
-// every trial.
-func probe(m *runtime.Machine, x runtime.Tensor, trial int) {
-	u := make([]float32, x.Len())
-	runtime.Uniform(u, "eval/probe", 1, uint64(trial))
-	runtime.Uniform(u[:x.Len()/x.Shape[0]], "eval/probe", 1, 0)
-	if x.DType == runtime.I32 {
-		vocab := max(1, m.Program.Modality.Vocab)
-		for i, dst := 0, m.Ints(x); i < len(dst); i++ {
-			dst[i] = int32(u[i] * float32(vocab))
-		}
+// try fills an input with numbers of which only those of the first example are the same in
+// every trial. Of tokens only the first two are used.
+func try(m *runtime.Machine, in runtime.Tensor, trial int) {
+	u := make([]float32, in.Len())
+	runtime.Uniform(u, "eval/try/"+in.Name, 1, uint64(trial))
+	runtime.Uniform(u[:in.Len()/in.Shape[0]], "eval/try/"+in.Name, 1, 0)
+	if in.DType == runtime.F32 {
+		copy(m.Floats(in), u)
 		return
 	}
-	copy(m.Floats(x), u)
+	ids := float32(2)
+	if m.Program.Modality.Vocab == 1 {
+		ids = 1
+	}
+	for i, dst := 0, m.Ints(in); i < len(dst); i++ {
+		dst[i] = int32(ids * u[i])
+	}
 }

@@ -14,8 +14,8 @@ import (
 type tuner struct {
 	m         *runtime.Machine
 	width     int
-	x         runtime.Tensor // the pullback's batch, of a size of its own
-	cotangent runtime.Tensor
+	cotangent runtime.Tensor // [b, width]; the pullback takes batches of its own size b
+	part      data.Batch     // b examples
 	params    []tuned
 	chunks    []chunk
 	steps     int
@@ -40,10 +40,8 @@ func newTuner(m *runtime.Machine, width int) (*tuner, error) {
 		return nil, fmt.Errorf("the features of the model %s depend on no parameter that could be tuned", m.Program.Name)
 	}
 	t := &tuner{m: m, width: width}
-	var okX, okC bool
-	t.x, okX = f.Input("x")
-	t.cotangent, okC = f.Input("cotangent")
-	if !okX || !okC || t.cotangent.Len() != t.x.Shape[0]*width {
+	var ok bool
+	if t.cotangent, ok = f.Input("cotangent"); !ok || len(t.cotangent.Shape) != 2 || t.cotangent.Shape[1] != width {
 		return nil, fmt.Errorf("the pullback of the model %s does not fit its features", m.Program.Name)
 	}
 	for _, out := range f.Outputs {
@@ -88,17 +86,12 @@ func (t *tuner) features(dst []float32, b *data.Batch) error {
 // features is cotangent [B, width]. The pullback takes the batch in parts; the examples that
 // fill up the last one count for nothing.
 func (t *tuner) pull(b *data.Batch, cotangent []float32) error {
-	part, all := t.x.Shape[0], len(cotangent)/t.width
+	part, all := t.cotangent.Shape[0], len(cotangent)/t.width
 	for first := 0; first < all; first += part {
 		n := min(part, all-first)
-		size := t.x.Len() / part
-		for i := range part {
-			from := (first + min(i, n-1)) * size
-			if t.x.DType == runtime.I32 {
-				copy(t.m.Ints(t.x)[i*size:(i+1)*size], b.Tokens[from:])
-			} else {
-				copy(t.m.Floats(t.x)[i*size:(i+1)*size], b.X[from:])
-			}
+		t.part.X, t.part.Tokens = rows(t.part.X[:0], b.X, all, first, n, part), rows(t.part.Tokens[:0], b.Tokens, all, first, n, part)
+		if err := train.Feed(t.m, t.m.Program.Pullback, &t.part); err != nil {
+			return err
 		}
 		g := t.m.Floats(t.cotangent)
 		clear(g[copy(g, cotangent[first*t.width:(first+n)*t.width]):])
@@ -116,6 +109,16 @@ func (t *tuner) pull(b *data.Batch, cotangent []float32) error {
 		})
 	}
 	return nil
+}
+
+// rows appends n of the all rows of x from first on, and repeats the last one up to part rows.
+func rows[T any](dst, x []T, all, first, n, part int) []T {
+	width := len(x) / all
+	for i := range part {
+		from := (first + min(i, n-1)) * width
+		dst = append(dst, x[from:from+width]...)
+	}
+	return dst
 }
 
 // adamw updates the parameters.

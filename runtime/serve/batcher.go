@@ -10,7 +10,9 @@ import (
 
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
+	"mspecc/runtime/data"
 	"mspecc/runtime/eval"
+	"mspecc/runtime/train"
 )
 
 // errFull says that the queue has no room for a request; errClosing that the server stops.
@@ -25,11 +27,10 @@ type inputError struct{ error }
 // call is a request's examples on their way through the queue. The fields below the line are
 // the worker's until finished is closed.
 type call struct {
-	ctx    context.Context
-	x      []float32 // [n, size], or
-	tokens []int32   // [n, size]
-	n      int
-	out    []float32 // [n, width]
+	ctx context.Context
+	in  *inputs
+	n   int
+	out []float32 // [n, width]
 
 	taken    int // examples that are in a batch or were
 	left     int // examples whose features are not there yet
@@ -42,7 +43,7 @@ type call struct {
 type batcher struct {
 	m         *runtime.Machine
 	functions []*runtime.Function // by batch, smallest first
-	size      int                 // numbers of one example
+	part      data.Batch          // what the next batch is made of
 	width     int                 // features of one example
 	room      int                 // examples that may wait
 	wait      time.Duration       // for company, after a first example
@@ -66,11 +67,9 @@ func newBatcher(m *runtime.Machine, room int, wait time.Duration, mt *metrics) (
 	}
 	b := &batcher{m: m, width: width, room: room, wait: wait, metrics: mt, arrived: make(chan struct{}, 1), done: make(chan struct{})}
 	b.functions = append(slices.Clone(m.Program.Small), m.Program.Features)
-	x, ok := m.Program.Features.Input("x")
-	if !ok {
+	if len(m.Program.Features.Inputs) == 0 {
 		return nil, fmt.Errorf("the features of the model %s take no input", m.Program.Name)
 	}
-	b.size = x.Len() / x.Shape[0]
 	for _, f := range b.functions {
 		if ok, err := eval.Independent(m, f); err != nil {
 			return nil, err
@@ -250,14 +249,19 @@ func (b *batcher) compute(parts []part) {
 
 // run fills a function's batch and runs it; the places behind the parts repeat the last one.
 func (b *batcher) run(f *runtime.Function, parts []part) error {
-	x, _ := f.Input("x")
+	b.part.X, b.part.Tokens = b.part.X[:0], b.part.Tokens[:0]
 	for k := range batch(f) {
 		p := parts[min(k, len(parts)-1)]
-		if p.c.tokens != nil {
-			copy(b.m.Ints(x)[k*b.size:(k+1)*b.size], p.c.tokens[p.i*b.size:])
-		} else {
-			copy(b.m.Floats(x)[k*b.size:(k+1)*b.size], p.c.x[p.i*b.size:])
-		}
+		b.part.X, b.part.Tokens = appendRow(b.part.X, p.c.in.x, p), appendRow(b.part.Tokens, p.c.in.tokens, p)
+	}
+	if err := train.Feed(b.m, f, &b.part); err != nil {
+		return err
 	}
 	return b.m.Execute(f, 0, 0)
+}
+
+// appendRow appends an example's elements.
+func appendRow[T any](dst, all []T, p part) []T {
+	width := len(all) / p.c.n
+	return append(dst, all[p.i*width:(p.i+1)*width]...)
 }

@@ -7,80 +7,119 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"mspecc/runtime"
 )
 
-// inputs are the examples of a request.
+// inputs are the examples of a request. Where an example has several parts, its numbers lie
+// one behind the other, and so do its tokens, as in a data.Batch.
 type inputs struct {
 	x      []float32
 	tokens []int32
 	n      int
 }
 
-// reader turns bodies into examples of a modality.
-type reader struct {
-	shape  []int // of one example
+// input is one part of an example: an image, or the text that belongs to it.
+type input struct {
+	name   string
+	shape  []int
 	size   int
 	tokens bool
 	vocab  int
 }
 
-func newReader(m runtime.Modality) reader {
-	r := reader{shape: m.Input, size: 1, tokens: m.DType == runtime.I32, vocab: m.Vocab}
-	for _, d := range m.Input {
-		r.size *= d
+func newInput(name string, shape []int, dtype runtime.DType, vocab int) input {
+	in := input{name, shape, 1, dtype == runtime.I32, vocab}
+	for _, d := range shape {
+		in.size *= d
 	}
-	return r
+	return in
 }
 
-// typeString is the type of one example as specs write it.
-func (r reader) typeString() string {
+// typeString is the type as specs write it.
+func (in input) typeString() string {
 	d := runtime.F32
-	if r.tokens {
+	if in.tokens {
 		d = runtime.I32
 	}
-	return runtime.Tensor{DType: d, Shape: r.shape}.TypeString()
+	return runtime.Tensor{DType: d, Shape: in.shape}.TypeString()
 }
 
 // add appends one number.
-func (r reader) add(in *inputs, v float64, example int) error {
-	if !r.tokens {
+func (in input) add(to *inputs, v float64, example int) error {
+	if !in.tokens {
 		f := float32(v)
 		if math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) {
 			return fmt.Errorf("input %d holds %v, expected finite numbers of 32 bits", example, v)
 		}
-		in.x = append(in.x, f)
+		to.x = append(to.x, f)
 		return nil
 	}
-	if v != math.Trunc(v) || v < 0 || v >= float64(r.vocab) {
-		return fmt.Errorf("input %d holds the token %v, expected 0 to %d", example, v, r.vocab-1)
+	if v != math.Trunc(v) || v < 0 || v >= float64(in.vocab) {
+		return fmt.Errorf("input %d holds the token %v, expected 0 to %d", example, v, in.vocab-1)
 	}
-	in.tokens = append(in.tokens, int32(v))
+	to.tokens = append(to.tokens, int32(v))
 	return nil
 }
 
-// raw reads examples one after another, each a row-major array of little-endian float32, or
-// int32 for tokens.
-func (r reader) raw(body []byte) (*inputs, error) {
-	if len(body) == 0 || len(body)%(4*r.size) != 0 {
-		return nil, fmt.Errorf("the body has %d bytes, expected a multiple of %d: each input is %s of 4 bytes a number", len(body), 4*r.size, r.typeString())
-	}
-	in := &inputs{n: len(body) / (4 * r.size)}
-	for i := 0; i < len(body); i += 4 {
-		bits := binary.LittleEndian.Uint32(body[i:])
-		v := float64(math.Float32frombits(bits))
-		if r.tokens {
-			v = float64(int32(bits))
-		}
-		if err := r.add(in, v, i/4/r.size); err != nil {
-			return nil, err
-		}
-	}
-	return in, nil
+// reader turns bodies into examples: one input, or several, each with its name.
+type reader []input
+
+// newReader is for the examples of a modality.
+func newReader(m runtime.Modality) reader {
+	return reader{newInput("x", m.Input, m.DType, m.Vocab)}
 }
 
-// json reads {"inputs": [...]}: a list of examples, each nested as its shape says or flat.
+// size is the number of numbers of an example.
+func (r reader) size() int {
+	n := 0
+	for _, in := range r {
+		n += in.size
+	}
+	return n
+}
+
+// typeString says what an example is.
+func (r reader) typeString() string {
+	if len(r) == 1 {
+		return r[0].typeString()
+	}
+	var parts []string
+	for _, in := range r {
+		parts = append(parts, in.name+": "+in.typeString())
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+// raw reads examples one after another, each of its inputs a row-major array of little-endian
+// float32, or int32 for tokens.
+func (r reader) raw(body []byte) (*inputs, error) {
+	size := 4 * r.size()
+	if len(body) == 0 || len(body)%size != 0 {
+		return nil, fmt.Errorf("the body has %d bytes, expected a multiple of %d: each input is %s of 4 bytes a number", len(body), size, r.typeString())
+	}
+	out := &inputs{n: len(body) / size}
+	for example := range out.n {
+		for _, in := range r {
+			for range in.size {
+				bits := binary.LittleEndian.Uint32(body)
+				body = body[4:]
+				v := float64(math.Float32frombits(bits))
+				if in.tokens {
+					v = float64(int32(bits))
+				}
+				if err := in.add(out, v, example); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+// json reads {"inputs": [...]}: a list of examples, each nested as its shape says or flat; an
+// example of several inputs is an object with their names.
 func (r reader) json(body []byte) (*inputs, error) {
 	var request struct {
 		Inputs []json.RawMessage `json:"inputs"`
@@ -96,20 +135,40 @@ func (r reader) json(body []byte) (*inputs, error) {
 	if len(request.Inputs) == 0 {
 		return nil, fmt.Errorf("inputs is empty or missing, expected a list of inputs, each %s", r.typeString())
 	}
-	in := &inputs{n: len(request.Inputs)}
-	for i, raw := range request.Inputs {
-		s := &scanner{r: r, in: in, text: raw, example: i}
-		if err := s.read(); err != nil {
+	out := &inputs{n: len(request.Inputs)}
+	for i, text := range request.Inputs {
+		if err := r.example(out, text, i); err != nil {
 			return nil, err
 		}
 	}
-	return in, nil
+	return out, nil
 }
 
-// scanner reads the nested lists of one example. The text is sound JSON.
+// example reads one example.
+func (r reader) example(out *inputs, text json.RawMessage, i int) error {
+	if len(r) == 1 {
+		return (&scanner{in: r[0], out: out, text: text, example: i}).read()
+	}
+	parts := map[string]json.RawMessage{}
+	if err := json.Unmarshal(text, &parts); err != nil || len(parts) != len(r) {
+		return fmt.Errorf("input %d is not an object with the members of %s", i, r.typeString())
+	}
+	for _, in := range r {
+		part, ok := parts[in.name]
+		if !ok {
+			return fmt.Errorf("input %d has no %s, expected %s", i, in.name, r.typeString())
+		}
+		if err := (&scanner{in: in, out: out, text: part, example: i}).read(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scanner reads the nested lists of one input. The text is sound JSON.
 type scanner struct {
-	r       reader
-	in      *inputs
+	in      input
+	out     *inputs
 	text    []byte
 	at      int
 	example int
@@ -124,16 +183,16 @@ func (s *scanner) read() error {
 	for _, c := range s.text {
 		if c == '[' {
 			nested++
-		} else if c != ' ' && c != '\n' && c != '\t' && c != '\r' {
+		} else if c > ' ' {
 			break
 		}
 	}
-	shape := s.r.shape
+	shape := s.in.shape
 	if nested == 1 {
-		shape = []int{s.r.size}
+		shape = []int{s.in.size}
 	}
 	if nested != len(shape) {
-		return s.fail("lists lie %d deep inside each other, expected %s, nested as its shape says or flat", nested, s.r.typeString())
+		return s.fail("lists lie %d deep inside each other, expected %s, nested as its shape says or flat", nested, s.in.typeString())
 	}
 	return s.list(shape)
 }
@@ -141,12 +200,10 @@ func (s *scanner) read() error {
 // next skips blanks and gives the next byte.
 func (s *scanner) next() byte {
 	for s.at < len(s.text) {
-		switch c := s.text[s.at]; c {
-		case ' ', '\n', '\t', '\r':
-			s.at++
-		default:
+		if c := s.text[s.at]; c > ' ' {
 			return c
 		}
+		s.at++
 	}
 	return 0
 }
@@ -160,7 +217,7 @@ func (s *scanner) list(shape []int) error {
 	n := 0
 	for s.next() != ']' {
 		if n == shape[0] {
-			return s.fail("a list has more than %d elements; it must be %s", n, s.r.typeString())
+			return s.fail("a list has more than %d elements; it must be %s", n, s.in.typeString())
 		}
 		var err error
 		if len(shape) > 1 {
@@ -177,7 +234,7 @@ func (s *scanner) list(shape []int) error {
 	}
 	s.at++
 	if n != shape[0] {
-		return s.fail("a list has %d elements, expected %d; it must be %s", n, shape[0], s.r.typeString())
+		return s.fail("a list has %d elements, expected %d; it must be %s", n, shape[0], s.in.typeString())
 	}
 	return nil
 }
@@ -195,5 +252,5 @@ func (s *scanner) number() error {
 		}
 		return s.fail("%q is no number of 32 bits", token)
 	}
-	return s.r.add(s.in, v, s.example)
+	return s.in.add(s.out, v, s.example)
 }

@@ -204,7 +204,7 @@ func (s *Server) tooLarge() error {
 func (s *Server) features(ctx context.Context, in *inputs) ([]float32, error) {
 	limited, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
-	c := &call{ctx: limited, x: in.x, tokens: in.tokens, n: in.n, out: make([]float32, in.n*s.batcher.width)}
+	c := &call{ctx: limited, in: in, n: in.n, out: make([]float32, in.n*s.batcher.width)}
 	switch err := s.batcher.submit(c); err {
 	case nil:
 	case errFull:

@@ -25,17 +25,14 @@ func (s *Server) openapi(w http.ResponseWriter, _ *http.Request) {
 func OpenAPI(p *runtime.Program, token bool) map[string]any {
 	r := newReader(p.Modality)
 	width, _ := eval.Width(p) // 0 where the program has no features; New refuses it
-	number := object{"type": "number"}
-	if r.tokens {
-		number = object{"type": "integer", "minimum": 0, "maximum": r.vocab - 1}
-	}
-	nested := number
-	for i := len(r.shape) - 1; i >= 0; i-- {
-		nested = list(nested, r.shape[i])
-	}
-	one := nested
-	if len(r.shape) > 1 {
-		one = object{"oneOf": []any{nested, list(number, r.size)}}
+	one := r[0].schema()
+	if len(r) > 1 {
+		members, names := object{}, []string{}
+		for _, in := range r {
+			members[in.name] = in.schema()
+			names = append(names, in.name)
+		}
+		one = object{"type": "object", "required": names, "additionalProperties": false, "properties": members}
 	}
 	doc := object{
 		"openapi": "3.1.0",
@@ -62,6 +59,22 @@ func OpenAPI(p *runtime.Program, token bool) map[string]any {
 	return doc
 }
 
+// schema is an input in JSON: nested lists, or a flat one.
+func (in input) schema() object {
+	number := object{"type": "number"}
+	if in.tokens {
+		number = object{"type": "integer", "minimum": 0, "maximum": in.vocab - 1}
+	}
+	nested := number
+	for i := len(in.shape) - 1; i >= 0; i-- {
+		nested = list(nested, in.shape[i])
+	}
+	if len(in.shape) == 1 {
+		return nested
+	}
+	return object{"oneOf": []any{nested, list(number, in.size)}}
+}
+
 func list(of object, n int) object {
 	return object{"type": "array", "items": of, "minItems": n, "maxItems": n}
 }
@@ -85,10 +98,6 @@ var statuses = map[int]string{
 }
 
 func embeddingsPath(r reader, one object, width int) object {
-	kind := "float32"
-	if r.tokens {
-		kind = "int32"
-	}
 	features := object{"type": "array", "items": list(object{"type": "number"}, width)}
 	responses := object{"200": object{"description": "The features, in the order of the inputs",
 		"headers": object{"X-Features-Shape": object{"description": "Number of inputs and of features of each, such as 3," + strconv.Itoa(width), "schema": object{"type": "string"}}},
@@ -105,7 +114,7 @@ func embeddingsPath(r reader, one object, width int) object {
 			typeJSON: object{"schema": object{"type": "object", "required": []string{"inputs"}, "additionalProperties": false,
 				"properties": object{"inputs": object{"type": "array", "minItems": 1, "items": one}}}},
 			typeRaw: object{"schema": object{"type": "string", "format": "binary",
-				"description": fmt.Sprintf("Any number of inputs, one after another: each %s, row-major, little-endian %s", r.typeString(), kind)}}}},
+				"description": fmt.Sprintf("Any number of inputs, one after another: each %s, row-major, little-endian, 4 bytes a number", r.typeString())}}}},
 		"responses": responses,
 	}
 }
