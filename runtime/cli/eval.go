@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -181,7 +182,7 @@ func (a *app) runEval(ctx context.Context, f *evalFlags) error {
 			return err
 		}
 	}
-	if raw {
+	if raw && e.needsVectors() {
 		if err := e.frozen(ctx, "raw input", eval.Raw); err != nil {
 			return err
 		}
@@ -206,16 +207,30 @@ func (e *evaluation) prepare() error {
 	if f.metric == "" {
 		e.options.Metric = p.Modality.Metric
 	}
-	if classes := e.sets.train.Data.Classes(); classes == 1 && slices.Contains(f.methods, "fewshot") {
+	classes := e.sets.train.Data.Classes()
+	if classes == 0 {
+		return fmt.Errorf("%s: the data have no labels; evaluation needs labelled data", e.sets.name)
+	}
+	if classes == 1 && slices.Contains(f.methods, "fewshot") {
 		e.a.note("few-shot evaluation needs classes, the labels are numbers: left out")
 		f.methods = slices.DeleteFunc(slices.Clone(f.methods), func(m string) bool { return m == "fewshot" })
+		if len(f.methods) == 0 {
+			return errors.New("there is nothing left to evaluate")
+		}
 	}
-	return nil
+	// Before hours are spent on features.
+	_, err := eval.CheckMetric(classes, e.options.Metric)
+	return err
+}
+
+// needsVectors says whether any method works on features of a frozen encoder.
+func (e *evaluation) needsVectors() bool {
+	return slices.ContainsFunc(e.f.methods, func(m string) bool { return m != "finetune" })
 }
 
 // encoder evaluates the features of the machine's parameters.
 func (e *evaluation) encoder(ctx context.Context, input string) error {
-	if len(e.f.methods) > 1 || e.f.methods[0] != "finetune" {
+	if e.needsVectors() {
 		if err := e.frozen(ctx, input, func(s eval.Source) (*eval.Set, error) { return e.features(ctx, input, s) }); err != nil {
 			return err
 		}

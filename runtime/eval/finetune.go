@@ -26,7 +26,7 @@ func FineTune(ctx context.Context, m *runtime.Machine, trainOn, testOn Source, o
 		return r, fmt.Errorf("the training data have %d classes, the test data %d; fine-tuning needs labelled data", classes, testOn.Data.Classes())
 	}
 	var err error
-	if r.Metric, err = checkMetric(classes, o.Metric); err != nil {
+	if r.Metric, err = CheckMetric(classes, o.Metric); err != nil {
 		return r, err
 	}
 	if r.Width, err = Width(m.Program); err != nil {

@@ -105,7 +105,7 @@ func check(train, test *Set, metric string) (string, error) {
 	case train.Width != test.Width || train.Classes != test.Classes:
 		return "", fmt.Errorf("training set and test set differ: %d and %d columns, %d and %d classes", train.Width, test.Width, train.Classes, test.Classes)
 	}
-	metric, err := checkMetric(train.Classes, metric)
+	metric, err := CheckMetric(train.Classes, metric)
 	if err != nil {
 		return "", err
 	}
@@ -117,8 +117,8 @@ func check(train, test *Set, metric string) (string, error) {
 	return metric, nil
 }
 
-// checkMetric settles the metric for labels of so many classes.
-func checkMetric(classes int, metric string) (string, error) {
+// CheckMetric settles the metric for labels of so many classes.
+func CheckMetric(classes int, metric string) (string, error) {
 	regression := classes == 1
 	switch metric {
 	case "":

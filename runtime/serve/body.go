@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -93,13 +95,16 @@ func (r reader) typeString() string {
 }
 
 // raw reads examples one after another, each of its inputs a row-major array of little-endian
-// float32, or int32 for tokens.
-func (r reader) raw(body []byte) (*inputs, error) {
+// float32, or int32 for tokens; at most so many.
+func (r reader) raw(body []byte, most int) (*inputs, error) {
 	size := 4 * r.size()
 	if len(body) == 0 || len(body)%size != 0 {
 		return nil, fmt.Errorf("the body has %d bytes, expected a multiple of %d: each input is %s of 4 bytes a number", len(body), size, r.typeString())
 	}
 	out := &inputs{n: len(body) / size}
+	if out.n > most {
+		return nil, errTooMany
+	}
 	for example := range out.n {
 		for _, in := range r {
 			for range in.size {
@@ -118,30 +123,73 @@ func (r reader) raw(body []byte) (*inputs, error) {
 	return out, nil
 }
 
-// json reads {"inputs": [...]}: a list of examples, each nested as its shape says or flat; an
-// example of several inputs is an object with their names.
-func (r reader) json(body []byte) (*inputs, error) {
-	var request struct {
-		Inputs []json.RawMessage `json:"inputs"`
-	}
+// errTooMany says that a body has more examples than are taken at once.
+var errTooMany = errors.New("too many inputs")
+
+// json reads {"inputs": [...]}: a list of at most so many examples, each nested as its shape
+// says or flat; an example of several inputs is an object with their names. Examples are read
+// one by one, so that what a body costs does not exceed what it holds by much.
+func (r reader) json(body []byte, most int) (*inputs, error) {
+	wrong := func(err error) error { return fmt.Errorf("the body is not {\"inputs\": [...]}: %w", err) }
 	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&request); err != nil {
-		return nil, fmt.Errorf("the body is not {\"inputs\": [...]}: %w", err)
+	if err := expect(d, json.Delim('{')); err != nil {
+		return nil, wrong(err)
+	}
+	var out *inputs
+	for d.More() {
+		key, err := d.Token()
+		switch {
+		case err != nil:
+			return nil, wrong(err)
+		case key != "inputs":
+			return nil, wrong(fmt.Errorf("unknown member %q", key))
+		case out != nil:
+			return nil, wrong(errors.New("inputs occurs twice"))
+		}
+		if err := expect(d, json.Delim('[')); err != nil {
+			return nil, wrong(err)
+		}
+		out = &inputs{}
+		var text json.RawMessage
+		for ; d.More(); out.n++ {
+			if out.n == most {
+				return nil, errTooMany
+			}
+			if err := d.Decode(&text); err != nil {
+				return nil, wrong(err)
+			}
+			if err := r.example(out, text, out.n); err != nil {
+				return nil, err
+			}
+		}
+		if err := expect(d, json.Delim(']')); err != nil {
+			return nil, wrong(err)
+		}
+	}
+	if err := expect(d, json.Delim('}')); err != nil {
+		return nil, wrong(err)
 	}
 	if len(bytes.TrimSpace(body[d.InputOffset():])) > 0 {
 		return nil, fmt.Errorf("text follows the JSON object, at byte %d", d.InputOffset())
 	}
-	if len(request.Inputs) == 0 {
+	if out == nil || out.n == 0 {
 		return nil, fmt.Errorf("inputs is empty or missing, expected a list of inputs, each %s", r.typeString())
 	}
-	out := &inputs{n: len(request.Inputs)}
-	for i, text := range request.Inputs {
-		if err := r.example(out, text, i); err != nil {
-			return nil, err
-		}
-	}
 	return out, nil
+}
+
+// expect reads a bracket.
+func expect(d *json.Decoder, want json.Delim) error {
+	got, err := d.Token()
+	switch {
+	case errors.Is(err, io.EOF):
+		return io.ErrUnexpectedEOF
+	case err != nil:
+		return err
+	case got != want:
+		return fmt.Errorf("%q at byte %d, expected %q", fmt.Sprint(got), d.InputOffset(), want.String())
+	}
+	return nil
 }
 
 // example reads one example.

@@ -15,7 +15,7 @@ import (
 func TestSeveralInputs(t *testing.T) {
 	r := reader{newInput("image", []int{1, 2, 2}, runtime.F32, 0), newInput("text", []int{3}, runtime.I32, 10)}
 	want := &inputs{x: []float32{1, 2, 3, 4, 5, 6, 7, 8}, tokens: []int32{0, 9, 1, 2, 3, 4}, n: 2}
-	got, err := r.json([]byte(`{"inputs": [{"image": [[[1, 2], [3, 4]]], "text": [0, 9, 1]}, {"text": [2, 3, 4], "image": [5, 6, 7, 8]}]}`))
+	got, err := r.json([]byte(`{"inputs": [{"image": [[[1, 2], [3, 4]]], "text": [0, 9, 1]}, {"text": [2, 3, 4], "image": [5, 6, 7, 8]}]}`), 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestSeveralInputs(t *testing.T) {
 			raw = binary.LittleEndian.AppendUint32(raw, uint32(v))
 		}
 	}
-	if got, err = r.raw(raw); err != nil {
+	if got, err = r.raw(raw, 2); err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(inputs{})); d != "" {
@@ -43,7 +43,7 @@ func TestSeveralInputs(t *testing.T) {
 		"with the members of":           `{"inputs": [{"image": [1, 2, 3, 4]}]}`,
 		"the token 10, expected 0 to 9": `{"inputs": [{"image": [1, 2, 3, 4], "text": [1, 2, 10]}]}`,
 	} {
-		if _, err := r.json([]byte(body)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := r.json([]byte(body), 2); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, expected %q", err, want)
 		}
 	}
@@ -55,7 +55,7 @@ func FuzzJSON(f *testing.F) {
 	f.Add([]byte(`{"inputs": [[[1, [2]], "x]"], null, {"a": [1]}]}`))
 	r := reader{newInput("x", []int{2, 2}, runtime.F32, 0)}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		in, err := r.json(body)
+		in, err := r.json(body, 3)
 		if err == nil && len(in.x) != 4*in.n {
 			t.Errorf("%d numbers for %d inputs", len(in.x), in.n)
 		}

@@ -186,12 +186,12 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, raw bool) (*inputs
 	if raw {
 		parse = s.reader.raw
 	}
-	in, err := parse(body)
+	in, err := parse(body, s.Queue)
+	if errors.Is(err, errTooMany) {
+		return nil, fail(http.StatusRequestEntityTooLarge, "inputs", "the request has more than %d inputs, which is as many as are taken at once", s.Queue)
+	}
 	if err != nil {
 		return nil, fail(http.StatusBadRequest, "input", "%v", err)
-	}
-	if in.n > s.Queue {
-		return nil, fail(http.StatusRequestEntityTooLarge, "inputs", "the request has %d inputs, at most %d are taken at once", in.n, s.Queue)
 	}
 	return in, nil
 }

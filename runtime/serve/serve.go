@@ -70,9 +70,9 @@ func (c *Config) Defaults() {
 	}
 }
 
-// memoryShare is how many times its body's bytes a request may take: the body, and the
-// numbers read from it.
-const memoryShare = 3
+// memoryShare is how many times its body's bytes a request may take: the body, the numbers
+// read from it (4 bytes for at least 2 of JSON), and as much again while their slice grows.
+const memoryShare = 6
 
 // Server answers requests.
 type Server struct {

@@ -384,7 +384,11 @@ func (c *collector) each(values []any, name string, depth int) error {
 
 func (c *collector) entries(d *dict, name string, depth int) error {
 	for i, k := range d.keys {
-		if err := c.walk(d.values[i], join(name, k), depth+1); err != nil {
+		below := join(name, k)
+		if k == "_modules" || k == "_parameters" || k == "_buffers" {
+			below = name // where a module that was saved whole keeps what its state dict names
+		}
+		if err := c.walk(d.values[i], below, depth+1); err != nil {
 			return err
 		}
 	}

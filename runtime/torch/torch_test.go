@@ -109,6 +109,42 @@ func TestNested(t *testing.T) {
 	}
 }
 
+// A module that was saved whole has the names of its state dict.
+func TestModule(t *testing.T) {
+	got := load(t, filepath.Join("testdata", "module.pth"))
+	if d := cmp.Diff(expected{"F32", []int{1, 2}, []float64{3, 4}}, got["net.0.weight"]); d != "" {
+		t.Error(d)
+	}
+	for _, n := range []string{"net.0.bias", "net.1.0.weight", "net.1.0.running_var", "net.1.0.num_batches_tracked"} {
+		if _, ok := got[n]; !ok {
+			t.Errorf("%s is missing", n)
+		}
+	}
+}
+
+// In the older format the class of a module comes with its source, which is passed over, and
+// a tensor may be a part of a storage.
+func TestLegacyParts(t *testing.T) {
+	str := func(s string) string { return "X" + string([]byte{byte(len(s)), 0, 0, 0}) + s }
+	magic := "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
+	module := "(" + str("module") + "cnet\nNet\n" + str("net.py") + str("class Net: pass") + "tQ"
+	storage := "(" + str("storage") + "ctorch\nFloatStorage\n" + str("7") + str("cpu") + "K\x06(" + str("8") + "K\x02K\x03ttQ"
+	tensor := "ctorch._utils\n_rebuild_tensor\n(" + storage + "K\x01(K\x02t(K\x01ttR"
+	raw := magic + "\x80\x02M\xe9\x03." + "\x80\x02}." +
+		"\x80\x02" + module + ")\x81}(" + str("_parameters") + "}(" + str("w") + tensor + "uub." +
+		"\x80\x02](" + str("7") + "e." + "\x06\x00\x00\x00\x00\x00\x00\x00"
+	for i := range 6 {
+		raw += string(ckpt.Floats("", nil, []float32{float32(i)}).Data)
+	}
+	name := filepath.Join(t.TempDir(), "x.pth")
+	if err := os.WriteFile(name, []byte(raw), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(map[string]expected{"w": {"F32", []int{2}, []float64{3, 4}}}, load(t, name)); d != "" {
+		t.Error(d)
+	}
+}
+
 // A pickle that would start a program is read, and starts nothing.
 func TestNothingRuns(t *testing.T) {
 	got := load(t, filepath.Join("testdata", "run.pth"))

@@ -5,6 +5,7 @@
 types.pth, types_legacy.pth    every element type, views, shared storages, odd shapes
 nested.pth                     what training loops save: a model behind `model` and `module.`,
                                optimiser state, numbers, texts, an object of an unknown class
+module.pth                     a module that was saved whole (the older format would hold PyTorch's source)
 run.pth                        a pickle that would start a program if it were run
 expect.json                    the tensors of types.pth as lists
 """
@@ -61,6 +62,10 @@ def main():
     Config.__module__ = "elsewhere"
     sys.modules["elsewhere"] = sys.modules["__main__"]
     torch.save(nested(), at("nested.pth"))
+    whole = torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.Sequential(torch.nn.BatchNorm1d(1)))
+    with torch.no_grad():
+        whole[0].weight.copy_(torch.tensor([[3.0, 4.0]]))
+    torch.save({"net": whole}, at("module.pth"))
     torch.save({"model": {"w": torch.ones(2)}, "x": Run()}, at("run.pth"))
     kinds = {torch.float32: "F32", torch.float64: "F64", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64", torch.int32: "I32",
              torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL"}
