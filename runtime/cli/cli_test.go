@@ -39,6 +39,8 @@ func TestMain(m *testing.M) {
 				poison(p)
 			case "interrupt":
 				interrupt(p)
+			case "featureless":
+				p.Features, p.Small, p.Pullback = nil, nil, nil
 			case "panic":
 				p.Step.Run = func(m *runtime.Machine) { m.Gather(0, 0, 0, 1, 0, 1, 1) }
 			}

@@ -62,6 +62,10 @@ func (a *app) runEmbed(ctx context.Context, f *embedFlags) error {
 		return err
 	}
 	defer m.Close()
+	width, err := eval.Width(m.Program)
+	if err != nil {
+		return err
+	}
 	s, err := f.data.open(m.Program, f.seed)
 	if err != nil {
 		return err
@@ -72,10 +76,6 @@ func (a *app) runEmbed(ctx context.Context, f *embedFlags) error {
 		return err
 	}
 	src.Max = f.max
-	width, err := eval.Width(m.Program)
-	if err != nil {
-		return err
-	}
 	info := embed.Info{Rows: src.Len(), Width: width, Classes: src.Data.Classes(), Meta: map[string]string{
 		"model": m.Program.Name, "modality": m.Program.Modality.Name, "spec_digest": m.Program.Digest, "step": strconv.Itoa(state.Step),
 		"data": s.name, "split": f.split, "seed": strconv.FormatUint(f.seed, 10)}}

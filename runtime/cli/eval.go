@@ -164,6 +164,9 @@ func (a *app) runEval(ctx context.Context, f *evalFlags) error {
 		return err
 	}
 	defer m.Close()
+	if _, err := eval.Width(m.Program); err != nil {
+		return err
+	}
 	s, err := f.data.open(m.Program, f.seed)
 	if err != nil {
 		return err
@@ -193,9 +196,6 @@ func (a *app) runEval(ctx context.Context, f *evalFlags) error {
 // prepare settles the protocol.
 func (e *evaluation) prepare() error {
 	f, p := e.f, e.m.Program
-	if _, err := eval.Width(p); err != nil {
-		return err
-	}
 	e.sets.train.Max, e.sets.test.Max = f.max, f.max
 	e.options = eval.Options{Epochs: f.epochs, LR: f.lr, WeightDecay: f.weightDecay, Batch: f.batch, Seed: f.seed, Seeds: f.seeds, Threads: e.m.Threads(), Metric: f.metric}
 	if f.batch == 0 {

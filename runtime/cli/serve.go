@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mspecc/runtime/ckpt"
+	"mspecc/runtime/eval"
 	"mspecc/runtime/serve"
 )
 
@@ -133,6 +134,9 @@ func (a *app) runServe(ctx context.Context, f *serveFlags) error {
 	if f.describeOnly {
 		p, err := a.program()
 		if err != nil {
+			return err
+		}
+		if _, err := eval.Width(p); err != nil {
 			return err
 		}
 		e := json.NewEncoder(a.out)
