@@ -127,14 +127,14 @@ func (s *Server) embed(w http.ResponseWriter, r *http.Request) (*inputs, []float
 	if f != nil {
 		return nil, nil, f
 	}
-	if !s.slots.TryAcquire(1) {
-		return nil, nil, fail(http.StatusTooManyRequests, "busy", "%d requests are being worked on, no more are taken", s.Requests)
-	}
-	defer s.slots.Release(1)
 	in, err := s.read(w, r, raw)
 	if err != nil {
 		return nil, nil, err
 	}
+	if !s.slots.TryAcquire(1) { // after reading, so that clients who send slowly take none
+		return in, nil, fail(http.StatusTooManyRequests, "busy", "%d requests are being worked on, no more are taken", s.Requests)
+	}
+	defer s.slots.Release(1)
 	out, err := s.features(r.Context(), in)
 	return in, out, err
 }
@@ -163,7 +163,7 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, raw bool) (*inputs
 	if size < 0 {
 		size = s.MaxBody
 	}
-	share := min(s.Memory, memoryShare*size)
+	share := min(s.Memory, leastShare+memoryShare*size)
 	if !s.memory.TryAcquire(share) {
 		return nil, fail(http.StatusTooManyRequests, "memory", "the bodies of other requests take all memory there is for them")
 	}

@@ -74,6 +74,9 @@ func (c *Config) Defaults() {
 // read from it (4 bytes for at least 2 of JSON), and as much again while their slice grows.
 const memoryShare = 6
 
+// leastShare is what a connection takes that is only open, about.
+const leastShare = 16 << 10
+
 // Server answers requests.
 type Server struct {
 	Config
