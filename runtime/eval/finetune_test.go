@@ -181,6 +181,17 @@ func TestIndependent(t *testing.T) {
 			t.Errorf("batch %d: %v, %v", f.Outputs[0].Shape[0], ok, err)
 		}
 	}
+	m2, _, _ := encoder(t, 1)
+	run, out := m2.Program.Features.Run, m2.Program.Features.Outputs[0]
+	m2.Program.Features.Run = func(m *runtime.Machine) {
+		run(m)
+		for i := range m.Floats(out) {
+			m.Floats(out)[i] += float32(i / 5)
+		}
+	}
+	if ok, err := Independent(m2, m2.Program.Features); ok || err != nil {
+		t.Errorf("%v, %v although the place in the batch counts", ok, err)
+	}
 	couple(m.Program.Features)
 	if ok, err := Independent(m, m.Program.Features); ok || err != nil {
 		t.Errorf("%v, %v although the examples are coupled", ok, err)

@@ -412,7 +412,8 @@ func TestNewRefuses(t *testing.T) {
 			run, out := p.Features.Run, p.Features.Outputs[0]
 			p.Features.Run = func(m *runtime.Machine) {
 				run(m)
-				m.Floats(out)[0] += m.Floats(out)[9]
+				m.Floats(out)[0] += m.Floats(out)[9] // the second example's
+				m.Floats(out)[35] += m.Floats(out)[9]
 			}
 		},
 	} {
