@@ -307,7 +307,7 @@ func (e *evaluation) run(input, method string, f func(progress func(done, total 
 	r.Input = input
 	e.results = append(e.results, r)
 	if !terminal(e.a.err) && !e.a.json {
-		fmt.Fprintf(e.a.err, "%s, %s: test %s %s (%s)\n", input, methodName(r), metricName(r), show(r.Metric, r.Test), duration(r.Seconds))
+		e.a.note("%s, %s: test %s %s (%s)", input, methodName(r), metricName(r), show(r.Metric, r.Test), duration(r.Seconds))
 	}
 	return nil
 }
@@ -369,8 +369,8 @@ func runFolder(checkpoint string) string {
 	if err != nil {
 		return ""
 	}
-	if dir := filepath.Dir(path); strings.HasPrefix(filepath.Base(path), "step-") {
-		return dir
+	if name := filepath.Base(path); strings.HasPrefix(name, "step-") || name == "best.safetensors" {
+		return filepath.Dir(path)
 	}
 	return ""
 }

@@ -3,10 +3,16 @@ package serve
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"encoding/json"
 	"io"
 	"math"
+	"math/big"
 	"net"
 	"net/http"
 	"slices"
@@ -428,6 +434,60 @@ func TestNewRefuses(t *testing.T) {
 			t.Errorf("error %v, expected %q", err, want)
 		}
 		m.Close()
+	}
+}
+
+func TestTLS(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	about := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, about, about, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := start(t, func(_ *runtime.Program, c *Config) {
+		c.Certificate = &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+		c.Read = 300 * time.Millisecond
+	})
+	known := x509.NewCertPool()
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known.AddCert(cert)
+	for _, two := range []bool{false, true} { // HTTP/1.1 and HTTP/2
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: known}, ForceAttemptHTTP2: two}
+		client := &http.Client{Transport: transport}
+		resp, err := client.Post("https://"+f.addr+"/v1/embeddings", typeJSON, jsonBody(t, nested(example(0))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != 200 || (resp.ProtoMajor == 2) != two {
+			t.Errorf("%s: status %d, %s", resp.Proto, resp.StatusCode, raw)
+		}
+		// a body that never ends
+		reader, writer := io.Pipe()
+		go writer.Write([]byte("{"))
+		resp, err = client.Post("https://"+f.addr+"/v1/embeddings", typeJSON, reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		writer.Close()
+		if resp.StatusCode != 408 {
+			t.Errorf("%s: a slow body: status %d", resp.Proto, resp.StatusCode)
+		}
+		transport.CloseIdleConnections()
+	}
+	if resp, err := http.Get("http://" + f.addr + "/healthz"); err == nil {
+		resp.Body.Close()
+		if resp.StatusCode == 200 {
+			t.Error("answered without encryption")
+		}
 	}
 }
 
