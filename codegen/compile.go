@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"mspecc/codegen/fuse"
+	"mspecc/codegen/onnx"
 	"mspecc/codegen/plan"
 	"mspecc/ir"
 	"mspecc/ir/build"
@@ -48,6 +49,8 @@ type Program struct {
 	Scratch   int // floats of scratch for each worker
 	Local     int // floats of each worker for values that live within one block of a launch
 	Constants []Constant
+	Graph     *onnx.Graph // features for other programs; nil where there is none
+	NoGraph   error       // why
 
 	constants map[string]*fuse.Buffer
 }
@@ -64,7 +67,7 @@ type Constant struct {
 
 // Function is one entry point in kernel form.
 type Function struct {
-	Name    string // Step, Replay, Features or Reconstruct
+	Name    string // Step, Replay, Features, Reconstruct, Pullback, or Features and a smaller batch
 	Calls   []Call
 	Inputs  []Tensor
 	Streams []Tensor
@@ -190,19 +193,14 @@ func (mod *Module) program(v *build.Variant, opt Options) (*Program, error) {
 	}
 	p.Region = (p.Region + regionAlign - 1) / regionAlign * regionAlign
 	p.Floats = 4 * p.Region
-	for _, f := range []struct {
-		name string
-		fn   *build.Func
-	}{{"Step", v.Objective}, {"Replay", v.Replay}, {"Features", v.Features}, {"Reconstruct", v.Reconstruct}} {
-		if f.fn == nil {
-			continue
-		}
+	for _, f := range entries(v) {
 		c := &compilation{mod: mod, prog: p, opt: opt, fn: &Function{Name: f.name}, leaves: map[string]*fuse.Buffer{}}
 		if err := c.compile(f.fn); err != nil {
 			return nil, fmt.Errorf("%s: %w", f.name, err)
 		}
 		p.Functions = append(p.Functions, c.fn)
 	}
+	p.Graph, p.NoGraph = onnx.Features(v)
 	p.layout()
 	return p, nil
 }
@@ -269,8 +267,10 @@ func (c *compilation) compile(fn *build.Func) error {
 		}
 	}
 	named := len(roots)
-	differentiate := c.fn.Name == "Step" || c.fn.Name == "Replay"
-	if differentiate {
+	switch c.fn.Name {
+	case "Pullback":
+		roots, named = pullback(fn), 0
+	case "Step", "Replay":
 		values := make([]*ir.Value, len(roots))
 		for i, r := range roots {
 			values[i] = r.Value
@@ -282,8 +282,8 @@ func (c *compilation) compile(fn *build.Func) error {
 		}
 	}
 	grads := &fuse.Buffer{Name: "gradients", Class: fuse.State, Len: c.prog.Region, Offset: 3 * c.prog.Region, Fixed: true}
-	err := c.graph(&pass.Program{B: b, Outputs: roots}, 4*c.prog.Region, named, func(i int, _ string) (*fuse.Buffer, int) {
-		return grads, c.prog.Places[i]
+	err := c.graph(&pass.Program{B: b, Outputs: roots}, 4*c.prog.Region, named, func(_ int, name string) (*fuse.Buffer, int) {
+		return grads, c.prog.place(strings.TrimPrefix(name, "grad."))
 	})
 	if err != nil {
 		return err
@@ -292,6 +292,11 @@ func (c *compilation) compile(fn *build.Func) error {
 		return c.optimiser()
 	}
 	return nil
+}
+
+// place is where a parameter lies inside a region.
+func (p *Program) place(name string) int {
+	return p.Places[slices.IndexFunc(p.Variant.Params, func(v *ir.Value) bool { return v.Attr.Name == name })]
 }
 
 // params gives the function's own value of each parameter; one that the function does not
@@ -340,7 +345,7 @@ func (c *compilation) graph(p *pass.Program, start, named int, dest func(i int, 
 	end, local := plan.Assign(res, start)
 	c.fn.Floats, c.prog.Local = max(c.fn.Floats, end), max(c.prog.Local, local)
 	for i, o := range p.Outputs {
-		if w := res.Roots[i]; i < named || c.fn.Name == "Replay" {
+		if w := res.Roots[i]; i < named || c.fn.Name != "Step" {
 			c.fn.Outputs = append(c.fn.Outputs, Tensor{o.Name, o.Value.Type, w.Buf.Offset + w.Offset})
 		}
 	}
@@ -364,8 +369,7 @@ func (c *compilation) leaf(v *ir.Value) *fuse.Buffer {
 	c.leaves[key] = b
 	switch v.Op {
 	case ir.OpParam:
-		i := slices.IndexFunc(c.prog.Variant.Params, func(p *ir.Value) bool { return p.Attr.Name == v.Attr.Name })
-		b.Class, b.Fixed, b.Offset = fuse.Param, true, c.prog.Places[i]
+		b.Class, b.Fixed, b.Offset = fuse.Param, true, c.prog.place(v.Attr.Name)
 	case ir.OpUniform:
 		c.pinned = append(c.pinned, pinned{&c.fn.Streams, v.Attr.Name, v.Type, b})
 	default:

@@ -1,6 +1,8 @@
 package codegen
 
 import (
+	"strings"
+
 	"github.com/dave/jennifer/jen"
 
 	"mspecc/ir"
@@ -53,9 +55,18 @@ func (mod *Module) programFile(p *Program, constantAt int) ([]byte, error) {
 		set("Floats", jen.Lit(p.Floats))
 		set("Scratch", jen.Lit(p.Scratch))
 		set("Local", jen.Lit(p.Local))
+		var small []jen.Code
 		for _, fn := range p.Functions {
+			if strings.HasPrefix(fn.Name, smallName) && fn.Name != smallName {
+				small = append(small, jen.Line().Add(function(p, fn)))
+				continue
+			}
 			set(fn.Name, function(p, fn))
 		}
+		if len(small) > 0 {
+			set("Small", jen.Index().Op("*").Add(rt("Function")).Values(append(small, jen.Line())...))
+		}
+		set("Graph", p.graph())
 		if v.Modality.Sample != "" {
 			set("Sample", jen.Id("sample").Call(jen.Lit(v.Modality.Name)))
 		}

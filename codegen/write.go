@@ -47,6 +47,7 @@ func (mod *Module) Files() (map[string][]byte, error) {
 		}
 	}
 	files["constants.bin"] = constants
+	mod.addGraphs(files)
 	data, err := mod.driversFile()
 	add("drivers.go", data, err)
 	data, err = mod.mainFile()
@@ -122,6 +123,7 @@ func (mod *Module) mainFile() ([]byte, error) {
 			jen.If(jen.Err().Op("!=").Nil()).Block(jen.Panic(jen.Err()).Comment("the path is a constant")),
 			jen.Return(jen.Id("sub")))
 	}
+	mod.graphFile(f)
 	return render(f)
 }
 

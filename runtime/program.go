@@ -214,7 +214,10 @@ func find(list []Tensor, name string) (Tensor, bool) {
 // report, then "grad_norm" where gradients are clipped; it updates parameters and state in
 // place. Replay computes loss, reports, z, z_adapted and "grad.NAME" of every parameter
 // without dropout or update. Features gives "features" [B, D]. Reconstruct gives "target",
-// "mask", "reconstruction" and "adapted" in token space [B, L, P].
+// "mask", "reconstruction" and "adapted" in token space [B, L, P]. Pullback takes "x" and
+// "cotangent" [b, D], for a batch b of its own that may be smaller, and gives "grad.NAME", the
+// gradient of the sum of cotangent times features, of every parameter that the features
+// depend on.
 type Program struct {
 	Name   string // of the model
 	Spec   string // file name of the spec
@@ -232,9 +235,22 @@ type Program struct {
 	Scratch   int // scratch floats per worker, for kernels
 	Local     int // floats per worker for values that live within one block of a launch
 
-	Step, Replay, Features, Reconstruct *Function // nil where the spec has none
+	Step, Replay, Features, Reconstruct, Pullback *Function // nil where the spec has none
 
+	// Small are Features for smaller batches, smallest first: a few examples need not cost as
+	// much as a whole batch.
+	Small []*Function
+
+	Graph  Graph // Features for other programs
 	Sample fs.FS // a small data set carried by the binary, or nil
+}
+
+// Graph is Features as an ONNX graph; the package onnx makes a model of it.
+type Graph struct {
+	Proto   []byte   // GraphProto without the values of the parameters; nil where there is none
+	Batch   int      // examples of a batch, 0 for any number
+	Params  []string // the parameters that it uses
+	Missing string   // why there is none
 }
 
 // Param finds a parameter by name.

@@ -63,7 +63,7 @@ The passes, of which --disable takes the optional ones:
 	}
 	f.model(cmd)
 	cmd.Flags().StringVar(&stage, "stage", "opt", "one of "+strings.Join(stages, ", "))
-	cmd.Flags().StringVar(&function, "function", "step", "step, replay, features or reconstruct")
+	cmd.Flags().StringVar(&function, "function", "step", "step, replay, features, reconstruct or pullback (the gradient of features)")
 	cmd.Flags().StringVar(&html, "html", "", "write a page with one column per pass to this `file`")
 	return cmd
 }
@@ -169,5 +169,5 @@ func (f *buildFlags) dumpHTML(file, out, function string) error {
 }
 
 func pickFunc(v *build.Variant, name string) *build.Func {
-	return map[string]*build.Func{"step": v.Objective, "replay": v.Replay, "features": v.Features, "reconstruct": v.Reconstruct}[strings.ToLower(name)]
+	return map[string]*build.Func{"step": v.Objective, "replay": v.Replay, "features": v.Features, "reconstruct": v.Reconstruct, "pullback": v.Features}[strings.ToLower(name)]
 }

@@ -34,6 +34,7 @@ var layers = []struct {
 	{"codegen/plan", []string{"codegen/fuse"}},
 	{"codegen/avx512", []string{"ir/loop"}},
 	{"codegen/portable", []string{"ir/loop"}},
+	{"codegen/onnx", []string{"ir", "ir/build"}},
 	{"codegen/...", []string{"", "codegen/...", "ir/...", "parser", "spec"}},
 	{"runtime/...", []string{"runtime/..."}},
 	{"", nil}, // embeds the source of runtime
@@ -48,11 +49,15 @@ var outside = map[string][]string{
 	"github.com/dave/jennifer":            {"codegen"},
 	"github.com/google/go-cmp":            {"test"},
 	"github.com/mmcloughlin/avo":          {"codegen/avx512"},
+	"github.com/parquet-go/parquet-go":    {"runtime/embed"},
+	"github.com/prometheus/client_golang": {"runtime/serve"},
 	"github.com/rogpeppe/go-internal":     {"test"},
 	"github.com/schollz/progressbar/v3":   {"runtime/cli"},
 	"github.com/spf13/cobra":              {"cmd/mspecc", "runtime/cli"},
+	"golang.org/x/sync":                   {"runtime/serve"},
 	"golang.org/x/sys":                    {"runtime", "test"},
 	"golang.org/x/term":                   {"cmd/mspecc", "runtime/cli"},
+	"google.golang.org/protobuf":          {"codegen/onnx", "runtime/onnx"},
 	"gonum.org/v1/plot":                   {"runtime/report"},
 	"pgregory.net/rapid":                  {"test"},
 }

@@ -142,7 +142,7 @@ func (r *randomCase) writeFeeds(t *testing.T, dir string) string {
 	return name
 }
 
-func convert[T int32 | float32](x []float64) []T {
+func convert[T, F int32 | float32 | float64](x []F) []T {
 	out := make([]T, len(x))
 	for i, v := range x {
 		out[i] = T(v)

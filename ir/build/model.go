@@ -31,6 +31,8 @@ type Variant struct {
 	Replay      *Func // the same without dropout
 	Features    *Func // output "features"; nil: none
 	Reconstruct *Func // outputs as exposed; nil: none
+
+	build *variantBuild // what FeaturesAt starts from; nil where the variant was made by hand
 }
 
 // Func is one entry point with a graph of its own.

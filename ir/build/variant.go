@@ -24,7 +24,7 @@ type variantBuild struct {
 }
 
 func (vb *variantBuild) build() *Variant {
-	vb.out = &Variant{Modality: Modality{Name: vb.model.Name.Text}}
+	vb.out = &Variant{Modality: Modality{Name: vb.model.Name.Text}, build: vb}
 	e := vb.elab("settings", false)
 	env := vb.run(e, func() *scope { return vb.environment(e, true) })
 	if env == nil || spec.HasErrors(vb.diags) {

@@ -1,11 +1,12 @@
 package cli
 
 import (
-	"bytes"
-	"encoding/binary"
 	"flag"
 	"fmt"
+	"io"
 	"math"
+	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -38,6 +39,8 @@ func TestMain(m *testing.M) {
 				poison(p)
 			case "interrupt":
 				interrupt(p)
+			case "featureless":
+				p.Features, p.Small, p.Pullback = nil, nil, nil
 			case "panic":
 				p.Step.Run = func(m *runtime.Machine) { m.Gather(0, 0, 0, 1, 0, 1, 1) }
 			}
@@ -113,10 +116,66 @@ func bundle(args []string) error {
 	return f.WriteFile(args[1])
 }
 
+func request(ts *testscript.TestScript, _ bool, args []string) {
+	body := ""
+	if len(args) > 5 {
+		body = ts.ReadFile(args[5])
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		r, err := http.NewRequest(args[0], "http://127.0.0.1:"+args[1]+args[2], strings.NewReader(body))
+		ts.Check(err)
+		r.Header.Set("Content-Type", args[3])
+		if len(args) > 6 {
+			r.Header.Set("Authorization", "Bearer "+args[6])
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			if time.Now().After(deadline) {
+				ts.Fatalf("no answer: %v", err)
+			}
+			continue
+		}
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		ts.Check(err)
+		_, err = ts.Stdout().Write(text)
+		ts.Check(err)
+		if fmt.Sprint(resp.StatusCode) != args[4] {
+			ts.Fatalf("status %d, expected %s: %s", resp.StatusCode, args[4], text)
+		}
+		return
+	}
+}
+
 var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
 
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata", UpdateScripts: *update, RequireExplicitExec: true, Cmds: map[string]func(*testscript.TestScript, bool, []string){
+		// spoil FOLDER: changes the last byte of every file of a folder.
+		"spoil": func(ts *testscript.TestScript, _ bool, args []string) {
+			names, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "*"))
+			ts.Check(err)
+			if len(names) == 0 {
+				ts.Fatalf("%s is empty", args[0])
+			}
+			for _, n := range names {
+				raw, err := os.ReadFile(n)
+				ts.Check(err)
+				raw[len(raw)-1] ^= 1
+				ts.Check(os.WriteFile(n, raw, 0o644))
+			}
+		},
+		// freeport NAME: sets a variable to a port that nothing listens on.
+		"freeport": func(ts *testscript.TestScript, _ bool, args []string) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			ts.Check(err)
+			_, port, _ := net.SplitHostPort(l.Addr().String())
+			ts.Setenv(args[0], port)
+			ts.Check(l.Close())
+		},
+		// request METHOD PORT PATH TYPE STATUS [BODY [TOKEN]]: asks a server, waiting for it to
+		// start; the answer is then stdout.
+		"request": request,
 		// code WANT COMMAND...: the exact exit code of a command.
 		"code": func(ts *testscript.TestScript, _ bool, args []string) {
 			err := ts.Exec(args[1], args[2:]...)
@@ -129,23 +188,6 @@ func TestScripts(t *testing.T) {
 			}
 		},
 	}})
-}
-
-func TestNpy(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "x.npy")
-	for _, n := range []int{1, 1000000} {
-		if err := npy(name, fmt.Sprintf("(%d,)", n), make([]float32, n)); err != nil {
-			t.Fatal(err)
-		}
-		raw, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		header := int(binary.LittleEndian.Uint16(raw[8:]))
-		if (10+header)%64 != 0 || raw[9+header] != '\n' || len(raw) != 10+header+4*n || !bytes.HasPrefix(raw, []byte("\x93NUMPY\x01\x00")) {
-			t.Errorf("%d values: header of %d bytes, file of %d", n, header, len(raw))
-		}
-	}
 }
 
 func TestSyntheticTokensStayBelowTheVocabulary(t *testing.T) {

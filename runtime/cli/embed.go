@@ -1,148 +1,96 @@
 package cli
 
 import (
-	"encoding/binary"
+	"context"
 	"fmt"
 	"io"
-	"math"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"mspecc/runtime/ckpt"
+	"mspecc/runtime/embed"
 	"mspecc/runtime/eval"
 )
 
+// embedFlags are the flags of embed.
+type embedFlags struct {
+	data       dataFlags
+	checkpoint string
+	split, out string
+	seed       uint64
+	max        int
+}
+
 func (a *app) embed() *cobra.Command {
-	var d dataFlags
-	var checkpoint, split, out string
-	var seed uint64
-	var most int
+	var f embedFlags
 	c := &cobra.Command{
 		Use:   "embed",
 		Short: "Write the features of a data set to a file",
-		Long: `Write the features of every example, in the data set's order, with its label. The file's
-ending chooses the format: .safetensors (tensors "features" and "labels"), .npy (labels go to
-NAME.labels.npy), or .csv (the label is the last column).`,
-		Example: `  BIN embed --checkpoint runs/a --data DIR --split test --out test.npy
-  BIN embed --checkpoint runs/a --data DIR --out train.safetensors`,
-		RunE: func(*cobra.Command, []string) error {
-			write, ok := map[string]func(string, *eval.Set) error{".safetensors": writeSafetensors, ".npy": writeNpy, ".csv": writeCSV}[filepath.Ext(out)]
-			if !ok {
-				return usagef("--out is %q, expected a name ending in .safetensors, .npy or .csv", out)
-			}
-			m, _, err := a.trained(checkpoint)
-			if err != nil {
-				return err
-			}
-			defer m.Close()
-			s, err := d.open(m.Program, seed)
-			if err != nil {
-				return err
-			}
-			a.sayData(&d, s)
-			src, err := s.split(split)
-			if err != nil {
-				return err
-			}
-			src.Max = most
-			set, err := a.features(m, src)
-			if err != nil {
-				return err
-			}
-			if err := write(out, set); err != nil {
-				return err
-			}
-			return a.print(map[string]any{"out": out, "examples": set.Len(), "width": set.Width, "classes": set.Classes}, func(w io.Writer) {
-				fmt.Fprintf(w, "%s: features of %d examples, %d each\n", out, set.Len(), set.Width)
-			})
-		},
+		Long: `Write the features of every example, in the data set's order, with its id (its number
+in that order, from 0) and its label. They are written as they are computed; memory does not
+grow with the data set. The file's ending chooses the format:
+
+  .parquet      columns id, features (a list of float32), label
+  .csv          columns id, f0, f1, ..., label
+  .npy          the features; ids and labels go to NAME.ids.npy and NAME.labels.npy
+  .safetensors  tensors features, ids, labels`,
+		Example: `  BIN embed --checkpoint runs/a --data DIR --split test --out test.parquet
+  BIN embed --checkpoint runs/a --data DIR --out train.npy`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runEmbed(cmd.Context(), &f) },
 	}
-	d.add(c)
+	f.data.add(c)
 	fl := c.Flags()
-	fl.StringVar(&checkpoint, "checkpoint", "", "checkpoint or run directory")
-	fl.StringVar(&split, "split", "train", "train or test")
-	fl.StringVar(&out, "out", "features.safetensors", "file to write")
-	fl.Uint64Var(&seed, "seed", 1, "seed of the data's random windows")
-	fl.IntVar(&most, "max-examples", 0, "write at most so many (default all)")
+	fl.StringVar(&f.checkpoint, "checkpoint", "", "checkpoint or run directory")
+	fl.StringVar(&f.split, "split", "train", "train or test")
+	fl.StringVar(&f.out, "out", "features.safetensors", "file to write")
+	fl.Uint64Var(&f.seed, "seed", 1, "seed of the data's random windows")
+	fl.IntVar(&f.max, "max-examples", 0, "write at most so many (default all)")
 	return c
 }
 
-// labels are the labels as float32; empty where the data have none.
-func labels(s *eval.Set) []float32 {
-	if s.Classes == 0 {
-		return nil
+func (a *app) runEmbed(ctx context.Context, f *embedFlags) error {
+	if !embed.Known(f.out) {
+		return usagef("--out is %q, expected a name ending in %s", f.out, strings.Join(embed.Endings(), ", "))
 	}
-	y := make([]float32, s.Len())
-	for i, v := range s.Y {
-		y[i] = float32(v)
+	if f.max < 0 {
+		return usagef("--max-examples is %d, expected at least 0", f.max)
 	}
-	return y
-}
-
-func writeSafetensors(name string, s *eval.Set) error {
-	f := ckpt.File{Metadata: map[string]string{"classes": strconv.Itoa(s.Classes)},
-		Tensors: []ckpt.Tensor{ckpt.Floats("features", []int{s.Len(), s.Width}, s.X)}}
-	if y := labels(s); y != nil {
-		f.Tensors = append(f.Tensors, ckpt.Floats("labels", []int{s.Len()}, y))
-	}
-	return f.WriteFile(name)
-}
-
-func writeNpy(name string, s *eval.Set) error {
-	if err := npy(name, fmt.Sprintf("(%d, %d)", s.Len(), s.Width), s.X); err != nil {
+	m, state, err := a.trained(f.checkpoint)
+	if err != nil {
 		return err
 	}
-	y := labels(s)
-	if y == nil {
-		return nil
-	}
-	return npy(strings.TrimSuffix(name, ".npy")+".labels.npy", fmt.Sprintf("(%d,)", s.Len()), y)
-}
-
-// npy writes a float32 array in NumPy's format, version 1.0.
-func npy(name, shape string, x []float32) error {
-	header := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': %s, }", shape)
-	header += strings.Repeat(" ", 63-(10+len(header))%64) + "\n"
-	raw := append([]byte("\x93NUMPY\x01\x00"), byte(len(header)), byte(len(header)>>8))
-	raw = append(raw, header...)
-	for _, v := range x {
-		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
-	}
-	return ckpt.Atomic(name, func(w io.Writer) error {
-		_, err := w.Write(raw)
+	defer m.Close()
+	width, err := eval.Width(m.Program)
+	if err != nil {
 		return err
+	}
+	s, err := f.data.open(m.Program, f.seed)
+	if err != nil {
+		return err
+	}
+	a.sayData(&f.data, s)
+	src, err := s.split(f.split)
+	if err != nil {
+		return err
+	}
+	src.Max = f.max
+	info := embed.Info{Rows: src.Len(), Width: width, Classes: src.Data.Classes(), Meta: map[string]string{
+		"model": m.Program.Name, "modality": m.Program.Modality.Name, "spec_digest": m.Program.Digest, "step": strconv.Itoa(state.Step),
+		"data": s.name, "split": f.split, "seed": strconv.FormatUint(f.seed, 10)}}
+	bar := a.progress("features", src.Len(), 0)
+	err = embed.Write(f.out, info, func(add func(first int, x []float32, y []float64) error) error {
+		return eval.Stream(ctx, m, src, func(first int, x []float32, y []float64) error {
+			bar.set(first + len(y))
+			return add(first, x, y)
+		})
 	})
-}
-
-func writeCSV(name string, s *eval.Set) error {
-	return ckpt.Atomic(name, func(w io.Writer) error {
-		var line []byte
-		for j := range s.Width {
-			line = fmt.Appendf(line, "f%d,", j)
-		}
-		if s.Classes > 0 {
-			line = append(line, "label,"...)
-		}
-		line[len(line)-1] = '\n'
-		if _, err := w.Write(line); err != nil {
-			return err
-		}
-		for i := range s.Len() {
-			line = line[:0]
-			for _, v := range s.Row(i) {
-				line = append(strconv.AppendFloat(line, float64(v), 'g', -1, 32), ',')
-			}
-			if s.Classes > 0 {
-				line = append(strconv.AppendFloat(line, s.Y[i], 'g', -1, 64), ',')
-			}
-			line[len(line)-1] = '\n'
-			if _, err := w.Write(line); err != nil {
-				return err
-			}
-		}
-		return nil
+	bar.end()
+	if err != nil {
+		return err
+	}
+	return a.print(map[string]any{"out": f.out, "examples": info.Rows, "width": width, "classes": info.Classes, "format": filepath.Ext(f.out)[1:]}, func(w io.Writer) {
+		fmt.Fprintf(w, "%s: features of %d examples, %d each\n", f.out, info.Rows, width)
 	})
 }

@@ -2,111 +2,113 @@ package cli
 
 import (
 	"context"
+	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"mspecc/runtime"
+	"mspecc/runtime/ckpt"
 	"mspecc/runtime/eval"
 )
 
+// evalFlags are the flags of eval.
 type evalFlags struct {
 	data            dataFlags
 	checkpoint      string
+	methods         []string
+	baselines       string
 	epochs, batch   int
 	lr, weightDecay float64
+	seeds           int // 0: 3, but 1 for fine-tuning
 	seed            uint64
 	standardize     bool
 	metric          string
 	max             int
-	baselines       string
+	k               []int
+	shots           []int
+	episodes        int
+	tuneEpochs      int
+	tuneLR          float64
+	cache           string
+	noCache         bool
+	out             string
+	predictions     string
+	confusion       bool
 }
 
+// defaultEval is the protocol where no flag says otherwise.
+func defaultEval() evalFlags {
+	return evalFlags{methods: []string{"linear", "knn", "fewshot"}, baselines: "random,raw", epochs: 100, lr: 1e-4, weightDecay: 1e-4, seed: 1,
+		k: []int{20}, shots: []int{1, 5, 20}, episodes: 50, tuneEpochs: 10, tuneLR: 3e-4}
+}
+
+// methods that eval knows, in the order of its table.
+var methods = []string{"linear", "knn", "fewshot", "finetune"}
+
 func (a *app) eval() *cobra.Command {
-	var f evalFlags
+	f := defaultEval()
 	c := &cobra.Command{
 		Use:   "eval",
-		Short: "Linear evaluation of a checkpoint, beside a random encoder and the raw input",
-		Long: `Train a linear head on frozen features and report its metric on the test data. The
-defaults are the published protocol: features computed once, Adam with coupled L2 (lr 1e-4,
-weight decay 1e-4), 100 epochs, the program's batch, the last partial batch dropped, features
-as they are. The same head on the features of a randomly initialised encoder and on the raw
-input shows what training added.`,
+		Short: "Evaluate the encoder: linear probe, nearest neighbours, few examples, fine-tuning",
+		Long: `Say how good the features of a checkpoint are, beside those of a randomly initialised
+encoder and the raw input. Features are computed once and kept in a cache: a second
+evaluation of the same checkpoint on the same data does not compute them again.
+
+  linear    a linear head on frozen features. The defaults are the published protocol:
+            Adam with coupled L2 (lr 1e-4, weight decay 1e-4), 100 epochs, the program's
+            batch, the last partial batch dropped, features as they are. Reported are the
+            test metric after the last epoch, and the best of all epochs, which the test set
+            itself has chosen; mean and deviation over several seeds.
+  knn       the k most similar training examples vote (cosine, weights exp(s/0.07))
+  fewshot   the nearest class mean of a few training examples of each class, in many
+            episodes; mean and deviation over the episodes
+  finetune  the whole encoder is trained together with a linear head (AdamW, cosine
+            schedule); beside it the same from random weights. Takes as long as training.
+
+The table is also kept as one line of JSON in eval.jsonl of the run directory, with the
+confusion matrix of each method.`,
 		Example: `  BIN eval --checkpoint runs/a --data DIR
+  BIN eval --checkpoint runs/a --data DIR --methods linear,finetune --seeds 5
   BIN eval --checkpoint runs/a --data DIR --standardize --epochs 30 --lr 1e-3 --json`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.runEval(cmd.Context(), &f) },
 	}
 	f.data.add(c)
 	fl := c.Flags()
 	fl.StringVar(&f.checkpoint, "checkpoint", "", "checkpoint or run directory")
-	fl.IntVar(&f.epochs, "epochs", 100, "epochs to train the head")
-	fl.IntVar(&f.batch, "batch", 0, "batch of the head's training (default the program's)")
-	fl.Float64Var(&f.lr, "lr", 1e-4, "learning rate of the head")
-	fl.Float64Var(&f.weightDecay, "weight-decay", 1e-4, "L2 decay of the head, added to the gradient")
-	fl.Uint64Var(&f.seed, "seed", 1, "seed of the data's random windows, the head and the random encoder")
+	fl.StringSliceVar(&f.methods, "methods", f.methods, "any of "+strings.Join(methods, ", "))
+	fl.StringVar(&f.baselines, "baselines", f.baselines, "what to compare with: random, raw, both, or none")
+	fl.IntVar(&f.seeds, "seeds", 0, "repetitions with other heads and orders (default 3, of finetune 1)")
+	fl.IntVar(&f.epochs, "epochs", f.epochs, "linear: epochs to train the head")
+	fl.IntVar(&f.batch, "batch", 0, "linear: batch of the head's training (default the program's)")
+	fl.Float64Var(&f.lr, "lr", f.lr, "linear: learning rate of the head")
+	fl.Float64Var(&f.weightDecay, "weight-decay", f.weightDecay, "linear: L2 decay of the head, added to the gradient")
+	fl.IntSliceVar(&f.k, "k", f.k, "knn: neighbours that vote; one evaluation for each number")
+	fl.IntSliceVar(&f.shots, "shots", f.shots, "fewshot: examples of each class; one evaluation for each number")
+	fl.IntVar(&f.episodes, "episodes", f.episodes, "fewshot: draws of examples")
+	fl.IntVar(&f.tuneEpochs, "tune-epochs", f.tuneEpochs, "finetune: epochs")
+	fl.Float64Var(&f.tuneLR, "tune-lr", f.tuneLR, "finetune: highest learning rate of encoder and head")
+	fl.Uint64Var(&f.seed, "seed", f.seed, "first seed; also of the data's random windows and of the random encoder")
 	fl.BoolVar(&f.standardize, "standardize", false, "bring every feature to mean 0 and deviation 1 first (not in the published protocol)")
 	fl.StringVar(&f.metric, "metric", "", "accuracy, weighted_f1 or spearman (default follows from the labels)")
 	fl.IntVar(&f.max, "max-examples", 0, "use at most so many examples of each part (default all)")
-	fl.StringVar(&f.baselines, "baselines", "random,raw", "what to compare with: random, raw, both, or none")
+	fl.StringVar(&f.cache, "feature-cache", "", "folder that keeps features (default mspecc/features in the user's cache folder)")
+	fl.BoolVar(&f.noCache, "no-feature-cache", false, "compute all features anew and keep none")
+	fl.StringVar(&f.out, "out", "", "also write the result to this file, as JSON")
+	fl.StringVar(&f.predictions, "predictions", "", "write every test example's label and predictions to this file, as CSV")
+	fl.BoolVar(&f.confusion, "confusion", false, "also print the confusion matrix of each method on the trained encoder")
 	return c
 }
 
-// row is one line of the evaluation's table.
-type row struct {
-	Name string `json:"name"`
-	eval.Result
-}
-
-func (a *app) runEval(ctx context.Context, f *evalFlags) error {
-	random, raw, err := f.check()
-	if err != nil {
-		return err
-	}
-	m, state, err := a.trained(f.checkpoint)
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	p := m.Program
-	s, err := f.data.open(p, f.seed)
-	if err != nil {
-		return err
-	}
-	a.sayData(&f.data, s)
-	s.train.Max, s.test.Max = f.max, f.max
-	o := eval.Options{Epochs: f.epochs, LR: f.lr, WeightDecay: f.weightDecay, Batch: f.batch, Seed: f.seed, Threads: m.Threads(), Metric: f.metric}
-	if o.Batch == 0 {
-		o.Batch = p.Batch
-	}
-	if o.Metric == "" {
-		o.Metric = p.Modality.Metric
-	}
-	var rows []row
-	add := func(name string, get func(eval.Source) (*eval.Set, error)) error {
-		r, err := a.evaluate(ctx, name, s, get, o, f.standardize)
-		rows = append(rows, row{name, r})
-		return err
-	}
-	features := func(src eval.Source) (*eval.Set, error) { return a.features(m, src) }
-	err = add("trained encoder", features)
-	if err == nil && random {
-		m.Initialize(f.seed)
-		err = add("random encoder", features)
-	}
-	if err == nil && raw {
-		err = add("raw input", eval.Raw)
-	}
-	if err != nil {
-		return err
-	}
-	return a.print(map[string]any{"model": p.Name, "modality": p.Modality.Name, "checkpoint": f.checkpoint, "step": state.Step,
-		"epochs": f.epochs, "lr": f.lr, "weight_decay": f.weightDecay, "batch": o.Batch, "standardized": f.standardize,
-		"test_examples": s.test.Len(), "results": rows}, func(w io.Writer) { table(w, rows, f, s) })
-}
-
+// check refuses flags that make no sense.
 func (f *evalFlags) check() (random, raw bool, err error) {
 	for _, b := range strings.Split(f.baselines, ",") {
 		switch strings.TrimSpace(b) {
@@ -119,60 +121,381 @@ func (f *evalFlags) check() (random, raw bool, err error) {
 			return false, false, usagef("--baselines is %q, expected random, raw, random,raw or none", f.baselines)
 		}
 	}
+	for _, m := range f.methods {
+		if !slices.Contains(methods, m) {
+			return false, false, usagef("--methods has %q, expected any of %s", m, strings.Join(methods, ", "))
+		}
+	}
 	switch {
-	case f.epochs < 1:
-		err = usagef("--epochs is %d, expected at least 1", f.epochs)
-	case f.batch < 0 || f.max < 0:
-		err = usagef("--batch and --max-examples must not be negative")
-	case !(f.lr > 0) || !(f.weightDecay >= 0):
-		err = usagef("--lr is %v and --weight-decay %v, expected a positive number and one of at least 0", f.lr, f.weightDecay)
+	case len(f.methods) == 0:
+		err = usagef("--methods is empty, expected any of %s", strings.Join(methods, ", "))
+	case f.epochs < 1 || f.episodes < 1 || f.tuneEpochs < 1:
+		err = usagef("--epochs is %d, --episodes %d and --tune-epochs %d, expected at least 1", f.epochs, f.episodes, f.tuneEpochs)
+	case f.seeds < 0 || f.batch < 0 || f.max < 0:
+		err = usagef("--seeds, --batch and --max-examples must not be negative")
+	case !(f.lr > 0) || !(f.weightDecay >= 0) || !(f.tuneLR > 0):
+		err = usagef("--lr is %v, --tune-lr %v and --weight-decay %v, expected positive rates and a decay of at least 0", f.lr, f.tuneLR, f.weightDecay)
+	case len(f.k) == 0 || slices.Min(f.k) < 1 || len(f.shots) == 0 || slices.Min(f.shots) < 1:
+		err = usagef("--k is %v and --shots %v, expected numbers of at least 1", f.k, f.shots)
+	case f.noCache && f.cache != "":
+		err = usagef("--feature-cache and --no-feature-cache exclude each other")
 	}
 	return random, raw, err
 }
 
-// evaluate trains and tests a head on what get makes of the data.
-func (a *app) evaluate(ctx context.Context, name string, s *sets, get func(eval.Source) (*eval.Set, error), o eval.Options, standardize bool) (eval.Result, error) {
-	train, err := get(s.train)
+// evaluation is one call of eval under way.
+type evaluation struct {
+	a       *app
+	f       *evalFlags
+	m       *runtime.Machine
+	sets    *sets
+	cache   *eval.Cache // nil: keep nothing
+	options eval.Options
+	results []eval.Result
+}
+
+func (a *app) runEval(ctx context.Context, f *evalFlags) error {
+	random, raw, err := f.check()
 	if err != nil {
-		return eval.Result{}, err
+		return err
 	}
-	test, err := get(s.test)
+	m, state, err := a.trained(f.checkpoint)
 	if err != nil {
-		return eval.Result{}, err
+		return err
 	}
-	if n := s.train.Len(); train.Len() < n {
-		a.note("%s: using the first %d of %d training examples, as all would not fit into memory", name, train.Len(), n)
+	defer m.Close()
+	if _, err := eval.Width(m.Program); err != nil {
+		return err
 	}
-	if standardize {
+	s, err := f.data.open(m.Program, f.seed)
+	if err != nil {
+		return err
+	}
+	a.sayData(&f.data, s)
+	e := &evaluation{a: a, f: f, m: m, sets: s, cache: a.featureCache(f)}
+	if err := e.prepare(); err != nil {
+		return err
+	}
+	if err := e.encoder(ctx, trainedInput); err != nil {
+		return err
+	}
+	if random {
+		m.Initialize(f.seed)
+		if err := e.encoder(ctx, "random encoder"); err != nil {
+			return err
+		}
+	}
+	if raw && e.needsVectors() {
+		if err := e.frozen(ctx, "raw input", eval.Raw); err != nil {
+			return err
+		}
+	}
+	return e.report(state)
+}
+
+// prepare settles the protocol.
+func (e *evaluation) prepare() error {
+	f, p := e.f, e.m.Program
+	e.sets.train.Max, e.sets.test.Max = f.max, f.max
+	e.options = eval.Options{Epochs: f.epochs, LR: f.lr, WeightDecay: f.weightDecay, Batch: f.batch, Seed: f.seed, Seeds: f.seeds, Threads: e.m.Threads(), Metric: f.metric}
+	if f.batch == 0 {
+		e.options.Batch = p.Batch
+	}
+	if f.seeds == 0 {
+		e.options.Seeds = 3
+	}
+	if f.metric == "" {
+		e.options.Metric = p.Modality.Metric
+	}
+	classes := e.sets.train.Data.Classes()
+	if classes == 0 {
+		return fmt.Errorf("%s: the data have no labels; evaluation needs labelled data", e.sets.name)
+	}
+	if classes == 1 && slices.Contains(f.methods, "fewshot") {
+		e.a.note("few-shot evaluation needs classes, the labels are numbers: left out")
+		f.methods = slices.DeleteFunc(slices.Clone(f.methods), func(m string) bool { return m == "fewshot" })
+		if len(f.methods) == 0 {
+			return errors.New("there is nothing left to evaluate")
+		}
+	}
+	// Before hours are spent on features.
+	_, err := eval.CheckMetric(classes, e.options.Metric)
+	return err
+}
+
+// needsVectors says whether any method works on features of a frozen encoder.
+func (e *evaluation) needsVectors() bool {
+	return slices.ContainsFunc(e.f.methods, func(m string) bool { return m != "finetune" })
+}
+
+// encoder evaluates the features of the machine's parameters.
+func (e *evaluation) encoder(ctx context.Context, input string) error {
+	if e.needsVectors() {
+		if err := e.frozen(ctx, input, func(s eval.Source) (*eval.Set, error) { return e.features(ctx, input, s) }); err != nil {
+			return err
+		}
+	}
+	if !slices.Contains(e.f.methods, "finetune") {
+		return nil
+	}
+	o := e.options
+	o.Epochs, o.LR, o.Seeds = e.f.tuneEpochs, e.f.tuneLR, max(1, e.f.seeds)
+	return e.run(input, "finetune", func(progress func(done, total int)) (eval.Result, error) {
+		o.Progress = progress
+		return eval.FineTune(ctx, e.m, e.sets.train, e.sets.test, o)
+	})
+}
+
+// frozen applies all methods that work on vectors to what get makes of the data.
+func (e *evaluation) frozen(ctx context.Context, input string, get func(eval.Source) (*eval.Set, error)) error {
+	train, err := get(e.sets.train)
+	if err != nil {
+		return err
+	}
+	test, err := get(e.sets.test)
+	if err != nil {
+		return err
+	}
+	if n := e.sets.train.Len(); train.Len() < n {
+		e.a.note("%s: using the first %d of %d training examples, as all would not fit into memory", input, train.Len(), n)
+	}
+	if e.f.standardize {
 		eval.Standardize(train, test)
 	}
-	bar := a.progress(name+": head", o.Epochs, 0)
-	defer bar.end()
-	o.Progress = bar.set
-	return eval.Linear(ctx, train, test, o)
+	each := func(method string, settings []int, f func(o eval.Options, setting int) (eval.Result, error)) error {
+		if !slices.Contains(e.f.methods, method) {
+			return nil
+		}
+		for _, n := range settings {
+			err := e.run(input, method, func(progress func(done, total int)) (eval.Result, error) {
+				o := e.options
+				o.Progress = progress
+				return f(o, n)
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := each("linear", []int{0}, func(o eval.Options, _ int) (eval.Result, error) { return eval.Linear(ctx, train, test, o) }); err != nil {
+		return err
+	}
+	if err := each("knn", e.f.k, func(o eval.Options, k int) (eval.Result, error) { return eval.Nearest(ctx, train, test, k, o) }); err != nil {
+		return err
+	}
+	return each("fewshot", e.f.shots, func(o eval.Options, shots int) (eval.Result, error) {
+		return eval.FewShot(ctx, train, test, shots, e.f.episodes, o)
+	})
+}
+
+// run applies one method, with a bar, and keeps the result.
+func (e *evaluation) run(input, method string, f func(progress func(done, total int)) (eval.Result, error)) error {
+	var bar *progress
+	r, err := f(func(done, total int) {
+		if bar == nil {
+			bar = e.a.progress(input+": "+method, total, 0)
+		}
+		bar.set(done)
+	})
+	if bar != nil {
+		bar.end()
+	}
+	if err != nil {
+		return err
+	}
+	r.Input = input
+	e.results = append(e.results, r)
+	if !terminal(e.a.err) && !e.a.json {
+		e.a.note("%s, %s: test %s %s (%s)", input, methodName(r), metricName(r), show(r.Metric, r.Test), duration(r.Seconds))
+	}
+	return nil
+}
+
+// features computes features, or takes them from the cache.
+func (e *evaluation) features(ctx context.Context, input string, s eval.Source) (*eval.Set, error) {
+	if e.cache == nil {
+		return e.a.features(ctx, e.m, s)
+	}
+	bar := e.a.progress("looking for features", s.Len(), 0)
+	key, err := eval.Key(ctx, e.m, s, bar.set)
+	bar.end()
+	if err != nil {
+		return nil, err
+	}
+	set, err := e.cache.Load(key)
+	if err != nil {
+		e.a.note("%v; computing the features again", err)
+	}
+	if set != nil {
+		e.a.note("%s: %d features taken from the cache", input, set.Len())
+		return set, nil
+	}
+	if set, err = e.a.features(ctx, e.m, s); err != nil {
+		return nil, err
+	}
+	if err := e.cache.Save(key, set); err != nil {
+		e.a.note("the features are not kept: %v", err)
+	}
+	return set, nil
+}
+
+// featureCache is where features are kept, nil for nowhere.
+func (a *app) featureCache(f *evalFlags) *eval.Cache {
+	if f.noCache {
+		return nil
+	}
+	dir := f.cache
+	if dir == "" {
+		var err error
+		if dir, err = eval.DefaultCache(); err != nil {
+			a.note("the features are not kept: there is no cache folder (%v); name one with --feature-cache", err)
+			return nil
+		}
+	}
+	return &eval.Cache{Dir: dir, Limit: eval.CacheLimit}
 }
 
 // features computes features with a bar.
-func (a *app) features(m *runtime.Machine, s eval.Source) (*eval.Set, error) {
+func (a *app) features(ctx context.Context, m *runtime.Machine, s eval.Source) (*eval.Set, error) {
 	bar := a.progress("features", s.Len(), 0)
 	defer bar.end()
-	return eval.Features(m, s, bar.set)
+	return eval.Features(ctx, m, s, bar.set)
+}
+
+// runFolder is the run directory that a checkpoint belongs to, "" for one that lies elsewhere.
+func runFolder(checkpoint string) string {
+	path, err := ckpt.Latest(checkpoint)
+	if err != nil {
+		return ""
+	}
+	if name := filepath.Base(path); strings.HasPrefix(name, "step-") || name == "best.safetensors" {
+		return filepath.Dir(path)
+	}
+	return ""
+}
+
+// report prints the results and keeps them.
+func (e *evaluation) report(state ckpt.State) error {
+	f, p, o := e.f, e.m.Program, e.options
+	slices.SortStableFunc(e.results, func(a, b eval.Result) int { return slices.Index(methods, a.Method) - slices.Index(methods, b.Method) })
+	path, err := ckpt.Latest(f.checkpoint)
+	if err != nil {
+		return err
+	}
+	all := &eval.Evaluation{Time: time.Now().UTC().Format(time.RFC3339), Model: p.Name, Modality: p.Modality.Name, Digest: p.Digest,
+		Checkpoint: path, Step: state.Step, Data: e.sets.name, Classes: e.sets.train.Data.Classes(), Results: e.results,
+		Protocol: map[string]any{"epochs": f.epochs, "lr": f.lr, "weight_decay": f.weightDecay, "batch": o.Batch, "seed": f.seed, "seeds": o.Seeds,
+			"standardized": f.standardize, "max_examples": f.max, "episodes": f.episodes, "tune_epochs": f.tuneEpochs, "tune_lr": f.tuneLR, "tune_seeds": max(1, f.seeds)}}
+	if dir := runFolder(f.checkpoint); dir != "" {
+		if err := eval.Append(dir, all); err != nil {
+			e.a.note("the result is not kept in the run directory: %v", err)
+		}
+	}
+	if f.out != "" {
+		if err := ckpt.Atomic(f.out, func(w io.Writer) error { return printJSON(w, all) }); err != nil {
+			return err
+		}
+	}
+	if f.predictions != "" {
+		if err := e.writePredictions(f.predictions); err != nil {
+			return err
+		}
+	}
+	return e.a.print(all, e.table)
 }
 
 // table prints the results side by side.
-func table(w io.Writer, rows []row, f *evalFlags, s *sets) {
-	metric := strings.ReplaceAll(rows[0].Metric, "_", " ")
-	show := func(v float64) string {
-		if rows[0].Metric == "spearman" {
-			return fmt.Sprintf("%.4f", v)
-		}
-		return fmt.Sprintf("%.2f %%", 100*v)
-	}
-	fmt.Fprintf(w, "linear evaluation on %s (%s), %d epochs\n", s.name, describe(s), f.epochs)
+func (e *evaluation) table(w io.Writer) {
+	first := e.results[0]
+	fmt.Fprintf(w, "evaluation on %s (%s)\n", e.sets.name, describe(e.sets))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "\tfeatures\texamples\ttrain %s\ttest %s\tbest test (epoch)\t\n", metric, metric)
-	for _, r := range rows {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%s\t%s\t%s (%d)\t\n", r.Name, r.Width, r.Examples, show(r.Train), show(r.Test), show(r.Best), r.BestEpoch)
+	metric := metricName(first)
+	fmt.Fprintf(t, "\t\tfeatures\texamples\ttrain %s\ttest %s\tbest test (epoch)\t\n", metric, metric)
+	for _, r := range e.results {
+		best := show(r.Metric, r.Best)
+		if r.Best != nil {
+			best += " (" + epochs(r.BestEpochs) + ")"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%s\t%s\t%s\t\n", methodName(r), r.Input, r.Width, r.Examples, show(r.Metric, r.Train), show(r.Metric, r.Test), best)
 	}
 	_ = t.Flush()
+	for _, r := range e.results {
+		if e.f.confusion && r.Input == trainedInput && r.Confusion != nil {
+			fmt.Fprintf(w, "\n%s: classes (rows) and predictions of the first repetition\n", methodName(r))
+			for _, row := range r.Confusion {
+				for _, n := range row {
+					fmt.Fprintf(t, "%d\t", n)
+				}
+				fmt.Fprintln(t)
+			}
+			_ = t.Flush()
+		}
+	}
+}
+
+// trainedInput names what is evaluated; the rest are baselines.
+const trainedInput = "trained encoder"
+
+func methodName(r eval.Result) string {
+	if r.Detail == "" {
+		return r.Method
+	}
+	return r.Method + ", " + r.Detail
+}
+
+func metricName(r eval.Result) string { return strings.ReplaceAll(r.Metric, "_", " ") }
+
+// show is a score with its deviation where there are several values, "" for none.
+func show(metric string, s *eval.Score) string {
+	switch {
+	case s == nil:
+		return "-"
+	case metric == "spearman" && len(s.Values) == 1:
+		return fmt.Sprintf("%.4f", s.Mean)
+	case metric == "spearman":
+		return fmt.Sprintf("%.4f ± %.4f", s.Mean, s.Deviation)
+	case len(s.Values) == 1:
+		return fmt.Sprintf("%.2f %%", 100*s.Mean)
+	}
+	return fmt.Sprintf("%.2f ± %.2f %%", 100*s.Mean, 100*s.Deviation)
+}
+
+// epochs is the epoch, or the range of several.
+func epochs(list []int) string {
+	lo, hi := slices.Min(list), slices.Max(list)
+	if lo == hi {
+		return strconv.Itoa(lo)
+	}
+	return fmt.Sprintf("%d to %d", lo, hi)
+}
+
+// writePredictions writes a row for each test example: its number, its label, and what
+// each method says; nothing where a method did not take all examples.
+func (e *evaluation) writePredictions(name string) error {
+	return ckpt.Atomic(name, func(w io.Writer) error {
+		c := csv.NewWriter(w)
+		row, labels := []string{"id", "label"}, e.results[0].Labels
+		for _, r := range e.results {
+			row = append(row, methodName(r)+", "+r.Input)
+			if len(r.Labels) > len(labels) {
+				labels = r.Labels
+			}
+		}
+		_ = c.Write(row) // Error tells
+		text := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+		for i, y := range labels {
+			row = append(row[:0], strconv.Itoa(i), text(y))
+			for _, r := range e.results {
+				if i < len(r.Predictions) {
+					row = append(row, text(r.Predictions[i]))
+				} else {
+					row = append(row, "")
+				}
+			}
+			_ = c.Write(row)
+		}
+		c.Flush()
+		return c.Error()
+	})
 }

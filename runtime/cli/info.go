@@ -25,6 +25,7 @@ type programInfo struct {
 	Memory     int               `json:"arena_bytes"`
 	FLOPs      float64           `json:"step_flops"`
 	Functions  []string          `json:"functions"`
+	Batches    []int             `json:"features_batches"` // the sizes that features are compiled for
 	Tensors    []tensorInfo      `json:"tensors"`
 }
 
@@ -71,10 +72,16 @@ func describeProgram(p *runtime.Program) programInfo {
 	for _, f := range []struct {
 		name string
 		f    *runtime.Function
-	}{{"train", p.Step}, {"replay", p.Replay}, {"features", p.Features}, {"reconstruct", p.Reconstruct}} {
+	}{{"train", p.Step}, {"replay", p.Replay}, {"features", p.Features}, {"reconstruct", p.Reconstruct}, {"pullback", p.Pullback}} {
 		if f.f != nil {
 			info.Functions = append(info.Functions, f.name)
 		}
+	}
+	for _, f := range p.Small {
+		info.Batches = append(info.Batches, f.Outputs[0].Shape[0])
+	}
+	if p.Features != nil {
+		info.Batches = append(info.Batches, p.Batch)
 	}
 	if p.Step != nil {
 		info.FLOPs = p.Step.FLOPs
@@ -118,6 +125,9 @@ func (p programInfo) write(w io.Writer) {
 	}
 	line("batch", "%d", p.Batch)
 	line("functions", "%s", strings.Join(p.Functions, ", "))
+	if len(p.Batches) > 0 {
+		line("features", "in batches of %s", strings.Trim(strings.ReplaceAll(fmt.Sprint(p.Batches), " ", ", "), "[]"))
+	}
 	line("optimizer", "%s, lr %g, weight decay %g, %d steps, precision %s", p.Train.Optimizer, p.Train.LR, p.Train.WeightDecay, p.Train.Steps, p.Train.Precision)
 	line("memory", "%.1f MiB", float64(p.Memory)/(1<<20))
 	if p.FLOPs > 0 {

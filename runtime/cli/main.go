@@ -15,6 +15,7 @@ import (
 
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
+	"mspecc/runtime/torch"
 )
 
 // Main runs the trainer's command line for the process and ends it: 0 on success, 1 when
@@ -73,7 +74,7 @@ func (a *app) root(name string) *cobra.Command {
 	f.StringVar(&a.modality, "modality", "", "modality to work on: "+strings.Join(a.modalities(), ", "))
 	f.IntVar(&a.threads, "threads", 0, "worker threads; results do not depend on it (default one per core)")
 	f.BoolVar(&a.json, "json", false, "machine-readable output")
-	root.AddCommand(a.train(), a.eval(), a.embed(), a.reconstruct(), a.export(), a.importCommand(), a.replay(), a.bench(), a.info())
+	root.AddCommand(a.train(), a.eval(), a.embed(), a.reconstruct(), a.export(), a.importCommand(), a.serve(), a.replay(), a.bench(), a.info())
 	for _, c := range root.Commands() {
 		run, command := c.RunE, c.Name()
 		c.RunE = func(cmd *cobra.Command, args []string) error {
@@ -151,6 +152,9 @@ func (a *app) load(m *runtime.Machine, checkpoint string, withState bool) (ckpt.
 	}
 	f, err := ckpt.ReadFile(path)
 	if err != nil {
+		if torch.IsFile(path) {
+			err = fmt.Errorf("%s: is a checkpoint of PyTorch; make one of this trainer from it: import --in %s --out FILE", path, path)
+		}
 		return ckpt.State{}, err
 	}
 	state, known, err := f.ReadState()
@@ -177,7 +181,12 @@ func (a *app) print(v any, text func(w io.Writer)) error {
 		text(a.out)
 		return nil
 	}
-	e := json.NewEncoder(a.out)
+	return printJSON(a.out, v)
+}
+
+// printJSON writes a value as one line.
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
 }

@@ -62,7 +62,7 @@ written before stay.`,
 	fl.Float64Var(&f.lr, "lr", 0, "learning rate (default the spec's)")
 	fl.IntVar(&f.logEvery, "log-every", 10, "steps per line of the log")
 	fl.IntVar(&f.checkpointEvery, "checkpoint-every", 0, "steps per checkpoint, 0 for the last only (default the spec's)")
-	fl.BoolVar(&f.eval, "eval", false, "linear evaluation after training")
+	fl.BoolVar(&f.eval, "eval", false, "evaluate the encoder after training")
 	return c
 }
 
@@ -114,7 +114,8 @@ func (a *app) runTrain(ctx context.Context, f *trainFlags) error {
 		return err
 	}
 	if f.eval && !interrupted {
-		o := evalFlags{checkpoint: dir, data: f.data, epochs: 100, lr: 1e-4, weightDecay: 1e-4, seed: state.Seed, baselines: "random,raw"}
+		o := defaultEval()
+		o.checkpoint, o.data, o.seed = dir, f.data, state.Seed
 		return a.runEval(ctx, &o)
 	}
 	return nil

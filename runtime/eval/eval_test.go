@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"mspecc/runtime"
 	"mspecc/runtime/data"
 	"mspecc/runtime/internal/tiny"
@@ -44,15 +46,63 @@ func TestLinearLearns(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.Test < 0.85 || got.Best < got.Test || got.Examples != 205 {
+			if got.Test.Mean < 0.85 || got.Best.Mean < got.Test.Mean || got.Examples != 205 || got.Tested != 61 {
 				t.Errorf("%d classes: %+v", classes, got)
 			}
+			got.Seconds = 0
 			if threads == 1 {
 				want = got
-			} else if got != want {
-				t.Errorf("%d threads: %+v, with one %+v", threads, got, want)
+			} else if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("%d threads: %s", threads, d)
 			}
 		}
+	}
+}
+
+// Each seed is a run of its own: the same as that seed alone.
+func TestLinearSeeds(t *testing.T) {
+	train, test := blobs(205, 17, 3, "train"), blobs(61, 17, 3, "test")
+	o := quick
+	o.Epochs, o.Seeds, o.LR = 2, 3, 5e-4
+	all, err := Linear(context.Background(), train, test, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range o.Seeds {
+		one := o
+		one.Seeds, one.Seed = 1, o.Seed+uint64(i)
+		r, err := Linear(context.Background(), train, test, one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Test.Mean != all.Test.Values[i] || r.Best.Mean != all.Best.Values[i] || r.Train.Mean != all.Train.Values[i] || r.BestEpochs[0] != all.BestEpochs[i] {
+			t.Errorf("seed %d: %+v, among the others %+v", one.Seed, r, all)
+		}
+	}
+	if all.Test.Values[0] == all.Test.Values[1] && all.Test.Values[1] == all.Test.Values[2] {
+		t.Error("all seeds give the same")
+	}
+	right, total := 0, 0
+	for c, row := range all.Confusion {
+		for p, n := range row {
+			total += n
+			if c == p {
+				right += n
+			}
+		}
+	}
+	if got := float64(right) / float64(total); total != 61 || got != all.Test.Values[0] {
+		t.Errorf("the confusion matrix holds %d examples, %v of them right; the first seed has %v", total, got, all.Test.Values[0])
+	}
+}
+
+func TestScore(t *testing.T) {
+	s := score([]float64{1, 2, 6})
+	if math.Abs(s.Mean-3) > 1e-12 || math.Abs(s.Deviation-math.Sqrt(7)) > 1e-12 {
+		t.Errorf("%+v", s)
+	}
+	if s := score([]float64{5}); s.Mean != 5 || s.Deviation != 0 {
+		t.Errorf("%+v", s)
 	}
 }
 
@@ -61,9 +111,9 @@ func TestOneStepOfAdam(t *testing.T) {
 	for _, classes := range []int{1, 2, 5} {
 		s := blobs(7, 6, classes, "train")
 		o := Options{LR: 0.1, WeightDecay: 0.3, Batch: 7, Threads: 1, Seed: 9}
-		h := newHead(s, o)
+		h := newHead(s, o, o.Seed)
 		var w [][]float64
-		for _, row := range h.w {
+		for _, row := range h.w[:h.outputs] {
 			var r []float64
 			for _, v := range row {
 				r = append(r, float64(v))
@@ -148,13 +198,13 @@ func TestMetrics(t *testing.T) {
 func TestLinearRefuses(t *testing.T) {
 	s := blobs(20, 3, 2, "train")
 	for want, change := range map[string]func(train, test *Set, o *Options){
-		"no labels":             func(train, _ *Set, _ *Options) { train.Classes = 0 },
-		"differ":                func(_, test *Set, _ *Options) { test.Classes = 5 },
-		"needs both":            func(_, test *Set, _ *Options) { test.Y = nil },
-		"label 7, expected 0..": func(_, test *Set, _ *Options) { test.Y[3] = 7 },
-		`no metric "auc"`:       func(_, _ *Set, o *Options) { o.Metric = "auc" },
-		"spearman needs":        func(_, _ *Set, o *Options) { o.Metric = "spearman" },
-		"diverged":              func(train, _ *Set, o *Options) { train.X[0] = 1e38; o.LR = 1e38 },
+		"no labels":                      func(train, _ *Set, _ *Options) { train.Classes = 0 },
+		"differ":                         func(_, test *Set, _ *Options) { test.Classes = 5 },
+		"needs both":                     func(_, test *Set, _ *Options) { test.Y = nil },
+		"label 7, expected a class 0..1": func(_, test *Set, _ *Options) { test.Y[3] = 7 },
+		`no metric "auc"`:                func(_, _ *Set, o *Options) { o.Metric = "auc" },
+		"spearman needs":                 func(_, _ *Set, o *Options) { o.Metric = "spearman" },
+		"diverged":                       func(train, _ *Set, o *Options) { train.X[0] = 1e38; o.LR = 1e38 },
 	} {
 		train, test, o := *s, *blobs(20, 3, 2, "test"), quick
 		train.X = append([]float32(nil), s.X...)
@@ -218,11 +268,11 @@ func TestFeatures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := Features(m, Source{Data: train, Want: want}, nil)
+	a, err := Features(context.Background(), m, Source{Data: train, Want: want}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := Features(m, Source{Data: test, Want: want, Max: 59}, nil) // 59 is no multiple of the batch
+	b, err := Features(context.Background(), m, Source{Data: test, Want: want, Max: 59}, nil) // 59 is no multiple of the batch
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +294,7 @@ func TestFeatures(t *testing.T) {
 		}
 	}
 	w[0] = float32(math.NaN())
-	if _, err := Features(m, Source{Data: test, Want: want}, nil); err == nil {
+	if _, err := Features(context.Background(), m, Source{Data: test, Want: want}, nil); err == nil {
 		t.Error("features that are NaN were accepted")
 	}
 }

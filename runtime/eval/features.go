@@ -1,8 +1,9 @@
-// Package eval measures representations by linear evaluation: a linear head is trained on
-// features computed once, and its metric on the test set says how much they tell.
+// Package eval measures representations: by a linear probe, by nearest neighbours and by a
+// few examples of each class, all on features computed once, or by tuning the whole encoder.
 package eval
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -41,44 +42,100 @@ func (s Source) Len() int {
 	return s.Max
 }
 
-// Features computes a program's features of every example, in order and without randomness.
-// Progress, if not nil, hears how many examples are done.
-func Features(m *runtime.Machine, s Source, progress func(done int)) (*Set, error) {
+// dataset is the data set, without the examples that are not used.
+func (s Source) dataset() data.Dataset {
+	if s.Len() == s.Data.Len() {
+		return s.Data
+	}
+	return firstOf{s.Data, s.Len()}
+}
+
+// firstOf is a data set's first examples.
+type firstOf struct {
+	data.Dataset
+	n int
+}
+
+// Len is their number.
+func (f firstOf) Len() int { return f.n }
+
+// Width is the number of features of one example, an error where the program has none that
+// could be used.
+func Width(p *runtime.Program) (int, error) {
+	if p.Features == nil {
+		return 0, fmt.Errorf("the model %s computes no features; give its spec a features block", p.Name)
+	}
+	out, ok := p.Features.Output("features")
+	if !ok || len(out.Shape) == 0 || out.Shape[0] != p.Batch {
+		return 0, fmt.Errorf("the model's features are %s, expected one vector for each of the %d examples of a batch", out.TypeString(), p.Batch)
+	}
+	return out.Len() / p.Batch, nil
+}
+
+// Stream computes a program's features of every example, in order and without randomness,
+// and calls use with those of one batch after another: x is [n, width], y the labels of the
+// examples first, first+1, ...; both are valid until use returns.
+func Stream(ctx context.Context, m *runtime.Machine, s Source, use func(first int, x []float32, y []float64) error) error {
+	width, err := Width(m.Program)
+	if err != nil {
+		return err
+	}
 	f := m.Program.Features
-	if f == nil {
-		return nil, fmt.Errorf("the model %s computes no features; give its spec a features block", m.Program.Name)
+	out, _ := f.Output("features")
+	return batches(ctx, s, m.Program.Batch, func(first, n int, b *data.Batch) error {
+		if err := train.Feed(m, f, b); err != nil {
+			return err
+		}
+		if err := m.Execute(f, 0, uint64(b.Step)); err != nil {
+			return err
+		}
+		x := m.Floats(out)[:n*width]
+		if i := ckpt.FirstNonFinite(x); i >= 0 {
+			return fmt.Errorf("the features of example %d are not finite (%v)", first+i/width, x[i])
+		}
+		return use(first, x, b.Labels[:n])
+	})
+}
+
+// batches calls use for every batch of the examples in order: those from first on, n of them.
+func batches(ctx context.Context, s Source, size int, use func(first, n int, b *data.Batch) error) error {
+	l, err := data.NewLoader(s.dataset(), s.Want, data.LoaderOptions{Batch: size, Partial: true})
+	if err != nil {
+		return err
 	}
-	out, ok := f.Output("features")
-	if !ok || len(out.Shape) == 0 || out.Shape[0] != m.Program.Batch {
-		return nil, fmt.Errorf("the model's features are %s, expected one vector for each of the %d examples of a batch", out.TypeString(), m.Program.Batch)
+	defer l.Close()
+	for step := range l.Steps() {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		b, err := l.Batch(step)
+		if err != nil {
+			return err
+		}
+		if err := use(step*size, b.Count, b); err != nil {
+			return err
+		}
 	}
-	l, err := data.NewLoader(s.Data, s.Want, data.LoaderOptions{Batch: m.Program.Batch, Partial: true})
+	return nil
+}
+
+// Features gathers the features of every example. Progress, if not nil, hears how many
+// examples are done.
+func Features(ctx context.Context, m *runtime.Machine, s Source, progress func(done int)) (*Set, error) {
+	width, err := Width(m.Program)
 	if err != nil {
 		return nil, err
 	}
-	defer l.Close()
-	set := &Set{Width: out.Len() / m.Program.Batch, Classes: s.Data.Classes()}
-	for step := 0; set.Len() < s.Len(); step++ {
-		b, err := l.Batch(step)
-		if err != nil {
-			return nil, err
-		}
-		if err := train.Feed(m, f, b); err != nil {
-			return nil, err
-		}
-		if err := m.Execute(f, 0, uint64(step)); err != nil {
-			return nil, err
-		}
-		n := min(b.Count, s.Len()-set.Len())
-		x := m.Floats(out)[:n*set.Width]
-		if i := ckpt.FirstNonFinite(x); i >= 0 {
-			return nil, fmt.Errorf("the features of example %d are not finite (%v)", set.Len()+i/set.Width, x[i])
-		}
-		set.X = append(set.X, x...)
-		set.Y = append(set.Y, b.Labels[:n]...)
+	set := &Set{Width: width, Classes: s.Data.Classes()}
+	err = Stream(ctx, m, s, func(_ int, x []float32, y []float64) error {
+		set.X, set.Y = append(set.X, x...), append(set.Y, y...)
 		if progress != nil {
 			progress(set.Len())
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return set, nil
 }

@@ -16,11 +16,12 @@ const (
 	pixels = 16 // 4 tokens of 4 pixels
 	hidden = 5
 	tokens = 4
+	pull   = 3 // the batch of the pullback, and of the second of the small features
 )
 
 // at is the arena's layout; every region starts on a cache line.
 var at = struct {
-	x, noise, xm, h, r, dr, dh, part, w, v, dw, dv, m, u, loss, inner, lr, bias1, bias2, mask, target, end int
+	x, noise, xm, h, r, dr, dh, part, w, v, dw, dv, m, u, loss, inner, lr, bias1, bias2, mask, target, px, pc, end int
 }{}
 
 func init() {
@@ -33,7 +34,8 @@ func init() {
 		{&at.r, batch * pixels}, {&at.dr, batch * pixels}, {&at.dh, batch * hidden}, {&at.part, batch},
 		{&at.w, pixels * hidden}, {&at.v, hidden * pixels}, {&at.dw, pixels * hidden}, {&at.dv, hidden * pixels},
 		{&at.m, 2 * pixels * hidden}, {&at.u, 2 * pixels * hidden}, {&at.loss, 1}, {&at.inner, 1},
-		{&at.lr, 1}, {&at.bias1, 1}, {&at.bias2, 1}, {&at.mask, batch * tokens}, {&at.target, batch * pixels}, {&at.end, 0},
+		{&at.lr, 1}, {&at.bias1, 1}, {&at.bias2, 1}, {&at.mask, batch * tokens}, {&at.target, batch * pixels},
+		{&at.px, pull * pixels}, {&at.pc, pull * hidden}, {&at.end, 0},
 	} {
 		*f.p = next
 		next += runtime.Align(f.n)
@@ -91,6 +93,13 @@ func Program() *runtime.Program {
 				inTokens("reconstruction", at.r), inTokens("adapted", at.r)},
 			Run: reconstruct,
 		},
+		Small: []*runtime.Function{small(1), small(pull)},
+		Pullback: &runtime.Function{
+			Inputs:  []runtime.Tensor{tensor("x", at.px, pull, 1, 4, 4), tensor("cotangent", at.pc, pull, hidden)},
+			Outputs: []runtime.Tensor{tensor("grad.encoder.weight", at.dw, pixels, hidden)},
+			Run:     pullback,
+		},
+		Graph:  runtime.Graph{Missing: "written by hand"},
 		Sample: Data(200, 60),
 	}
 }
@@ -171,6 +180,38 @@ func adamw(w *runtime.Worker, _ *runtime.Call, task int) {
 		mem[u+i] = 0.999*mem[u+i] + 0.001*d*d
 		root := float32(math.Sqrt(float64(mem[u+i]/mem[at.bias2]))) + 1e-8
 		mem[p+i] -= lr * (0.01*mem[p+i] + mem[m+i]/mem[at.bias1]/root)
+	}
+}
+
+// small is Features for n examples. Its input and output lie where the pullback has its own.
+func small(n int) *runtime.Function {
+	return &runtime.Function{
+		Inputs:  []runtime.Tensor{{Name: "x", Shape: []int{n, 1, 4, 4}, Offset: at.px}},
+		Outputs: []runtime.Tensor{{Name: "features", Shape: []int{n, hidden}, Offset: at.pc}},
+		Run: func(m *runtime.Machine) {
+			for b := range n {
+				for k := range hidden {
+					s := float32(0)
+					for i := range pixels {
+						s += m.Mem[at.px+b*pixels+i] * m.Mem[at.w+i*hidden+k]
+					}
+					m.Mem[at.pc+b*hidden+k] = s
+				}
+			}
+		},
+	}
+}
+
+// pullback computes the gradient of the sum of cotangent times features.
+func pullback(m *runtime.Machine) {
+	for i := range pixels {
+		for k := range hidden {
+			s := float32(0)
+			for b := range pull {
+				s += m.Mem[at.px+b*pixels+i] * m.Mem[at.pc+b*hidden+k]
+			}
+			m.Mem[at.dw+i*hidden+k] = s
+		}
 	}
 }
 

@@ -1,0 +1,70 @@
+package codegen
+
+import (
+	"fmt"
+	"slices"
+
+	"mspecc/ir"
+	"mspecc/ir/build"
+)
+
+// entry is a function of a variant that is to be compiled.
+type entry struct {
+	name string
+	fn   *build.Func
+}
+
+// smallBatches are the sizes, beside the model's own, that features are compiled for: a
+// request for one embedding need not pay for a whole batch.
+var smallBatches = []int{1, 8}
+
+// pullbackBatch bounds the batch of the pullback, which keeps every intermediate value of
+// the encoder: gradients of larger batches are sums over several calls.
+const pullbackBatch = 32
+
+// smallName is the name of the features for a smaller batch.
+const smallName = "Features"
+
+// entries lists the entry points of the spec and what follows from its features: their
+// pullback, by which a trainer tunes the encoder, and the same for smaller batches.
+func entries(v *build.Variant) []entry {
+	all := []entry{{"Step", v.Objective}, {"Replay", v.Replay}, {"Features", v.Features}, {"Reconstruct", v.Reconstruct}}
+	all = slices.DeleteFunc(all, func(e entry) bool { return e.fn == nil })
+	for _, n := range smallBatches {
+		// A model that cannot have such a batch does without; info lists those there are.
+		if f, err := v.FeaturesAt(n); err == nil && 2*n <= v.Batch {
+			all = append(all, entry{fmt.Sprint(smallName, n), f})
+		}
+	}
+	if f, err := v.FeaturesAt(min(v.Batch, pullbackBatch)); err == nil && len(tunable(f)) > 0 {
+		all = append(all, entry{"Pullback", f})
+	}
+	return all
+}
+
+// tunable lists the parameters that features depend on in a differentiable way, in the
+// order of their first use.
+func tunable(f *build.Func) []*ir.Value {
+	features := f.Outputs[0].Value
+	return slices.DeleteFunc(slices.Clone(f.Params), func(p *ir.Value) bool {
+		ok, _ := f.B.GradPath(features, p)
+		return !ok
+	})
+}
+
+// pullback adds the gradient of the sum of cotangent [B, D] times features to a graph: one
+// output for each parameter that the features depend on. With the derivative of any loss by
+// the features as the cotangent it is the derivative of that loss by the parameters.
+func pullback(f *build.Func) []ir.Output {
+	b, features := f.B, f.Outputs[0].Value
+	cotangent := b.Input("cotangent", ir.F32, features.Shape())
+	loss := b.Sum(b.Binary(ir.Mul, features, cotangent), 0, 1)
+	ir.MarkInner([]*ir.Value{loss})
+	b.Phase = ir.Backward
+	wrt := tunable(f)
+	var grads []ir.Output
+	for i, g := range b.Grad(loss, wrt...) {
+		grads = append(grads, ir.Output{Name: "grad." + wrt[i].Attr.Name, Value: g})
+	}
+	return grads
+}

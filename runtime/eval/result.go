@@ -1,0 +1,95 @@
+package eval
+
+import (
+	"math"
+)
+
+// Score is a metric over repetitions: seeds, or few-shot episodes. Metrics are shares, of which
+// 1 is perfect, or correlations.
+type Score struct {
+	Mean      float64   `json:"mean"`
+	Deviation float64   `json:"deviation"` // of a sample, n - 1 below the line; 0 for one value
+	Values    []float64 `json:"values"`
+}
+
+// score summarises values.
+func score(values []float64) *Score {
+	s := &Score{Values: values}
+	n := float64(len(values))
+	for _, v := range values {
+		s.Mean += v
+	}
+	s.Mean /= n
+	for _, v := range values {
+		s.Deviation += (v - s.Mean) * (v - s.Mean)
+	}
+	if n > 1 {
+		s.Deviation = math.Sqrt(s.Deviation / (n - 1))
+	} else {
+		s.Deviation = 0
+	}
+	return s
+}
+
+// Result is what one method makes of one kind of input.
+type Result struct {
+	Method     string  `json:"method"` // "linear", "knn", "fewshot" or "finetune"
+	Input      string  `json:"input"`  // "trained encoder", "random encoder" or "raw input"
+	Detail     string  `json:"detail"` // such as "k 20" or "5 shots"; "" where the method needs none
+	Metric     string  `json:"metric"`
+	Width      int     `json:"width"` // of the vectors
+	Examples   int     `json:"train_examples"`
+	Tested     int     `json:"test_examples"`
+	Train      *Score  `json:"train,omitempty"`       // on the training set, after the last epoch
+	Test       *Score  `json:"test"`                  // after the last epoch, where there are epochs
+	Best       *Score  `json:"best_test,omitempty"`   // of all epochs; optimistic, as the test set chose it
+	BestEpochs []int   `json:"best_epochs,omitempty"` // counted from 1, one for each seed
+	Seconds    float64 `json:"seconds"`
+
+	// Confusion counts test examples by class (rows) and prediction (columns), of the first
+	// seed after the last epoch. It is left out for numbers and for more than MaxConfusion classes.
+	Confusion   [][]int   `json:"confusion,omitempty"`
+	Predictions []float64 `json:"-"` // of the same run, in the order of the test set
+	Labels      []float64 `json:"-"`
+}
+
+// MaxConfusion is the largest number of classes that results carry a confusion matrix of.
+const MaxConfusion = 256
+
+// begin starts a result for sets that passed check.
+func begin(method, detail, metric string, train, test *Set) Result {
+	return Result{Method: method, Detail: detail, Metric: metric, Width: train.Width, Examples: train.Len(), Tested: test.Len()}
+}
+
+// predicted keeps the predictions of the run that stands for the method.
+func (r *Result) predicted(p, labels []float64, classes int) {
+	r.Predictions, r.Labels = p, labels
+	if classes < 2 || classes > MaxConfusion {
+		return
+	}
+	r.Confusion = make([][]int, classes)
+	for c := range r.Confusion {
+		r.Confusion[c] = make([]int, classes)
+	}
+	for i, y := range labels {
+		r.Confusion[int(y)][int(p[i])]++
+	}
+}
+
+// Evaluation is one call of eval: what was evaluated, how, and the results. Evaluations
+// are appended to LogName in the run directory, one JSON object a line.
+type Evaluation struct {
+	Time       string         `json:"time"` // RFC 3339
+	Model      string         `json:"model"`
+	Modality   string         `json:"modality"`
+	Digest     string         `json:"spec_digest"`
+	Checkpoint string         `json:"checkpoint"`
+	Step       int            `json:"step"`
+	Data       string         `json:"data"`
+	Classes    int            `json:"classes"` // 1: the labels are numbers
+	Protocol   map[string]any `json:"protocol"`
+	Results    []Result       `json:"results"`
+}
+
+// LogName is the file of a run directory that keeps its evaluations.
+const LogName = "eval.jsonl"

@@ -1,0 +1,63 @@
+package serve
+
+import (
+	"encoding/binary"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mspecc/runtime"
+)
+
+// Examples of two inputs, a picture and its text.
+func TestSeveralInputs(t *testing.T) {
+	r := reader{newInput("image", []int{1, 2, 2}, runtime.F32, 0), newInput("text", []int{3}, runtime.I32, 10)}
+	want := &inputs{x: []float32{1, 2, 3, 4, 5, 6, 7, 8}, tokens: []int32{0, 9, 1, 2, 3, 4}, n: 2}
+	got, err := r.json([]byte(`{"inputs": [{"image": [[[1, 2], [3, 4]]], "text": [0, 9, 1]}, {"text": [2, 3, 4], "image": [5, 6, 7, 8]}]}`), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(inputs{})); d != "" {
+		t.Error(d)
+	}
+	var raw []byte
+	for i := range 2 {
+		for _, v := range want.x[4*i : 4*i+4] {
+			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
+		}
+		for _, v := range want.tokens[3*i : 3*i+3] {
+			raw = binary.LittleEndian.AppendUint32(raw, uint32(v))
+		}
+	}
+	if got, err = r.raw(raw, 2); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(inputs{})); d != "" {
+		t.Error(d)
+	}
+	for want, body := range map[string]string{
+		"input 0 is not an object with the members of {image: f32[1,2,2], text: i32[3]}": `{"inputs": [[1, 2, 3, 4]]}`,
+		"input 0 has no text":           `{"inputs": [{"image": [1, 2, 3, 4], "txt": [1, 2, 3]}]}`,
+		"with the members of":           `{"inputs": [{"image": [1, 2, 3, 4]}]}`,
+		"the token 10, expected 0 to 9": `{"inputs": [{"image": [1, 2, 3, 4], "text": [1, 2, 10]}]}`,
+	} {
+		if _, err := r.json([]byte(body), 2); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, expected %q", err, want)
+		}
+	}
+}
+
+// Whatever a body holds, it is refused or read as the reader says.
+func FuzzJSON(f *testing.F) {
+	f.Add([]byte(`{"inputs": [[[1, 2], [3, 4]], [1e3, -2, 0.5, 4]]}`))
+	f.Add([]byte(`{"inputs": [[[1, [2]], "x]"], null, {"a": [1]}]}`))
+	r := reader{newInput("x", []int{2, 2}, runtime.F32, 0)}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		in, err := r.json(body, 3)
+		if err == nil && len(in.x) != 4*in.n {
+			t.Errorf("%d numbers for %d inputs", len(in.x), in.n)
+		}
+	})
+}

@@ -1,0 +1,492 @@
+package torch
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+	"strconv"
+)
+
+// opcodes are what each byte does.
+var opcodes map[byte]func(u *unpickler) error
+
+func init() {
+	opcodes = map[byte]func(u *unpickler) error{}
+	for _, family := range []map[byte]func(u *unpickler) error{structureOps, scalarOps, textOps, containerOps, classOps, memoOps} {
+		for op, f := range family {
+			opcodes[op] = f
+		}
+	}
+}
+
+func skip(n uint64) func(u *unpickler) error {
+	return func(u *unpickler) error {
+		_, err := u.take(n)
+		return err
+	}
+}
+
+var structureOps = map[byte]func(u *unpickler) error{
+	0x80: skip(1), // PROTO
+	0x95: skip(8), // FRAME
+	'(':  func(u *unpickler) error { return u.push(mark{}) },
+	'0': func(u *unpickler) error {
+		if len(u.stack) == 0 {
+			return errEmpty
+		}
+		u.stack = u.stack[:len(u.stack)-1]
+		return nil
+	},
+	'1': func(u *unpickler) error {
+		_, err := u.popMark()
+		return err
+	},
+	'2': func(u *unpickler) error {
+		v, err := u.top()
+		if err != nil {
+			return err
+		}
+		return u.push(v)
+	},
+}
+
+func constant(v any) func(u *unpickler) error {
+	return func(u *unpickler) error { return u.push(v) }
+}
+
+func unsigned(size int) func(u *unpickler) error {
+	return func(u *unpickler) error {
+		n, err := u.number(size)
+		if err != nil {
+			return err
+		}
+		return u.push(int64(n))
+	}
+}
+
+// long reads a number in two's complement whose length stands before it.
+func long(size int) func(u *unpickler) error {
+	return func(u *unpickler) error {
+		n, err := u.number(size)
+		if err != nil {
+			return err
+		}
+		b, err := u.take(n)
+		if err != nil {
+			return err
+		}
+		big := make([]byte, len(b))
+		for i, x := range b {
+			big[len(b)-1-i] = x
+		}
+		return u.push(integer(big))
+	}
+}
+
+// integer is a big-endian number in two's complement, as an int64 if it fits.
+func integer(b []byte) any {
+	n := new(big.Int).SetBytes(b)
+	if len(b) > 0 && b[0]&0x80 != 0 {
+		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(b))))
+	}
+	if n.IsInt64() {
+		return n.Int64()
+	}
+	return n
+}
+
+// decimal reads a number written as text.
+func decimal(u *unpickler) error {
+	s, err := u.line()
+	if err != nil {
+		return err
+	}
+	switch s {
+	case "00":
+		return u.push(false)
+	case "01":
+		return u.push(true)
+	}
+	if n := len(s); n > 0 && s[n-1] == 'L' {
+		s = s[:n-1]
+	}
+	if len(s) > 4096 { // converting a decimal takes quadratic time
+		return errors.New("a number of more than 4096 digits")
+	}
+	n, ok := new(big.Int).SetString(s, 10)
+	if !ok {
+		return fmt.Errorf("%q is no number", s)
+	}
+	if n.IsInt64() {
+		return u.push(n.Int64())
+	}
+	return u.push(n)
+}
+
+var scalarOps = map[byte]func(u *unpickler) error{
+	'N':  constant(nil),
+	0x88: constant(true),
+	0x89: constant(false),
+	'K':  unsigned(1),
+	'M':  unsigned(2),
+	'J': func(u *unpickler) error {
+		n, err := u.number(4)
+		if err != nil {
+			return err
+		}
+		return u.push(int64(int32(n)))
+	},
+	0x8a: long(1),
+	0x8b: long(4),
+	'I':  decimal,
+	'L':  decimal,
+	'G': func(u *unpickler) error {
+		b, err := u.take(8)
+		if err != nil {
+			return err
+		}
+		return u.push(math.Float64frombits(binary.BigEndian.Uint64(b)))
+	},
+	'F': func(u *unpickler) error {
+		s, err := u.line()
+		if err != nil {
+			return err
+		}
+		v, err := strconv.ParseFloat(s, 64)
+		if err != nil && !errors.Is(err, strconv.ErrRange) {
+			return fmt.Errorf("%q is no number", s)
+		}
+		return u.push(v)
+	},
+}
+
+// text reads a string whose length, of so many bytes, stands before it.
+func text(size int) func(u *unpickler) error {
+	return func(u *unpickler) error {
+		n, err := u.number(size)
+		if err != nil {
+			return err
+		}
+		b, err := u.take(n)
+		if err != nil {
+			return err
+		}
+		return u.push(string(b))
+	}
+}
+
+func raw(size int) func(u *unpickler) error {
+	return func(u *unpickler) error {
+		n, err := u.number(size)
+		if err != nil {
+			return err
+		}
+		b, err := u.take(n)
+		if err != nil {
+			return err
+		}
+		return u.push(append([]byte(nil), b...))
+	}
+}
+
+// quoted reads a line that holds a string; what it looks like inside does not matter here.
+func quoted(u *unpickler) error {
+	s, err := u.line()
+	if err != nil {
+		return err
+	}
+	if n := len(s); n >= 2 && (s[0] == '\'' || s[0] == '"') && s[n-1] == s[0] {
+		s = s[1 : n-1]
+	}
+	return u.push(s)
+}
+
+var textOps = map[byte]func(u *unpickler) error{
+	'S': quoted, 'V': quoted,
+	'T': text(4), 'U': text(1), 'X': text(4), 0x8c: text(1), 0x8d: text(8),
+	'B': raw(4), 'C': raw(1), 0x8e: raw(8), 0x96: raw(8),
+}
+
+// tupleOf makes a tuple of the last n values.
+func tupleOf(n int) func(u *unpickler) error {
+	return func(u *unpickler) error {
+		t := make(tuple, n)
+		for i := n - 1; i >= 0; i-- {
+			v, err := u.pop()
+			if err != nil {
+				return err
+			}
+			t[i] = v
+		}
+		return u.push(t)
+	}
+}
+
+// fromMark makes a value of everything above the last mark.
+func fromMark(f func(items []any) (any, error)) func(u *unpickler) error {
+	return func(u *unpickler) error {
+		items, err := u.popMark()
+		if err != nil {
+			return err
+		}
+		v, err := f(items)
+		if err != nil {
+			return err
+		}
+		return u.push(v)
+	}
+}
+
+func (d *dict) set(pairs []any) error {
+	if len(pairs)%2 != 0 {
+		return errors.New("a key without a value")
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		d.keys, d.values = append(d.keys, pairs[i]), append(d.values, pairs[i+1])
+	}
+	return nil
+}
+
+// setItems adds keys with their values to the dict, or the object that acts as one, on top.
+func (u *unpickler) setItems(pairs []any) error {
+	target, err := u.top()
+	if err != nil {
+		return err
+	}
+	switch t := target.(type) {
+	case *dict:
+		return t.set(pairs)
+	case *object:
+		return t.dict.set(pairs)
+	}
+	return fmt.Errorf("keys are set in a %T", target)
+}
+
+// append adds items to the list, or the object that acts as one, on top.
+func (u *unpickler) append(items []any) error {
+	target, err := u.top()
+	if err != nil {
+		return err
+	}
+	switch t := target.(type) {
+	case *list:
+		t.items = append(t.items, items...)
+	case *object:
+		t.items = append(t.items, items...)
+	default:
+		return fmt.Errorf("items are appended to a %T", target)
+	}
+	return nil
+}
+
+var containerOps = map[byte]func(u *unpickler) error{
+	')':  func(u *unpickler) error { return u.push(tuple{}) },
+	0x85: tupleOf(1), 0x86: tupleOf(2), 0x87: tupleOf(3),
+	't':  fromMark(func(items []any) (any, error) { return tuple(items), nil }),
+	']':  func(u *unpickler) error { return u.push(&list{}) },
+	'l':  fromMark(func(items []any) (any, error) { return &list{items}, nil }),
+	0x8f: func(u *unpickler) error { return u.push(&list{}) }, // EMPTY_SET
+	0x91: fromMark(func(items []any) (any, error) { return &list{items}, nil }),
+	'}':  func(u *unpickler) error { return u.push(&dict{}) },
+	'd': fromMark(func(items []any) (any, error) {
+		d := &dict{}
+		return d, d.set(items)
+	}),
+	's': func(u *unpickler) error {
+		value, err := u.pop()
+		if err != nil {
+			return err
+		}
+		key, err := u.pop()
+		if err != nil {
+			return err
+		}
+		return u.setItems([]any{key, value})
+	},
+	'u': func(u *unpickler) error {
+		items, err := u.popMark()
+		if err != nil {
+			return err
+		}
+		return u.setItems(items)
+	},
+	'a': func(u *unpickler) error {
+		v, err := u.pop()
+		if err != nil {
+			return err
+		}
+		return u.append([]any{v})
+	},
+	'e':  appendFromMark,
+	0x90: appendFromMark,
+}
+
+func appendFromMark(u *unpickler) error {
+	items, err := u.popMark()
+	if err != nil {
+		return err
+	}
+	return u.append(items)
+}
+
+// apply calls a class: what it makes is known, or an inert object.
+func (u *unpickler) apply(callee any, args tuple) error {
+	c, ok := callee.(class)
+	if !ok {
+		return fmt.Errorf("a %T is called", callee)
+	}
+	v, known, err := u.call(c, args)
+	if err != nil {
+		return err
+	}
+	if !known {
+		v = &object{class: c, args: args}
+	}
+	return u.push(v)
+}
+
+// applyTop calls the class below the arguments on top; drop more values lie above them.
+func applyTop(drop int) func(u *unpickler) error {
+	return func(u *unpickler) error {
+		for range drop {
+			if _, err := u.pop(); err != nil {
+				return err
+			}
+		}
+		args, err := u.pop()
+		if err != nil {
+			return err
+		}
+		callee, err := u.pop()
+		if err != nil {
+			return err
+		}
+		t, ok := args.(tuple)
+		if !ok {
+			return fmt.Errorf("the arguments of a call are a %T", args)
+		}
+		return u.apply(callee, t)
+	}
+}
+
+var classOps = map[byte]func(u *unpickler) error{
+	'c': func(u *unpickler) error {
+		module, err := u.line()
+		if err != nil {
+			return err
+		}
+		name, err := u.line()
+		if err != nil {
+			return err
+		}
+		return u.push(class{module, name})
+	},
+	0x93: func(u *unpickler) error {
+		name, err := u.pop()
+		if err != nil {
+			return err
+		}
+		module, err := u.pop()
+		if err != nil {
+			return err
+		}
+		m, okM := module.(string)
+		n, okN := name.(string)
+		if !okM || !okN {
+			return errors.New("the name of a class is no text")
+		}
+		return u.push(class{m, n})
+	},
+	'R': applyTop(0), 0x81: applyTop(0), 0x92: applyTop(1),
+	'i': func(u *unpickler) error {
+		module, err := u.line()
+		if err != nil {
+			return err
+		}
+		name, err := u.line()
+		if err != nil {
+			return err
+		}
+		args, err := u.popMark()
+		if err != nil {
+			return err
+		}
+		return u.apply(class{module, name}, args)
+	},
+	'o': func(u *unpickler) error {
+		items, err := u.popMark()
+		if err != nil {
+			return err
+		}
+		if len(items) == 0 {
+			return errors.New("a call of nothing")
+		}
+		return u.apply(items[0], items[1:])
+	},
+	'b': func(u *unpickler) error { // BUILD
+		state, err := u.pop()
+		if err != nil {
+			return err
+		}
+		target, err := u.top()
+		if o, ok := target.(*object); ok {
+			o.state = state
+		}
+		return err
+	},
+	'Q': func(u *unpickler) error {
+		id, err := u.pop()
+		if err != nil {
+			return err
+		}
+		v, err := u.persistent(id)
+		if err != nil {
+			return err
+		}
+		return u.push(v)
+	},
+}
+
+func (u *unpickler) remember(key uint32) error {
+	v, err := u.top()
+	u.memo[key] = v
+	return err
+}
+
+func (u *unpickler) recall(key uint32) error {
+	v, ok := u.memo[key]
+	if !ok {
+		return fmt.Errorf("memo %d is empty", key)
+	}
+	return u.push(v)
+}
+
+// memoOp reads a key of so many bytes; 0 stands for a line of text.
+func memoOp(size int, f func(u *unpickler, key uint32) error) func(u *unpickler) error {
+	return func(u *unpickler) error {
+		if size > 0 {
+			key, err := u.number(size)
+			if err != nil {
+				return err
+			}
+			return f(u, uint32(key))
+		}
+		s, err := u.line()
+		if err != nil {
+			return err
+		}
+		key, err := strconv.ParseUint(s, 10, 32)
+		if err != nil {
+			return fmt.Errorf("%q is no key of the memo", s)
+		}
+		return f(u, uint32(key))
+	}
+}
+
+var memoOps = map[byte]func(u *unpickler) error{
+	'p': memoOp(0, (*unpickler).remember), 'q': memoOp(1, (*unpickler).remember), 'r': memoOp(4, (*unpickler).remember),
+	'g': memoOp(0, (*unpickler).recall), 'h': memoOp(1, (*unpickler).recall), 'j': memoOp(4, (*unpickler).recall),
+	0x94: func(u *unpickler) error { return u.remember(uint32(len(u.memo))) },
+}

@@ -1,0 +1,416 @@
+package torch
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/big"
+	"os"
+	"path"
+	"strings"
+)
+
+// File is an opened checkpoint.
+type File struct {
+	Name    string
+	Tensors []*Tensor // in the order in which the file names them
+	closer  io.Closer
+}
+
+// Close gives the file back; tensors that were not loaded can then be no more.
+func (f *File) Close() error {
+	if f.closer == nil {
+		return nil
+	}
+	return f.closer.Close()
+}
+
+// maxPickle bounds a pickle, which holds names and shapes but no elements.
+const maxPickle = 256 << 20
+
+// maxDepth bounds how deep dictionaries and lists lie inside each other.
+const maxDepth = 64
+
+// maxVisits bounds how many values are looked at: values may be shared, so that a small pickle
+// can stand for a huge tree.
+const maxVisits = 1 << 20
+
+// maxName bounds the name that a tensor gets from the way to it.
+const maxName = 1024
+
+// legacyMagic is the number that the older format's first pickle holds.
+var legacyMagic, _ = new(big.Int).SetString("1950a86a20f9469cfc6c", 16)
+
+// Is says whether a file's first bytes are those of a checkpoint of PyTorch.
+func Is(head []byte) bool {
+	return bytes.HasPrefix(head, []byte("PK\x03\x04")) || bytes.HasPrefix(head, []byte("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"))
+}
+
+// IsFile says whether a file is a checkpoint of PyTorch; one that cannot be read is none.
+func IsFile(name string) bool {
+	f, err := os.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var head [14]byte
+	n, _ := io.ReadFull(f, head[:])
+	return Is(head[:n])
+}
+
+// Open reads a checkpoint's names, shapes and element types. Tensors are found in nested
+// dictionaries, lists and objects' attributes, and named by the way to them.
+func Open(name string) (*File, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		var p *fs.PathError
+		if errors.As(err, &p) {
+			err = p.Err
+		}
+		return nil, fmt.Errorf("%s: cannot be read: %w", name, err)
+	}
+	out := &File{Name: name, closer: f}
+	if err := out.read(f); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s: not a sound PyTorch checkpoint: %w", name, err)
+	}
+	return out, nil
+}
+
+func (f *File) read(file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		return errors.New("it is a folder")
+	}
+	var head [14]byte
+	n, err := file.ReadAt(head[:], 0)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	switch {
+	case bytes.HasPrefix(head[:n], []byte("PK\x03\x04")):
+		return f.readZip(file, info.Size())
+	case Is(head[:n]):
+		raw, err := io.ReadAll(file)
+		if err != nil {
+			return err
+		}
+		return f.readLegacy(raw)
+	}
+	return errors.New("it is another kind of file; expected what torch.save writes")
+}
+
+// readZip reads an archive of torch.save: data.pkl, and data/KEY for each storage.
+func (f *File) readZip(r io.ReaderAt, size int64) error {
+	z, err := zip.NewReader(r, size)
+	if err != nil {
+		return fmt.Errorf("the archive is damaged: %w", err)
+	}
+	records := map[string]*zip.File{}
+	root := ""
+	for _, x := range z.File {
+		records[x.Name] = x
+		if path.Base(x.Name) == "data.pkl" && records[root+"data.pkl"] == nil {
+			root = strings.TrimSuffix(x.Name, "data.pkl")
+		}
+	}
+	switch {
+	case records[root+"constants.pkl"] != nil:
+		return errors.New("it is a TorchScript program, not a checkpoint; save the model's state_dict with torch.save")
+	case records[root+"data.pkl"] == nil:
+		return errors.New("the archive has no data.pkl")
+	}
+	if order := records[root+"byteorder"]; order != nil {
+		text, err := record(order, 16)
+		if err != nil {
+			return err
+		}
+		if string(text) != "little" {
+			return fmt.Errorf("its byte order is %q, expected little", text)
+		}
+	}
+	pickle, err := record(records[root+"data.pkl"], maxPickle)
+	if err != nil {
+		return err
+	}
+	storages := map[string]*storage{}
+	u := &unpickler{data: pickle, call: rebuild, persistent: func(id any) (any, error) {
+		key, s, err := identify(id)
+		if err != nil {
+			return nil, err
+		}
+		if known := storages[key]; known != nil {
+			return known, nil
+		}
+		x := records[root+"data/"+key]
+		if x == nil {
+			return nil, fmt.Errorf("the archive lacks data/%s", key)
+		}
+		s.read = func() ([]byte, error) { return record(x, int64(s.numel)*int64(sizes[s.dtype])) }
+		storages[key] = s
+		return s, nil
+	}}
+	v, err := u.load()
+	if err != nil {
+		return err
+	}
+	return f.collect(v)
+}
+
+// record reads a record of an archive, of at most so many bytes. Memory grows with what is
+// really there.
+func record(x *zip.File, limit int64) ([]byte, error) {
+	r, err := x.Open()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", x.Name, err)
+	}
+	defer r.Close()
+	raw, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", x.Name, err)
+	}
+	if int64(len(raw)) > limit {
+		return nil, fmt.Errorf("%s has more than %d bytes", x.Name, limit)
+	}
+	return raw, nil
+}
+
+// identify reads the persistent id of a storage: ("storage", class, key, location, numel, ...).
+func identify(id any) (key string, s *storage, err error) {
+	t := items(id)
+	if len(t) < 5 || t[0] != "storage" {
+		return "", nil, errors.New("a persistent id that is no storage")
+	}
+	c, okC := t[1].(class)
+	key, okK := t[2].(string)
+	numel, okN := t[4].(int64)
+	if !okC || !okK || !okN || numel < 0 || numel > maxElements {
+		return "", nil, errors.New("a storage of an unknown form")
+	}
+	dtype, ok := dtypes[c.name]
+	if !ok {
+		dtype = c.String()
+	}
+	return key, &storage{dtype: dtype, numel: int(numel)}, nil
+}
+
+// readLegacy reads the older format: pickles of a magic number, the version of the format, the
+// system, the object and the storages' keys, then the storages' elements.
+func (f *File) readLegacy(raw []byte) error {
+	misplaced := func(any) (any, error) { return nil, errors.New("a persistent id out of place") }
+	u := &unpickler{data: raw, call: rebuild, persistent: misplaced}
+	magic, err := u.load()
+	if err != nil {
+		return err
+	}
+	if n, ok := magic.(*big.Int); !ok || n.Cmp(legacyMagic) != 0 {
+		return errors.New("it does not begin with torch.save's magic number")
+	}
+	version, err := u.load()
+	if err != nil {
+		return err
+	}
+	if version != int64(1001) {
+		return fmt.Errorf("its format has the version %s, expected 1001", plain(version))
+	}
+	system, err := u.load()
+	if err != nil {
+		return err
+	}
+	if d, ok := system.(*dict); ok {
+		for i, k := range d.keys {
+			if k == "little_endian" && d.values[i] != true {
+				return errors.New("its byte order is not little endian")
+			}
+		}
+	}
+	storages := map[string]*storage{}
+	u.persistent = func(id any) (any, error) { return legacyStorage(storages, id) }
+	v, err := u.load()
+	if err != nil {
+		return err
+	}
+	u.persistent = misplaced
+	keys, err := u.load()
+	if err != nil {
+		return err
+	}
+	if err := legacyElements(u, storages, items(keys)); err != nil {
+		return err
+	}
+	return f.collect(v)
+}
+
+// legacyStorage gives the storage of a persistent id, or the part of one that the id asks for.
+func legacyStorage(storages map[string]*storage, id any) (any, error) {
+	t := items(id)
+	if len(t) >= 2 && t[0] == "module" { // a whole module was saved; its class follows
+		return t[1], nil
+	}
+	key, s, err := identify(id)
+	if err != nil {
+		return nil, err
+	}
+	if known := storages[key]; known != nil {
+		s = known
+	} else {
+		storages[key] = s
+	}
+	if len(t) < 6 || t[5] == nil {
+		return s, nil
+	}
+	part := items(t[5]) // (key, offset, numel)
+	if len(part) != 3 {
+		return nil, errors.New("a part of a storage of an unknown form")
+	}
+	offset, okO := part[1].(int64)
+	numel, okN := part[2].(int64)
+	if !okO || !okN || offset < 0 || numel < 0 || offset > int64(s.numel) || numel > int64(s.numel)-offset {
+		return nil, errors.New("a part of a storage beyond its end")
+	}
+	size := int64(sizes[s.dtype])
+	return &storage{dtype: s.dtype, numel: int(numel), read: func() ([]byte, error) {
+		all, err := s.elements()
+		if err != nil {
+			return nil, err
+		}
+		return all[offset*size : (offset+numel)*size], nil
+	}}, nil
+}
+
+// legacyElements finds the elements of the storages, which follow the pickles in the order
+// of keys: the number of elements, 8 bytes, and the elements.
+func legacyElements(u *unpickler, storages map[string]*storage, keys []any) error {
+	for _, k := range keys {
+		key, _ := k.(string)
+		s := storages[key]
+		if s == nil {
+			return fmt.Errorf("elements of the storage %s, which no tensor uses", plain(k))
+		}
+		b, err := u.take(8)
+		if err != nil {
+			return errors.New("the storages end too early: the file was cut off")
+		}
+		if n := binary.LittleEndian.Uint64(b); n != uint64(s.numel) {
+			return fmt.Errorf("the storage %s has %d elements, its tensors expect %d", key, n, s.numel)
+		}
+		size, ok := sizes[s.dtype]
+		if !ok {
+			return fmt.Errorf("the storage %s has elements of type %s, whose size is not known", key, s.dtype)
+		}
+		data, err := u.take(uint64(s.numel) * uint64(size))
+		if err != nil {
+			return fmt.Errorf("the storage %s ends too early: the file was cut off", key)
+		}
+		s.read = func() ([]byte, error) { return data, nil }
+	}
+	for key, s := range storages {
+		if s.read == nil {
+			return fmt.Errorf("the elements of the storage %s are missing", key)
+		}
+	}
+	return nil
+}
+
+// collector walks through a value and keeps the tensors it meets.
+type collector struct {
+	file   *File
+	within map[any]bool // dictionaries and lists on the way here: one that holds itself ends there
+	visits int
+}
+
+// collect finds the tensors of a value.
+func (f *File) collect(v any) error {
+	c := &collector{file: f, within: map[any]bool{}}
+	return c.walk(v, "", 0)
+}
+
+func (c *collector) walk(v any, name string, depth int) error {
+	if c.visits++; c.visits > maxVisits {
+		return fmt.Errorf("it holds more than %d values", maxVisits)
+	}
+	if len(name) > maxName {
+		return fmt.Errorf("a name has more than %d bytes", maxName)
+	}
+	if depth > maxDepth {
+		return fmt.Errorf("values lie more than %d deep inside each other", maxDepth)
+	}
+	switch v := v.(type) {
+	case *Tensor:
+		named := *v
+		named.Name = name
+		c.file.Tensors = append(c.file.Tensors, &named)
+	case tuple:
+		return c.each(v, name, depth)
+	case *list, *dict, *object:
+		if c.within[v] {
+			return nil
+		}
+		c.within[v] = true
+		defer delete(c.within, v)
+		switch v := v.(type) {
+		case *list:
+			return c.each(v.items, name, depth)
+		case *dict:
+			return c.entries(v, name, depth)
+		case *object:
+			if err := c.entries(&v.dict, name, depth); err != nil {
+				return err
+			}
+			if err := c.each(v.items, name, depth); err != nil {
+				return err
+			}
+			return c.walk(v.state, name, depth+1)
+		}
+	}
+	return nil
+}
+
+func (c *collector) each(values []any, name string, depth int) error {
+	for i, x := range values {
+		if err := c.walk(x, join(name, int64(i)), depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *collector) entries(d *dict, name string, depth int) error {
+	for i, k := range d.keys {
+		below := join(name, k)
+		if k == "_modules" || k == "_parameters" || k == "_buffers" {
+			below = name // where a module that was saved whole keeps what its state dict names
+		}
+		if err := c.walk(d.values[i], below, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// join appends a key to a name.
+func join(name string, key any) string {
+	k := plain(key)
+	if name == "" {
+		return k
+	}
+	return name + "." + k
+}
+
+// plain is a value as text, for anything but numbers and texts only its kind.
+func plain(v any) string {
+	switch v := v.(type) {
+	case string, int64, bool, float64, nil:
+		return fmt.Sprint(v)
+	case class:
+		return v.String()
+	}
+	return strings.TrimPrefix(fmt.Sprintf("%T", v), "*torch.")
+}
