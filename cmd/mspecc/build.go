@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 
 	"mspecc/codegen"
@@ -133,6 +134,15 @@ func (f *buildFlags) build(file string) (string, error) {
 	}
 	if f.emit != "" {
 		dir = f.emit
+	} else {
+		if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
+			return "", err
+		}
+		lock := flock.New(dir + ".lock") // another build of the same spec would write other files there
+		if err := lock.Lock(); err != nil {
+			return "", fmt.Errorf("%s.lock cannot be locked: %w", dir, err)
+		}
+		defer lock.Unlock()
 	}
 	if err := codegen.WriteTree(dir, files); err != nil {
 		return "", err

@@ -49,6 +49,7 @@ var outside = map[string][]string{
 	"github.com/alecthomas/participle/v2": {"parser"},
 	"github.com/dave/jennifer":            {"codegen"},
 	"github.com/dustin/go-humanize":       {"cmd/mspecc", "codegen"},
+	"github.com/gofrs/flock":              {"cmd/mspecc"},
 	"github.com/google/go-cmp":            {"test"},
 	"github.com/mmcloughlin/avo":          {"codegen/avx512"},
 	"github.com/parquet-go/parquet-go":    {"runtime/embed"},
