@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,6 +55,7 @@ type app struct {
 	modality string
 	threads  int
 	json     bool
+	quiet    bool
 	started  bool   // the arguments were accepted and a command runs
 	command  string // its name
 }
@@ -74,6 +76,7 @@ func (a *app) root(name string) *cobra.Command {
 	f.StringVar(&a.modality, "modality", "", "modality to work on: "+strings.Join(a.modalities(), ", "))
 	f.IntVar(&a.threads, "threads", 0, "worker threads; results do not depend on it (default one per core)")
 	f.BoolVar(&a.json, "json", false, "machine-readable output")
+	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no notes: results and errors alone")
 	root.AddCommand(a.train(), a.eval(), a.embed(), a.reconstruct(), a.export(), a.importCommand(), a.serve(), a.replay(), a.bench(), a.info())
 	for _, c := range root.Commands() {
 		run, command := c.RunE, c.Name()
@@ -173,7 +176,19 @@ func (a *app) load(m *runtime.Machine, checkpoint string, withState bool) (ckpt.
 }
 
 // note tells the user something on standard error.
-func (a *app) note(format string, args ...any) { fmt.Fprintf(a.err, "note: "+format+"\n", args...) }
+func (a *app) note(format string, args ...any) {
+	if !a.quiet {
+		fmt.Fprintf(a.err, "note: "+format+"\n", args...)
+	}
+}
+
+// logLevel is the least that a command which logs should say.
+func (a *app) logLevel() slog.Level {
+	if a.quiet {
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}
 
 // print writes v as JSON where --json asks for it, else calls text.
 func (a *app) print(v any, text func(w io.Writer)) error {

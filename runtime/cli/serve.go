@@ -152,7 +152,7 @@ func (a *app) runServe(ctx context.Context, f *serveFlags) error {
 	if err != nil {
 		return err
 	}
-	c := serve.Config{Machine: m, Checkpoint: filepath.Base(path), Step: state.Step, Token: token, Log: slog.New(slog.NewTextHandler(a.err, nil)), AccessLog: f.accessLog,
+	c := serve.Config{Machine: m, Checkpoint: filepath.Base(path), Step: state.Step, Token: token, Log: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: a.logLevel()})), AccessLog: f.accessLog,
 		MaxBody: int64(f.maxBody) << 20, Memory: int64(f.memory) << 20, Requests: f.requests, Queue: f.queue, Wait: f.wait, Read: f.read, Timeout: f.timeout, Grace: f.grace}
 	scheme := "http"
 	if f.tlsCert != "" {

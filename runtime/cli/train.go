@@ -14,7 +14,6 @@ import (
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/runtime/data"
-	"mspecc/runtime/report"
 	"mspecc/runtime/train"
 )
 
@@ -217,7 +216,7 @@ func (a *app) trainLoop(ctx context.Context, m *runtime.Machine, batches train.B
 	if f.changed("checkpoint-every") {
 		every = f.checkpointEvery
 	}
-	if !a.json {
+	if !a.json && !a.quiet {
 		fmt.Fprintf(a.out, "%s %s: %d parameters, batch %d, steps %d to %d, seed %d, %d threads, %s\n", p.Name, p.Modality.Name,
 			p.ParamCount(), p.Batch, state.Step+1, state.Steps, state.Seed, m.Threads(), dir)
 	}
@@ -225,13 +224,12 @@ func (a *app) trainLoop(ctx context.Context, m *runtime.Machine, batches train.B
 		a.note("the run is at step %d of %d already; give more --steps to go on", state.Step, state.Steps)
 		return nil
 	}
-	bar := a.progress("training", state.Steps, state.Step)
+	show := a.trainView(p, state)
 	r, err := train.Run(ctx, m, batches, train.Options{
 		Dir: dir, State: state, CheckpointEvery: every, LogEvery: f.logEvery,
-		OnStep:   func(step int, _ []float64) { bar.set(step) },
-		OnRecord: func(r report.Record) { a.showRecord(bar, r, state.Steps) },
+		OnStep: show.step, OnRecord: show.record,
 	})
-	bar.end()
+	show.bar.end()
 	if err != nil {
 		if good, none := ckpt.Latest(dir); none == nil {
 			return fmt.Errorf("%w; the last good checkpoint is %s", err, good)
@@ -245,27 +243,4 @@ func (a *app) trainLoop(ctx context.Context, m *runtime.Machine, batches train.B
 		}
 		fmt.Fprintf(w, "step %d  %s  (%s)\ncheckpoint %s\n", r.Step, values(r.Last.Names, r.Last.Values), duration(r.Last.Seconds), r.Checkpoint)
 	})
-}
-
-// showRecord shows a line of the log: beside the bar, as JSON, or as plain text.
-func (a *app) showRecord(bar *progress, r report.Record, steps int) {
-	text := fmt.Sprintf("%s  %s examples/s", values(r.Names, r.Values), rate(r.Rate))
-	switch {
-	case a.json:
-		_ = a.print(r, nil) // an output that is gone shows in the summary
-	case bar.bar != nil:
-		bar.say(text)
-	default:
-		eta := float64(steps-r.Step) / r.Rate * float64(max(1, a.batch()))
-		fmt.Fprintf(a.out, "step %d/%d  %s  %s left\n", r.Step, steps, text, duration(eta))
-	}
-}
-
-// batch is the chosen program's batch size.
-func (a *app) batch() int {
-	p, err := a.program()
-	if err != nil {
-		return 1
-	}
-	return p.Batch
 }

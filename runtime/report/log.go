@@ -23,6 +23,7 @@ type Record struct {
 	Values  []float64 // as Names
 	LR      float64
 	Rate    float64 // examples per second
+	Wait    float64 // share of the time that went into waiting for data, 0 to 1
 	Seconds float64 // since this process began to train
 }
 
@@ -49,7 +50,7 @@ func (r Record) MarshalJSON() ([]byte, error) {
 			return nil, err
 		}
 	}
-	if err := errors.Join(put("lr", r.LR), put("examples_per_second", r.Rate), put("seconds", r.Seconds)); err != nil {
+	if err := errors.Join(put("lr", r.LR), put("examples_per_second", r.Rate), put("data_wait", r.Wait), put("seconds", r.Seconds)); err != nil {
 		return nil, err
 	}
 	b.WriteByte('}')
@@ -85,7 +86,7 @@ func OpenLog(name string, last int, names []string) (*Log, error) {
 			}
 			return math.NaN()
 		}
-		r := Record{Step: int(value("step")), LR: value("lr"), Rate: value("examples_per_second"), Seconds: value("seconds"), Names: names}
+		r := Record{Step: int(value("step")), LR: value("lr"), Rate: value("examples_per_second"), Wait: value("data_wait"), Seconds: value("seconds"), Names: names}
 		for _, n := range names {
 			r.Values = append(r.Values, value(n))
 		}

@@ -11,7 +11,7 @@ import (
 )
 
 func record(step int, loss float64) Record {
-	return Record{Step: step, Names: []string{"loss", "inner_loss"}, Values: []float64{loss, loss / 2}, LR: 0.1, Rate: 5, Seconds: 1}
+	return Record{Step: step, Names: []string{"loss", "inner_loss"}, Values: []float64{loss, loss / 2}, LR: 0.1, Rate: 5, Wait: 0.25, Seconds: 1}
 }
 
 func TestLogDropsWhatComesAfterTheCheckpoint(t *testing.T) {
@@ -40,11 +40,11 @@ func TestLogDropsWhatComesAfterTheCheckpoint(t *testing.T) {
 			t.Errorf("kept %d lines, %d records, expected %d:\n%s", n, len(l.Records), keep, text)
 		}
 	}
-	if r := l.Records[2]; r.Step != 3 || r.Values[1] != 1.0/6 || r.Rate != 5 {
+	if r := l.Records[2]; r.Step != 3 || r.Values[1] != 1.0/6 || r.Rate != 5 || r.Wait != 0.25 {
 		t.Errorf("read back %+v", r)
 	}
 	text, _ := os.ReadFile(name)
-	if want := `{"step":1,"loss":1,"inner_loss":0.5,"lr":0.1,"examples_per_second":5,"seconds":1}` + "\n"; !strings.HasPrefix(string(text), want) {
+	if want := `{"step":1,"loss":1,"inner_loss":0.5,"lr":0.1,"examples_per_second":5,"data_wait":0.25,"seconds":1}` + "\n"; !strings.HasPrefix(string(text), want) {
 		t.Errorf("log begins %s", text)
 	}
 }

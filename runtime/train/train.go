@@ -70,6 +70,7 @@ type Stepper struct {
 	LR      float64 // base rate
 	Steps   int     // the run's goal, for the schedule
 	Seed    uint64
+	Waited  time.Duration // for batches, over all steps
 	values  []float64
 }
 
@@ -90,7 +91,9 @@ func (e *NonFiniteError) Error() string {
 func (s *Stepper) Step(step int) ([]float64, error) {
 	m, f, t := s.Machine, s.Machine.Program.Step, s.Machine.Program.Train
 	if s.Batches != nil {
+		asked := time.Now()
 		b, err := s.Batches.Batch(step - 1)
+		s.Waited += time.Since(asked)
 		if err != nil {
 			return nil, err
 		}
@@ -165,7 +168,8 @@ type run struct {
 	names   []string
 	sums    []float64
 	summed  int
-	mark    time.Time // of the last record
+	mark    time.Time     // of the last record
+	waited  time.Duration // at the last record
 	started time.Time
 	result  Result
 }
@@ -226,15 +230,17 @@ func (r *run) note(step int, values []float64) error {
 		return nil
 	}
 	now := time.Now()
+	took := now.Sub(r.mark).Seconds()
 	rec := report.Record{Step: step, Names: r.names, Values: make([]float64, len(values)),
 		LR:      LearningRate(r.Machine.Program.Train.Schedule, r.LR, step, r.Steps),
-		Rate:    float64(r.summed*max(1, r.Machine.Program.Batch)) / now.Sub(r.mark).Seconds(),
+		Rate:    float64(r.summed*max(1, r.Machine.Program.Batch)) / took,
+		Wait:    (r.Waited - r.waited).Seconds() / took,
 		Seconds: now.Sub(r.started).Seconds()}
 	for i := range values {
 		rec.Values[i] = r.sums[i] / float64(r.summed)
 		r.sums[i] = 0
 	}
-	r.summed, r.mark, r.result.Last = 0, now, rec
+	r.summed, r.mark, r.waited, r.result.Last = 0, now, r.Waited, rec
 	if r.OnRecord != nil {
 		r.OnRecord(rec)
 	}
