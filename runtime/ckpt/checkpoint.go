@@ -4,9 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"mspecc/runtime"
 )
@@ -135,31 +132,4 @@ func (f *File) Restore(m *runtime.Machine, state bool) error {
 		}
 	}
 	return nil
-}
-
-// Path is the checkpoint of a step in a run directory.
-func Path(dir string, step int) string {
-	return filepath.Join(dir, fmt.Sprintf("step-%08d.safetensors", step))
-}
-
-// Latest finds a checkpoint: name itself if it is a file, the one of the highest step if it
-// is a run directory.
-func Latest(name string) (string, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return "", fmt.Errorf("%s: no such checkpoint or run directory", name)
-	}
-	if !info.IsDir() {
-		return name, nil
-	}
-	entries, err := os.ReadDir(name) // sorted, and the step has leading zeros
-	if err != nil {
-		return "", fmt.Errorf("%s: cannot be read: %w", name, err)
-	}
-	for i := len(entries) - 1; i >= 0; i-- {
-		if n := entries[i].Name(); strings.HasPrefix(n, "step-") && strings.HasSuffix(n, ".safetensors") {
-			return filepath.Join(name, n), nil
-		}
-	}
-	return "", fmt.Errorf("%s: holds no checkpoint (step-*.safetensors)", name)
 }

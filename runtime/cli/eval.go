@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/runtime/eval"
+	"mspecc/runtime/runs"
 )
 
 // evalFlags are the flags of eval.
@@ -364,22 +364,19 @@ func (a *app) features(ctx context.Context, m *runtime.Machine, s eval.Source) (
 }
 
 // runFolder is the run directory that a checkpoint belongs to, "" for one that lies elsewhere.
-func runFolder(checkpoint string) string {
-	path, err := ckpt.Latest(checkpoint)
+func runFolder(checkpoint string) runs.Dir {
+	path, err := runs.Latest(checkpoint)
 	if err != nil {
 		return ""
 	}
-	if name := filepath.Base(path); strings.HasPrefix(name, "step-") || name == "best.safetensors" {
-		return filepath.Dir(path)
-	}
-	return ""
+	return runs.Of(path)
 }
 
 // report prints the results and keeps them.
 func (e *evaluation) report(state ckpt.State) error {
 	f, p, o := e.f, e.m.Program, e.options
 	slices.SortStableFunc(e.results, func(a, b eval.Result) int { return slices.Index(methods, a.Method) - slices.Index(methods, b.Method) })
-	path, err := ckpt.Latest(f.checkpoint)
+	path, err := runs.Latest(f.checkpoint)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
+	"mspecc/runtime/runs"
 	"mspecc/runtime/torch"
 )
 
@@ -149,7 +150,7 @@ func (a *app) trained(checkpoint string) (*runtime.Machine, ckpt.State, error) {
 // load restores a checkpoint, with the optimiser's state or without, and warns where it was
 // written by another version of the spec.
 func (a *app) load(m *runtime.Machine, checkpoint string, withState bool) (ckpt.State, error) {
-	path, err := ckpt.Latest(checkpoint)
+	path, err := runs.Latest(checkpoint)
 	if err != nil {
 		return ckpt.State{}, err
 	}

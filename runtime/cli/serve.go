@@ -18,8 +18,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mspecc/runtime/ckpt"
 	"mspecc/runtime/eval"
+	"mspecc/runtime/runs"
 	"mspecc/runtime/serve"
 )
 
@@ -148,7 +148,7 @@ func (a *app) runServe(ctx context.Context, f *serveFlags) error {
 		return err
 	}
 	defer m.Close()
-	path, err := ckpt.Latest(f.checkpoint)
+	path, err := runs.Latest(f.checkpoint)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/runtime/data"
+	"mspecc/runtime/runs"
 	"mspecc/runtime/train"
 )
 
@@ -36,8 +37,8 @@ func (a *app) train() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "train",
 		Short: "Train the model",
-		Long: `Train the model. The run directory gets the checkpoints (step-*.safetensors), the log
-(log.jsonl) and the loss curve (curve.png). The same seed gives the same bits, whatever the
+		Long: `Train the model. The run directory gets the checkpoints (checkpoints/step-*.safetensors), the losses
+(metrics.jsonl) and their curve (pictures/curve.png). The same seed gives the same bits, whatever the
 number of threads, and a resumed run ends as one that was never interrupted.
 
 Ctrl-C writes a checkpoint and ends. A loss that is not finite stops the run; the checkpoints
@@ -179,12 +180,16 @@ func (a *app) startState(m *runtime.Machine, f *trainFlags) (ckpt.State, error) 
 func (f *trainFlags) runDir(p *runtime.Program) (string, error) {
 	dir := f.out
 	if f.resume != "" {
-		checkpoint, err := ckpt.Latest(f.resume)
+		checkpoint, err := runs.Latest(f.resume)
 		if err != nil {
 			return "", err
 		}
-		if dir == "" || filepath.Clean(dir) == filepath.Dir(checkpoint) {
-			return filepath.Dir(checkpoint), nil
+		of := string(runs.Of(checkpoint))
+		if dir == "" && of == "" {
+			return "", usagef("%s lies in no run directory: name one with --out", checkpoint)
+		}
+		if dir == "" || filepath.Clean(dir) == of {
+			return of, nil
 		}
 	}
 	if dir == "" {
@@ -200,13 +205,10 @@ func (f *trainFlags) runDir(p *runtime.Program) (string, error) {
 			dir = filepath.Join("runs", fmt.Sprintf("%s-%d", name, n))
 		}
 	}
-	if old, err := ckpt.Latest(dir); err == nil {
+	if old, err := runs.Latest(dir); err == nil {
 		return "", fmt.Errorf("%s: already holds a run (%s); go on with --resume %s or choose another --out", dir, filepath.Base(old), dir)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("the run directory cannot be made: %w", err)
-	}
-	return dir, nil
+	return dir, runs.Dir(dir).Make()
 }
 
 // trainLoop trains and keeps the user informed.
@@ -226,12 +228,12 @@ func (a *app) trainLoop(ctx context.Context, m *runtime.Machine, batches train.B
 	}
 	show := a.trainView(p, state)
 	r, err := train.Run(ctx, m, batches, train.Options{
-		Dir: dir, State: state, CheckpointEvery: every, LogEvery: f.logEvery,
+		Dir: runs.Dir(dir), State: state, CheckpointEvery: every, LogEvery: f.logEvery,
 		OnStep: show.step, OnRecord: show.record,
 	})
 	show.bar.end()
 	if err != nil {
-		if good, none := ckpt.Latest(dir); none == nil {
+		if good, none := runs.Latest(dir); none == nil {
 			return fmt.Errorf("%w; the last good checkpoint is %s", err, good)
 		}
 		return fmt.Errorf("%w; there is no checkpoint yet", err)

@@ -59,7 +59,7 @@ func (r Record) MarshalJSON() ([]byte, error) {
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
-// Log is a log.jsonl file and what it holds.
+// Log is a metrics.jsonl file and what it holds.
 type Log struct {
 	Records []Record
 	file    *os.File

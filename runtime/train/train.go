@@ -1,5 +1,5 @@
 // Package train runs training steps: it feeds batches, sets the optimiser's scalars, watches
-// the loss, and keeps the run directory (checkpoints, log.jsonl, curve.png).
+// the loss, and keeps the run directory (package runs).
 //
 // Everything a step depends on follows from the seed and the step's number, so a resumed run
 // continues bit by bit as if it had never stopped.
@@ -10,13 +10,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"path/filepath"
 	"time"
 
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/runtime/data"
 	"mspecc/runtime/report"
+	"mspecc/runtime/runs"
 )
 
 // Batches gives the batch of a step, counted from 0; *data.Loader does.
@@ -143,7 +143,7 @@ func (s *Stepper) blame() string {
 
 // Options say how a run goes.
 type Options struct {
-	Dir             string     // run directory, which must exist
+	Dir             runs.Dir   // run directory, which must exist
 	State           ckpt.State // Step: steps done already; Steps, Seed, LR, Data as given
 	CheckpointEvery int        // steps, 0 for only the last one
 	LogEvery        int        // steps
@@ -182,7 +182,7 @@ func Run(ctx context.Context, m *runtime.Machine, batches Batches, o Options) (R
 	r.sums = make([]float64, len(r.names))
 	r.result.Step = o.State.Step
 	var err error
-	if r.log, err = report.OpenLog(filepath.Join(o.Dir, "log.jsonl"), o.State.Step, r.names); err != nil {
+	if r.log, err = report.OpenLog(o.Dir.Metrics(), o.State.Step, r.names); err != nil {
 		return r.result, err
 	}
 	err = r.loop(ctx)
@@ -254,7 +254,7 @@ func (r *run) checkpoint(step int) error {
 	if err != nil {
 		return err
 	}
-	path := ckpt.Path(r.Dir, step)
+	path := r.Dir.Checkpoint(step)
 	if err := f.WriteFile(path); err != nil {
 		return err
 	}
@@ -271,5 +271,5 @@ func (r *run) curve() error {
 	if p.Modality.Name != "" && p.Modality.Name != p.Name {
 		title += ", " + p.Modality.Name
 	}
-	return report.Curve(filepath.Join(r.Dir, "curve.png"), title, r.log.Records)
+	return report.Curve(r.Dir.Curve(), title, r.log.Records)
 }

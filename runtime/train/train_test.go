@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"mspecc/runtime/ckpt"
 	"mspecc/runtime/data"
 	"mspecc/runtime/internal/tiny"
+	"mspecc/runtime/runs"
 )
 
 // start makes a machine with fresh parameters and a loader of the sample data.
@@ -40,8 +40,17 @@ func start(t *testing.T, threads int, seed uint64) (*runtime.Machine, *data.Load
 	return m, l
 }
 
-func options(dir string, done, steps int) Options {
+func options(dir runs.Dir, done, steps int) Options {
 	return Options{Dir: dir, CheckpointEvery: 20, LogEvery: 5, State: ckpt.State{Step: done, Steps: steps, Seed: 7, LR: 0.01}}
+}
+
+// folder makes a run directory.
+func folder(t *testing.T) runs.Dir {
+	d := runs.Dir(t.TempDir())
+	if err := d.Make(); err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 // finish trains and gives the bytes of the last checkpoint.
@@ -61,7 +70,7 @@ func finish(t *testing.T, m *runtime.Machine, l *data.Loader, o Options) []byte 
 func TestLossFalls(t *testing.T) {
 	m, l := start(t, 2, 7)
 	var first, last float64
-	o := options(t.TempDir(), 0, 300)
+	o := options(folder(t), 0, 300)
 	o.OnStep = func(step int, values []float64) {
 		if step == 1 {
 			first = values[0]
@@ -72,8 +81,8 @@ func TestLossFalls(t *testing.T) {
 	if last > first/2 {
 		t.Errorf("loss %v after 300 steps, %v at first", last, first)
 	}
-	for _, f := range []string{"log.jsonl", "curve.png", "step-00000020.safetensors"} {
-		if _, err := os.Stat(filepath.Join(o.Dir, f)); err != nil {
+	for _, f := range []string{o.Dir.Metrics(), o.Dir.Curve(), o.Dir.Checkpoint(20)} {
+		if _, err := os.Stat(f); err != nil {
 			t.Error(err)
 		}
 	}
@@ -83,7 +92,7 @@ func TestSameBitsAtAnyThreadCount(t *testing.T) {
 	var want []byte
 	for _, threads := range []int{1, 2, 3, 8} {
 		m, l := start(t, threads, 7)
-		got := finish(t, m, l, options(t.TempDir(), 0, 60))
+		got := finish(t, m, l, options(folder(t), 0, 60))
 		if want == nil {
 			want = got
 		} else if !slices.Equal(got, want) {
@@ -96,11 +105,11 @@ func TestSameBitsAtAnyThreadCount(t *testing.T) {
 // across the end of an epoch (25 steps) too.
 func TestResumeEqualsUninterrupted(t *testing.T) {
 	m, l := start(t, 1, 7)
-	through := t.TempDir()
+	through := folder(t)
 	want := finish(t, m, l, options(through, 0, 60))
 
 	m, l = start(t, 2, 7)
-	dir := t.TempDir()
+	dir := folder(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	o := options(dir, 0, 60)
 	o.OnStep = func(step int, _ []float64) {
@@ -109,7 +118,7 @@ func TestResumeEqualsUninterrupted(t *testing.T) {
 		}
 	}
 	r, err := Run(ctx, m, l, o)
-	if err != nil || !r.Interrupted || r.Step != 33 || r.Checkpoint != ckpt.Path(dir, 33) {
+	if err != nil || !r.Interrupted || r.Step != 33 || r.Checkpoint != dir.Checkpoint(33) {
 		t.Fatalf("interrupted: %+v, %v", r, err)
 	}
 	for i := range m.Mem {
@@ -129,7 +138,7 @@ func TestResumeEqualsUninterrupted(t *testing.T) {
 
 func TestNonFiniteLossStops(t *testing.T) {
 	m, l := start(t, 2, 7)
-	o := options(t.TempDir(), 0, 60)
+	o := options(folder(t), 0, 60)
 	o.OnStep = func(step int, _ []float64) {
 		if step == 30 {
 			m.Floats(m.Program.Params[0].Tensor)[4] = float32(math.NaN())
@@ -140,7 +149,7 @@ func TestNonFiniteLossStops(t *testing.T) {
 	if !errors.As(err, &bad) || bad.Step != 31 || !strings.Contains(err.Error(), "encoder.weight is NaN") {
 		t.Fatalf("error %v", err)
 	}
-	if latest, err := ckpt.Latest(o.Dir); err != nil || latest != ckpt.Path(o.Dir, 20) || r.Checkpoint != latest {
+	if latest, err := runs.Latest(string(o.Dir)); err != nil || latest != o.Dir.Checkpoint(20) || r.Checkpoint != latest {
 		t.Errorf("last good checkpoint is %s, %v", latest, err)
 	}
 	f, err := ckpt.ReadFile(r.Checkpoint)
@@ -166,7 +175,7 @@ func TestBadData(t *testing.T) {
 		badBatches{}:     "file is gone",
 		badBatches{true}: "x, the batch itself, is -Inf at element 9",
 	} {
-		if _, err := Run(context.Background(), m, batches, options(t.TempDir(), 0, 5)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Run(context.Background(), m, batches, options(folder(t), 0, 5)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, expected %q", err, want)
 		}
 	}
