@@ -30,9 +30,9 @@ func trainer(kind string, args ...string) *exec.Cmd {
 }
 
 // checkRun fails where a run directory holds anything that is not whole under its final name. It
-// gives the newest step that can be resumed, 0 where there is none, and whether a checkpoint was
-// being written when the run ended.
-func checkRun(t *testing.T, d runs.Dir) (newest int, writing bool) {
+// gives the newest step that can be resumed, 0 where there is none, and what is left of a checkpoint
+// that was being written.
+func checkRun(t *testing.T, d runs.Dir) (newest int, half string) {
 	t.Helper()
 	err := filepath.WalkDir(string(d), func(name string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
@@ -41,7 +41,9 @@ func checkRun(t *testing.T, d runs.Dir) (newest int, writing bool) {
 		base := filepath.Base(name)
 		switch {
 		case ckpt.IsTemporary(base):
-			writing = writing || strings.Contains(base, "step-")
+			if strings.Contains(base, "step-") {
+				half = base
+			}
 			return nil
 		case strings.HasSuffix(name, ".safetensors"):
 			f, err := ckpt.ReadFile(name)
@@ -71,7 +73,7 @@ func checkRun(t *testing.T, d runs.Dir) (newest int, writing bool) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
-	return newest, writing
+	return newest, half
 }
 
 // awaitWriting waits until a checkpoint is being written, a second at most.
@@ -103,6 +105,7 @@ func TestKill(t *testing.T) {
 	killed, inWrite, early, whole := 0, 0, 0, 0
 	for killed < *kills || whole == 0 {
 		d := runs.Dir(filepath.Join(t.TempDir(), "run"))
+		last := ""
 		for newest, done := 0, false; !done; {
 			call := append(args, "--out", string(d), "--threads", []string{"1", "2", "3"}[random.IntN(3)])
 			if d.Exists() {
@@ -130,13 +133,14 @@ func TestKill(t *testing.T) {
 				}
 				killed++
 			}
-			step, writing := checkRun(t, d)
+			step, half := checkRun(t, d)
 			if step < newest {
 				t.Fatalf("seed %d: step %d was saved, %d is left", seed, newest, step)
 			}
-			if writing {
+			if half != "" && half != last {
 				inWrite++
 			}
+			last = half
 			if step == 0 {
 				early++
 			}
