@@ -47,6 +47,7 @@ var layers = []struct {
 var outside = map[string][]string{
 	"github.com/alecthomas/participle/v2": {"parser"},
 	"github.com/dave/jennifer":            {"codegen"},
+	"github.com/gofrs/flock":              {"runtime/runs"},
 	"github.com/google/go-cmp":            {"test"},
 	"github.com/mmcloughlin/avo":          {"codegen/avx512"},
 	"github.com/parquet-go/parquet-go":    {"runtime/embed"},

@@ -363,28 +363,15 @@ func (a *app) features(ctx context.Context, m *runtime.Machine, s eval.Source) (
 	return eval.Features(ctx, m, s, bar.set)
 }
 
-// runFolder is the run directory that a checkpoint belongs to, "" for one that lies elsewhere.
-func runFolder(checkpoint string) runs.Dir {
-	path, err := runs.Latest(checkpoint)
-	if err != nil {
-		return ""
-	}
-	return runs.Of(path)
-}
-
 // report prints the results and keeps them.
-func (e *evaluation) report(state ckpt.State) error {
+func (e *evaluation) report(from loaded) error {
 	f, p, o := e.f, e.m.Program, e.options
 	slices.SortStableFunc(e.results, func(a, b eval.Result) int { return slices.Index(methods, a.Method) - slices.Index(methods, b.Method) })
-	path, err := runs.Latest(f.checkpoint)
-	if err != nil {
-		return err
-	}
 	all := &eval.Evaluation{Time: time.Now().UTC().Format(time.RFC3339), Model: p.Name, Modality: p.Modality.Name, Digest: p.Digest,
-		Checkpoint: path, Step: state.Step, Data: e.sets.name, Classes: e.sets.train.Data.Classes(), Results: e.results,
+		Checkpoint: from.path, Step: from.Step, Data: e.sets.name, Classes: e.sets.train.Data.Classes(), Results: e.results,
 		Protocol: map[string]any{"epochs": f.epochs, "lr": f.lr, "weight_decay": f.weightDecay, "batch": o.Batch, "seed": f.seed, "seeds": o.Seeds,
 			"standardized": f.standardize, "max_examples": f.max, "episodes": f.episodes, "tune_epochs": f.tuneEpochs, "tune_lr": f.tuneLR, "tune_seeds": max(1, f.seeds)}}
-	if dir := runFolder(f.checkpoint); dir != "" {
+	if dir := runs.Of(from.path); dir != "" {
 		if err := eval.Append(dir, all); err != nil {
 			e.a.note("the result is not kept in the run directory: %v", err)
 		}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"errors"
 	"image/color"
 	"image/png"
 	"math"
@@ -28,7 +29,7 @@ func TestLogDropsWhatComesAfterTheCheckpoint(t *testing.T) {
 	if err := l.Add(Record{Step: 6, Names: []string{"loss"}, Values: []float64{math.NaN()}}); err != nil {
 		t.Fatal(err)
 	}
-	l.file.WriteString(`{"step":7,"lo`)
+	l.file.WriteAt([]byte(`{"step":7,"lo`), l.size)
 	l.Close()
 	for _, keep := range []int{6, 3} {
 		if l, err = OpenLog(name, keep, []string{"loss", "inner_loss"}); err != nil {
@@ -46,6 +47,50 @@ func TestLogDropsWhatComesAfterTheCheckpoint(t *testing.T) {
 	text, _ := os.ReadFile(name)
 	if want := `{"step":1,"loss":1,"inner_loss":0.5,"lr":0.1,"examples_per_second":5,"data_wait":0.25,"seconds":1}` + "\n"; !strings.HasPrefix(string(text), want) {
 		t.Errorf("log begins %s", text)
+	}
+}
+
+// Lines that the disk does not take come with the next ones.
+func TestLogWaitsForTheDisk(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "metrics.jsonl")
+	l, err := OpenLog(name, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sound := l.file
+	if err := l.Add(record(1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if l.file, err = os.Open(name); err != nil { // not for writing
+		t.Fatal(err)
+	}
+	for step := 2; step <= 3; step++ {
+		if err := l.Add(record(step, 1)); err == nil || !strings.Contains(err.Error(), "the metrics cannot be written") {
+			t.Error(err)
+		}
+	}
+	l.file.Close()
+	l.file = sound
+	if err := l.Add(record(4, 1)); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(name)
+	if n := strings.Count(string(whole), "\n"); n != 4 || err != nil {
+		t.Errorf("%d lines, %v:\n%s", n, err, whole)
+	}
+	// A file that was removed is written again, and goes on.
+	again := filepath.Join(t.TempDir(), "metrics.jsonl")
+	if err := l.Rewrite(again); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(again); string(got) != string(whole) {
+		t.Errorf("written again:\n%s", got)
+	}
+	if err := errors.Join(l.Add(record(5, 1)), l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(again); strings.Count(string(got), "\n") != 5 {
+		t.Errorf("went on:\n%s", got)
 	}
 }
 

@@ -79,5 +79,3 @@ func (d Dir) Failed(step int) string { return d.file("failed", stepName(step)) }
 
 // Lock is the file that the trainer writing the run holds locked.
 func (d Dir) Lock() string { return d.file("lock") }
-
-func stepName(step int) string { return fmt.Sprintf("step-%08d.safetensors", step) }
