@@ -2,8 +2,8 @@ package tensorboard
 
 import "math"
 
-// Histogram counts values in buckets whose edges are 1/8 of a power of two apart, from 2^-40
-// (what is smaller counts as 0) to the largest float32: 4 to 12 % wide, and found from the bits
+// Histogram counts values in buckets whose edges are 1/4 of a power of two apart, from 2^-40
+// (what is smaller counts as 0) to the largest float32: 14 to 25 % wide, and found from the bits
 // of a value. Values that are not finite are left out.
 type Histogram struct {
 	Count            int
@@ -13,7 +13,7 @@ type Histogram struct {
 }
 
 const (
-	parts    = 8   // buckets of an octave
+	parts    = 4   // buckets of an octave
 	smallest = -40 // exponent of the first bucket's lower edge
 	buckets  = 1 + parts*(128-smallest)
 )
@@ -31,8 +31,8 @@ func NewHistogram(values []float32) *Histogram {
 		h.Min, h.Max = min(h.Min, v), max(h.Max, v)
 		h.Sum += v
 		h.SumSquares += v * v
-		// The exponent and the first three bits of the mantissa number the bucket.
-		k := int(bits&0x7fffffff>>20) - parts*(127+smallest) + 1
+		// The exponent and the first two bits of the mantissa number the bucket.
+		k := int(bits&0x7fffffff>>21) - parts*(127+smallest) + 1
 		switch {
 		case k < 1:
 			h.around[0]++
@@ -53,21 +53,18 @@ func edge(k int) float64 {
 	return math.Ldexp(1+float64((k-1)%parts)/parts, smallest+(k-1)/parts)
 }
 
-// Buckets lists the upper edges and counts of all buckets from the smallest value to the largest,
-// rising. The first edge is where the smallest value's bucket begins, with nothing below it.
+// Buckets lists the upper edges and counts of the buckets from the smallest value to the largest,
+// rising; neighbours that are empty are one bucket. The first edge is where the smallest
+// value's bucket begins, with nothing below it.
 func (h *Histogram) Buckets() (limits, counts []float64) {
-	add := func(upper float64, n int) {
-		limits, counts = append(limits, upper), append(counts, float64(n))
-	}
-	started := false
 	bucket := func(lower, upper float64, n int) {
-		if n > 0 && !started {
-			add(lower, 0)
-			started = true
+		if n == 0 {
+			return
 		}
-		if started {
-			add(upper, n)
+		if len(limits) == 0 || limits[len(limits)-1] < lower {
+			limits, counts = append(limits, lower), append(counts, 0)
 		}
+		limits, counts = append(limits, upper), append(counts, float64(n))
 	}
 	for k := buckets - 1; k > 0; k-- {
 		bucket(-edge(k+1), -edge(k), h.negative[k])
@@ -76,11 +73,7 @@ func (h *Histogram) Buckets() (limits, counts []float64) {
 	for k := 1; k < buckets; k++ {
 		bucket(edge(k), edge(k+1), h.around[k])
 	}
-	last := len(counts)
-	for last > 0 && counts[last-1] == 0 {
-		last--
-	}
-	return limits[:last], counts[:last]
+	return limits, counts
 }
 
 // Fields of tensorflow.HistogramProto.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"flag"
 	"image"
 	"image/color"
@@ -105,7 +106,69 @@ func stamp(t *testing.T, file []byte) []byte {
 
 type nopCloser struct{ *bytes.Buffer }
 
-func (nopCloser) Close() error { return nil }
+func (nopCloser) Close() error             { return nil }
+func (b nopCloser) Truncate(n int64) error { b.Buffer.Truncate(int(n)); return nil }
+
+// full takes a number of bytes, like a disk.
+type full struct {
+	nopCloser
+	room int
+}
+
+func (f *full) Write(p []byte) (int, error) {
+	n := min(len(p), f.room)
+	f.room -= n
+	f.Buffer.Write(p[:n])
+	if n < len(p) {
+		return n, errors.New("no space left")
+	}
+	return n, nil
+}
+
+// A disk that is full leaves no half event, and once there is room the file goes on.
+func TestNoHalfEvents(t *testing.T) {
+	var good bytes.Buffer
+	var s Summary
+	s.Scalar("loss", 1)
+	at := func() time.Time { return time.Unix(1, 0) }
+	w := &Writer{out: nopCloser{&good}, now: at}
+	if err := w.Write(1, &s); err != nil {
+		t.Fatal(err)
+	}
+	one := good.Len()
+	f := &full{nopCloser{&bytes.Buffer{}}, one + one/2}
+	w = &Writer{out: f, now: at}
+	if err := w.Write(1, &s); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Write(1, &s); err == nil || f.Len() != one {
+		t.Errorf("error %v, %d bytes stay of %d", err, f.Len(), one)
+	}
+	f.room = one
+	if err := w.Write(1, &s); err != nil || f.Len() != 2*one || !bytes.Equal(f.Bytes()[one:], good.Bytes()) {
+		t.Errorf("error %v, %d bytes", err, f.Len())
+	}
+}
+
+func TestGone(t *testing.T) {
+	dir := t.TempDir()
+	w, err := Create(dir, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.Gone() {
+		t.Error("a file that is there is gone")
+	}
+	if err := os.Remove(filepath.Join(dir, "events.out.tfevents.000001")); err != nil {
+		t.Fatal(err)
+	}
+	if !w.Gone() {
+		t.Error("a file that was removed is not gone")
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
 
 func differ(a, b []byte) int {
 	for i := range min(len(a), len(b)) {
@@ -165,7 +228,7 @@ func TestTensorBoardReads(t *testing.T) {
 
 // Every value is counted in the bucket whose edges enclose it.
 func TestHistogram(t *testing.T) {
-	values := []float32{0, 1e-30, -1e-30, 1e-12, -1e-12, 1, 1.1249999, 1.125, -1, -7.3, math.MaxFloat32, -math.MaxFloat32, float32(math.Inf(1)), float32(math.NaN())}
+	values := []float32{0, 1e-30, -1e-30, 1e-12, -1e-12, 1, 1.2499999, 1.25, -1, -7.3, math.MaxFloat32, -math.MaxFloat32, float32(math.Inf(1)), float32(math.NaN())}
 	h := NewHistogram(values)
 	if h.Count != 12 || h.Max != math.MaxFloat32 || h.Min != -math.MaxFloat32 {
 		t.Errorf("%d values from %v to %v", h.Count, h.Min, h.Max)

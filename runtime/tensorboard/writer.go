@@ -8,9 +8,11 @@ package tensorboard
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,8 +23,16 @@ import (
 
 // Writer appends events to one file. Its methods are for one goroutine.
 type Writer struct {
-	out io.WriteCloser
-	now func() time.Time
+	out  output
+	name string // "" for what is no file
+	size int64  // of what is complete
+	now  func() time.Time
+}
+
+// output is what Writer needs of a file.
+type output interface {
+	io.WriteCloser
+	Truncate(size int64) error
 }
 
 // Create makes the next event file of a folder, which it makes too. TensorBoard reads the files
@@ -44,11 +54,12 @@ func Create(dir string, last int) (*Writer, error) {
 			next = max(next, n+1)
 		}
 	}
-	f, err := os.OpenFile(filepath.Join(dir, fmt.Sprintf("%s%06d", prefix, next)), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o644)
+	name := filepath.Join(dir, fmt.Sprintf("%s%06d", prefix, next))
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("TensorBoard's events cannot be written: %w", err)
 	}
-	w := &Writer{out: f, now: time.Now}
+	w := &Writer{out: f, name: name, now: time.Now}
 	if err := w.begin(last); err != nil {
 		f.Close()
 		return nil, err
@@ -90,8 +101,14 @@ func (w *Writer) Close() error {
 	return nil
 }
 
-// write frames an event: the length, its checksum, the event, its checksum. One call of the
-// system writes all of it, so that a reader never sees half a record for long.
+// Gone says whether the file was taken away: what is written goes nowhere then.
+func (w *Writer) Gone() bool {
+	_, err := os.Stat(w.name)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// write frames an event: the length, its checksum, the event, its checksum. Of one that cannot
+// be written whole nothing stays: TensorBoard reads no further than the first damaged one.
 func (w *Writer) write(step int, what []byte) error {
 	event := double(nil, eventTime, float64(w.now().UnixMicro())/1e6)
 	event = append(integer(event, eventStep, step), what...)
@@ -100,8 +117,10 @@ func (w *Writer) write(step int, what []byte) error {
 	record = append(record, event...)
 	record = binary.LittleEndian.AppendUint32(record, masked(event))
 	if _, err := w.out.Write(record); err != nil {
+		_ = w.out.Truncate(w.size) // where that fails too, the next session's file goes on
 		return fmt.Errorf("TensorBoard's events cannot be written: %w", err)
 	}
+	w.size += int64(len(record))
 	return nil
 }
 

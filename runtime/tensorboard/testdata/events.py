@@ -48,9 +48,9 @@ def write():
 
 
 def edges():
-    """Buckets of the values -3, 0, 0.5, 0.5 and 2.5, all between the smallest and the largest."""
-    positive = [2.0**e * (1 + m / 8) for e in range(-40, 3) for m in range(8)]
-    limits = [-v for v in reversed(positive) if v <= 3.25] + [v for v in positive if v <= 2.75]
+    """Buckets of the values -3, 0, 0.5, 0.5 and 2.5; edges are a quarter of a power of two apart."""
+    positive = [2.0**e * (1 + m / 4) for e in range(-40, 3) for m in range(4)]
+    limits = [-v for v in reversed(positive) if v <= 3.5] + [v for v in positive if v <= 3]
     counts = [0.0] * len(limits)
     for value in (-3, 0, 0.5, 0.5, 2.5):
         if value < 0:  # the edge itself belongs to the bucket away from zero
@@ -59,7 +59,9 @@ def edges():
             counts[limits.index(2.0**-40)] += 1
         else:
             counts[limits.index(min(v for v in limits if v > value))] += 1
-    return limits, counts
+    # Neighbours that are empty are one bucket.
+    keep = [i for i in range(len(limits)) if counts[i] or i + 1 < len(counts) and counts[i + 1]]
+    return [limits[i] for i in keep], [counts[i] for i in keep]
 
 
 def read(folder):
