@@ -17,6 +17,7 @@ import (
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/runtime/data"
+	"mspecc/runtime/report"
 	"mspecc/runtime/runs"
 	"mspecc/runtime/train"
 )
@@ -31,6 +32,7 @@ type session struct {
 	state    ckpt.State
 	old      *runs.Manifest // of the run that goes on, nil for a new one
 	loader   *data.Loader
+	set      *sets // nil for a model without data
 	data     runs.Data
 	logLines []string // said before there was a log
 }
@@ -39,6 +41,12 @@ type session struct {
 func (s *session) say(format string, args ...any) {
 	s.app.note(format, args...)
 	s.logLines = append(s.logLines, fmt.Sprintf(format, args...))
+}
+
+// warn is say once the log is open.
+func (s *session) warn(format string, args ...any) {
+	s.app.note(format, args...)
+	s.keep.Say(format, args...)
 }
 
 // close gives back what the session holds.
@@ -95,6 +103,9 @@ func (s *session) begin() error {
 		s.state.Seed = s.f.seed
 	}
 	s.choose()
+	if !s.f.changed("summary-every") {
+		s.f.summaryEvery = summaryEvery(s.state.Steps)
+	}
 	return s.initialize(s.f.initFrom)
 }
 
@@ -158,6 +169,9 @@ func (s *session) goOn() error {
 	}
 	if s.old == nil && !f.changed("checkpoint-every") {
 		f.checkpointEvery = s.m.Program.Train.CheckpointEvery
+	}
+	if s.old == nil && !f.changed("summary-every") {
+		f.summaryEvery = summaryEvery(s.m.Program.Train.Steps)
 	}
 	if isRun && (f.out == "" || filepath.Clean(f.out) == filepath.Clean(string(from))) {
 		s.dir = from
@@ -272,6 +286,7 @@ func (s *session) openData() error {
 	if err != nil {
 		return err
 	}
+	s.set = set
 	s.app.sayData(&s.f.data, set)
 	now := ckpt.Data{Source: set.name, Reader: set.reader, Options: set.options, Examples: set.train.Data.Len()}
 	s.data = runs.Data{Reader: set.reader, Train: set.train.Data.Len(), Test: set.test.Data.Len()}
@@ -362,7 +377,7 @@ func (s *session) manifest() *runs.Manifest {
 	m := runs.Describe(s.m.Program)
 	m.Data = s.data
 	m.Options = runs.Options{Steps: s.state.Steps, Seed: s.state.Seed, LR: s.state.LR, InitFrom: s.f.initFrom, LogEvery: s.f.logEvery,
-		CheckpointEvery: s.f.checkpointEvery, SaveEvery: runs.Duration(s.f.saveEvery), Keep: s.f.keep, StopAbove: s.f.stopAbove}
+		CheckpointEvery: s.f.checkpointEvery, SummaryEvery: s.f.summaryEvery, SaveEvery: runs.Duration(s.f.saveEvery), Keep: s.f.keep, StopAbove: s.f.stopAbove}
 	if s.old != nil {
 		m.Options.InitFrom = s.old.Options.InitFrom
 	}
@@ -379,9 +394,17 @@ func (s *session) train(ctx context.Context) error {
 	ctx, stop := a.untilSignal(ctx)
 	defer stop()
 	show := a.trainView(p, state)
+	sum := newSummaries(s.m, s.dir, s.f.summaryEvery, state, s.set, s.warn)
+	defer sum.close()
 	o := train.Options{Run: s.keep, State: state, CheckpointEvery: s.f.checkpointEvery, SaveEvery: s.f.saveEvery, Keep: s.f.keep,
 		Patience: s.f.patience, LogEvery: s.f.logEvery, StopAbove: s.f.stopAbove,
-		OnStep: show.step, OnRecord: show.record, OnWarn: func(text string) { a.note("%s", text) }}
+		OnStep: func(step int, values []float64) {
+			show.step(step, values)
+			if sum.due(step) {
+				sum.take(step)
+			}
+		},
+		OnRecord: func(r report.Record) { show.record(r); sum.record(r) }, OnWarn: func(text string) { a.note("%s", text) }}
 	if s.f.timeLimit > 0 {
 		o.Deadline = a.begun.Add(s.f.timeLimit)
 	}
@@ -403,6 +426,9 @@ func (s *session) train(ctx context.Context) error {
 	}
 	if err != nil {
 		return err
+	}
+	if r.Step > state.Step {
+		sum.take(r.Step)
 	}
 	return s.summary(r)
 }

@@ -22,6 +22,7 @@ type trainFlags struct {
 	lr              float64
 	logEvery        int
 	checkpointEvery int
+	summaryEvery    int
 	saveEvery       time.Duration
 	keep            int
 	timeLimit       time.Duration
@@ -38,8 +39,9 @@ func (a *app) train() *cobra.Command {
 		Use:   "train",
 		Short: "Train the model",
 		Long: `Train the model. The run directory gets settings and sessions (run.json), the spec (spec/),
-checkpoints (checkpoints/step-*.safetensors, best.safetensors), losses (metrics.jsonl, pictures/curve.png)
-and what was said (log.txt). One trainer at a time writes it.
+checkpoints (checkpoints/step-*.safetensors, best.safetensors), losses (metrics.jsonl, pictures/curve.png),
+reconstructions of test examples (pictures/), all of this for TensorBoard (events/), and what was said
+(log.txt). One trainer at a time writes it.
 
 The same seed gives the same bits, whatever the number of threads, and a resumed run ends as one
 that was never interrupted. --resume RUN takes the newest checkpoint that verifies, and the flags
@@ -68,6 +70,7 @@ A loss that is not finite does: the step is kept in failed/ for replay, the run 
 	fl.Float64Var(&f.lr, "lr", 0, "learning rate (default the spec's)")
 	fl.IntVar(&f.logEvery, "log-every", 10, "steps per line of metrics")
 	fl.IntVar(&f.checkpointEvery, "checkpoint-every", 0, "steps per checkpoint, 0 for the last only (default the spec's)")
+	fl.IntVar(&f.summaryEvery, "summary-every", 0, "steps per picture of reconstructions and histograms, 0 for the last only (default a tenth of the run, at least 100)")
 	fl.DurationVar(&f.saveEvery, "save-every", 10*time.Minute, "a checkpoint also after so much time without one, 0 for never")
 	fl.IntVar(&f.keep, "keep", 5, "newest checkpoints that stay, beside the best one; 0 for all")
 	fl.DurationVar(&f.timeLimit, "time-limit", 0, "save and end before so much time has passed, such as 7h30m")
@@ -91,6 +94,8 @@ func (f *trainFlags) check() error {
 		return usagef("--log-every is %d, expected at least 1", f.logEvery)
 	case f.checkpointEvery < 0:
 		return usagef("--checkpoint-every is %d, expected at least 0", f.checkpointEvery)
+	case f.summaryEvery < 0:
+		return usagef("--summary-every is %d, expected at least 0", f.summaryEvery)
 	case f.keep < 0:
 		return usagef("--keep is %d, expected at least 0", f.keep)
 	case f.saveEvery < 0 || f.timeLimit < 0 || f.patience < 0:
@@ -113,6 +118,7 @@ func (f *trainFlags) inherit(m *runs.Manifest) {
 	}
 	keep("log-every", func() { f.logEvery = max(1, o.LogEvery) })
 	keep("checkpoint-every", func() { f.checkpointEvery = o.CheckpointEvery })
+	keep("summary-every", func() { f.summaryEvery = o.SummaryEvery })
 	keep("save-every", func() { f.saveEvery = time.Duration(o.SaveEvery) })
 	keep("keep", func() { f.keep = o.Keep })
 	keep("stop-above", func() { f.stopAbove = o.StopAbove })

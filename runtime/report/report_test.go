@@ -113,16 +113,18 @@ func TestCurve(t *testing.T) {
 	}
 }
 
-func TestGrid(t *testing.T) {
+func TestImages(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "grid.png")
-	p := Patches{Rows: 2, Cols: 3, Height: 2, Width: 2, Channels: 3}
-	target := make([]float32, p.Size())
+	p := Panel{Layout: Layout{Kind: Image, Grid: []int{2, 3}, Patch: []int{2, 2}, Channels: 3}}
+	size := p.Size() * p.Width()
+	target := make([]float32, size)
 	target[p.at(3, 5)] = 1 // the last pixel's red
-	e := Example{Target: target, Mask: []float32{0, 1, 0, 0, 0, 0}, Reconstruction: make([]float32, p.Size()), Adapted: target}
-	if p.at(3, 5) != p.Size()-3 {
-		t.Fatalf("last pixel at %d of %d", p.at(3, 5), p.Size())
+	e := Example{Target: target, Mask: []float32{0, 1, 0, 0, 0, 0}, Reconstruction: make([]float32, size), Adapted: target}
+	if p.at(3, 5) != size-3 {
+		t.Fatalf("last pixel at %d of %d", p.at(3, 5), size)
 	}
-	if err := Grid(name, p, []Example{e, e}); err != nil {
+	p.Rows = []Example{e, e}
+	if err := p.WritePicture(name); err != nil {
 		t.Fatal(err)
 	}
 	f, err := os.Open(name)
@@ -149,8 +151,8 @@ func TestGrid(t *testing.T) {
 	if got := pixel(1, 2, 2); got != black {
 		t.Errorf("visible token is %v", got)
 	}
-	e.Mask = nil
-	if err := Grid(name, p, []Example{e}); err == nil {
+	p.Rows[1].Mask = nil
+	if err := p.WritePicture(name); err == nil {
 		t.Error("a wrong mask was accepted")
 	}
 }

@@ -37,6 +37,7 @@ type Options struct {
 	InitFrom        string   `json:"init_from,omitempty"` // checkpoint of the first parameters
 	LogEvery        int      `json:"log_every"`           // steps
 	CheckpointEvery int      `json:"checkpoint_every"`    // steps, 0: none but the last
+	SummaryEvery    int      `json:"summary_every"`       // steps, 0: none but the last
 	SaveEvery       Duration `json:"save_every"`          // time, 0: by steps alone
 	Keep            int      `json:"keep"`                // newest checkpoints, 0: all
 	StopAbove       float64  `json:"stop_above,omitempty"`

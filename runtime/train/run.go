@@ -14,16 +14,16 @@ import (
 
 // Options say how a run goes.
 type Options struct {
-	Run             *runs.Run     // where it is kept
-	State           ckpt.State    // Step: steps done already; Steps, Seed, LR, Data as given
-	CheckpointEvery int           // steps, 0 for only the last one
-	SaveEvery       time.Duration // a checkpoint also after so much time without one, 0 for never
-	Keep            int           // newest checkpoints that stay, 0 for all
-	Patience        time.Duration // for how long the last checkpoint is tried again where it cannot be written
-	LogEvery        int           // steps
-	StopAbove       float64       // a loss beyond it is a failure, 0 for none
-	Deadline        time.Time     // when everything must be over, zero for never
-	OnStep          func(step int, values []float64)
+	Run             *runs.Run                        // where it is kept
+	State           ckpt.State                       // Step: steps done already; Steps, Seed, LR, Data as given
+	CheckpointEvery int                              // steps, 0 for only the last one
+	SaveEvery       time.Duration                    // a checkpoint also after so much time without one, 0 for never
+	Keep            int                              // newest checkpoints that stay, 0 for all
+	Patience        time.Duration                    // for how long the last checkpoint is tried again where it cannot be written
+	LogEvery        int                              // steps
+	StopAbove       float64                          // a loss beyond it is a failure, 0 for none
+	Deadline        time.Time                        // when everything must be over, zero for never
+	OnStep          func(step int, values []float64) // its time does not count in the rate of the metrics
 	OnRecord        func(report.Record)
 	OnWarn          func(text string) // what went wrong without stopping the run
 }
@@ -81,9 +81,9 @@ func (r *run) loop(ctx context.Context) error {
 		if err != nil {
 			return r.fail(step, err)
 		}
-		r.slowest = max(r.slowest, time.Since(begun))
 		r.result.Step, r.State.Step = step, step
 		r.note(step, values)
+		r.slowest = max(r.slowest, time.Since(begun))
 		if r.scheduled(step) || r.overdue() {
 			if err := r.save(); err != nil {
 				return r.fail(step, err)
@@ -156,7 +156,9 @@ func (r *run) sum(step int, values []float64) []float64 {
 // note logs the means of the scalars every LogEvery steps and at the end.
 func (r *run) note(step int, values []float64) {
 	if r.OnStep != nil {
+		pause := time.Now()
 		r.OnStep(step, values)
+		r.mark = r.mark.Add(time.Since(pause))
 	}
 	means := r.sum(step, values)
 	if means == nil {
