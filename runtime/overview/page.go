@@ -20,7 +20,7 @@ import (
 //go:embed web
 var web embed.FS
 
-var pages = template.Must(template.ParseFS(web, "web/*.html"))
+var pages = template.Must(template.New("").Funcs(template.FuncMap{"colour": func(i int) int { return i % colours }}).ParseFS(web, "web/*.html"))
 
 // shell is what every page has.
 type shell struct {
