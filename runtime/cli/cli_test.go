@@ -20,6 +20,7 @@ import (
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/runtime/internal/tiny"
+	"mspecc/runtime/runs"
 )
 
 // second is the tiny program as another modality, without data of its own, losing its mind
@@ -46,7 +47,15 @@ func TestMain(m *testing.M) {
 			case "insist":
 				signalled(p, syscall.SIGINT, 2)
 			case "slow":
-				slow(p)
+				slow(p, 20*time.Millisecond)
+			case "big":
+				slow(p, time.Millisecond)
+				ballast(p)
+			case "huge":
+				p.Floats = 1 << 48
+			case "clock":
+				at := time.Now()
+				runs.Now = func() time.Time { at = at.Add(-time.Hour); return at }
 			case "spec":
 				otherSpec(p)
 			case "shape":
@@ -103,12 +112,25 @@ func signalled(p *runtime.Program, what syscall.Signal, times int) {
 }
 
 // slow makes every step last a while.
-func slow(p *runtime.Program) {
+func slow(p *runtime.Program, d time.Duration) {
 	run := p.Step.Run
 	p.Step.Run = func(m *runtime.Machine) {
 		run(m)
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(d)
 	}
+}
+
+// ballast gives the program another parameter, which nothing changes: checkpoints of 6 MB, for
+// which a disk needs some time.
+func ballast(p *runtime.Program) {
+	const n = 1 << 19
+	place := p.Floats
+	p.Params = append(p.Params, runtime.Param{Tensor: runtime.Tensor{Name: "ballast", Shape: []int{n}, Offset: place},
+		Init: runtime.Init{Kind: "uniform", B: 1}})
+	p.Floats += n
+	// Optimiser state lies as the parameters do: what lies there for the ballast overlaps with it,
+	// which does no harm to values that stay.
+	p.Floats += runtime.Align(p.State[len(p.State)-1].Offset - p.Params[0].Offset)
 }
 
 // otherSpec is the program of another version of the spec, which has the same tensors.

@@ -84,8 +84,8 @@ func (r *run) loop(ctx context.Context) error {
 		r.result.Step, r.State.Step = step, step
 		r.note(step, values)
 		r.slowest = max(r.slowest, time.Since(begun))
-		if scheduled := r.scheduled(step); scheduled || r.overdue() {
-			if err := r.save(scheduled); err != nil {
+		if r.scheduled(step) || r.overdue() {
+			if err := r.save(); err != nil {
 				return r.fail(step, err)
 			}
 		}
@@ -133,11 +133,18 @@ func (r *run) scheduled(step int) bool {
 	return step == r.State.Steps || r.CheckpointEvery > 0 && step%r.CheckpointEvery == 0
 }
 
-// sum adds a step's values to what is not logged and not saved yet, and gives the means of a
-// line of metrics where one is complete.
+// sum adds a step's values to what is not logged and not judged yet, decides whether this is the
+// best checkpoint, and gives the means of a line of metrics where one is complete.
 func (r *run) sum(step int, values []float64) []float64 {
 	r.State.Line.Add(values)
 	r.State.Since.Add(values)
+	if r.scheduled(step) {
+		loss := r.State.Since.Means()
+		r.State.Since = ckpt.Sums{}
+		if len(loss) > 0 && (r.State.Best == nil || loss[0] < r.State.Best.Loss) {
+			r.State.Best = &ckpt.Best{Step: step, Loss: loss[0]}
+		}
+	}
 	if step%max(1, r.LogEvery) != 0 && step != r.State.Steps {
 		return nil
 	}

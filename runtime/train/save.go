@@ -21,7 +21,6 @@ type saver struct {
 	last    time.Time     // when it was written
 	took    time.Duration // the slowest so far
 	retry   time.Time     // when to try again, zero if the last attempt went well
-	owed    bool          // the attempt that failed was a scheduled one
 }
 
 // overdue says whether a checkpoint is to be written although none is scheduled.
@@ -46,18 +45,17 @@ func (r *run) saveTime() time.Duration {
 
 // save writes a checkpoint. Where the disk does not take it the run goes on, and tries again: it
 // stops for parameters that are not finite and for another trainer in its directory alone.
-func (r *run) save(scheduled bool) error {
-	err := r.try(scheduled || r.saver.owed)
+func (r *run) save() error {
+	err := r.try()
 	var bad *ckpt.NonFiniteError
 	var locked *runs.LockedError
 	switch {
 	case err == nil:
-		r.saver.retry, r.saver.owed = time.Time{}, false
+		r.saver.retry = time.Time{}
 		return nil
 	case errors.As(err, &bad), errors.As(err, &locked):
 		return err
 	}
-	r.saver.owed = r.saver.owed || scheduled
 	r.saver.retry = time.Now().Add(retryAfter)
 	r.warn("the checkpoint of step %d is not written: %v; training goes on, next attempt in %v", r.State.Step, err, retryAfter)
 	return nil
@@ -65,13 +63,12 @@ func (r *run) save(scheduled bool) error {
 
 // saveLast writes the checkpoint after which nothing follows, with patience.
 func (r *run) saveLast(ctx context.Context) error {
-	scheduled := r.State.Step == r.State.Steps || r.saver.owed
 	var cancelled <-chan struct{} // of a run that was not interrupted yet
 	if ctx.Err() == nil {
 		cancelled = ctx.Done()
 	}
 	for began, said := time.Now(), false; ; {
-		err := r.try(scheduled)
+		err := r.try()
 		var bad *ckpt.NonFiniteError
 		var locked *runs.LockedError
 		if err == nil || errors.As(err, &bad) || errors.As(err, &locked) {
@@ -96,21 +93,7 @@ func (r *run) saveLast(ctx context.Context) error {
 }
 
 // try writes a checkpoint of the present state, and what goes with it.
-func (r *run) try(scheduled bool) (err error) {
-	before := r.State
-	defer func() {
-		if err != nil {
-			r.State = before
-		}
-	}()
-	best := false
-	if scheduled && r.State.Since.Steps > 0 {
-		means := r.State.Since.Means()
-		r.State.Since = ckpt.Sums{}
-		if best = len(means) > 0 && (r.State.Best == nil || means[0] < r.State.Best.Loss); best {
-			r.State.Best = &ckpt.Best{Step: r.State.Step, Loss: means[0]}
-		}
-	}
+func (r *run) try() error {
 	r.position()
 	f, err := ckpt.Snapshot(r.Machine, r.State)
 	if err != nil {
@@ -139,14 +122,14 @@ func (r *run) try(scheduled bool) (err error) {
 	r.result.Checkpoint = path
 	r.Run.Say("checkpoint of step %d", r.State.Step)
 	r.guard.take(r.Machine, r.State)
-	r.tidy(f, path, best)
+	r.tidy(f, path)
 	r.mark = r.mark.Add(time.Since(began)) // the rate of the metrics is that of training
 	return nil
 }
 
 // tidy does what follows a checkpoint and can fail without harm to it.
-func (r *run) tidy(f *ckpt.File, path string, best bool) {
-	if best {
+func (r *run) tidy(f *ckpt.File, path string) {
+	if b := r.State.Best; b != nil && b.Step == r.State.Step {
 		if err := f.Copy(path, r.Run.Best()); err != nil {
 			r.warn("the best checkpoint: %v", err)
 		}
