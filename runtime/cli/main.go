@@ -84,7 +84,7 @@ func (a *app) root(name string) *cobra.Command {
 	f.IntVar(&a.threads, "threads", 0, "worker threads; results do not depend on it (default one per core)")
 	f.BoolVar(&a.json, "json", false, "machine-readable output")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no notes: results and errors alone")
-	root.AddCommand(a.train(), a.eval(), a.embed(), a.reconstruct(), a.export(), a.importCommand(), a.serve(), a.replay(), a.bench(), a.info())
+	root.AddCommand(a.train(), a.eval(), a.embed(), a.reconstruct(), a.export(), a.importCommand(), a.serve(), a.replay(), a.bench(), a.info(), a.report(), a.compare(), a.runs())
 	for _, c := range root.Commands() {
 		run, command := c.RunE, c.Name()
 		c.RunE = func(cmd *cobra.Command, args []string) error {
@@ -92,7 +92,9 @@ func (a *app) root(name string) *cobra.Command {
 			return run(cmd, args)
 		}
 		c.Example = strings.ReplaceAll(c.Example, "BIN", name)
-		c.Args = cobra.NoArgs
+		if c.Args == nil {
+			c.Args = cobra.NoArgs
+		}
 	}
 	return root
 }

@@ -143,7 +143,11 @@ func (a *app) showPanel(p *report.Panel, out string) error {
 	}{p, out}
 	return a.print(result, func(w io.Writer) {
 		if p.Kind == report.Tokens {
-			_ = p.Text(w, columns(w), colourful(w)) // an output that is gone takes nothing more
+			var paint func(string, report.Mark) string
+			if colourful(w) {
+				paint = report.Terminal
+			}
+			_ = p.Text(w, columns(w), paint) // an output that is gone takes nothing more
 		}
 		fmt.Fprintf(w, "%d examples, %s\n", p.Count, p.Measure)
 		fmt.Fprintf(w, "                 visible     hidden\n")

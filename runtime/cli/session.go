@@ -33,6 +33,7 @@ type session struct {
 	old      *runs.Manifest // of the run that goes on, nil for a new one
 	loader   *data.Loader
 	set      *sets // nil for a model without data
+	trained  bool  // something was done
 	data     runs.Data
 	logLines []string // said before there was a log
 }
@@ -391,6 +392,7 @@ func (s *session) train(ctx context.Context) error {
 		fmt.Fprintf(a.out, "%s %s: %d parameters, batch %d, steps %d to %d, seed %d, %d threads, %s\n", p.Name, p.Modality.Name,
 			p.ParamCount(), p.Batch, state.Step+1, state.Steps, state.Seed, s.m.Threads(), s.dir)
 	}
+	s.trained = true
 	ctx, stop := a.untilSignal(ctx)
 	defer stop()
 	show := a.trainView(p, state)
@@ -424,11 +426,11 @@ func (s *session) train(ctx context.Context) error {
 	if e := s.keep.End(how, r.Step, err); e != nil {
 		a.note("how the run ended is not recorded: %v", e)
 	}
+	if err == nil && r.Step > state.Step {
+		sum.take(r.Step)
+	}
 	if err != nil {
 		return err
-	}
-	if r.Step > state.Step {
-		sum.take(r.Step)
 	}
 	return s.summary(r)
 }

@@ -140,6 +140,9 @@ func (s *summaries) take(step int) {
 		s.said("reconstructions", s.panel(step, &sum))
 	}
 	s.write(step, &sum)
+	if step < s.steps {
+		s.said("report", writeReport(s.dir))
+	}
 }
 
 // gradients adds those of the step's batch at the parameters after the step, without dropout.
@@ -190,7 +193,7 @@ func (s *summaries) panel(step int, sum *tensorboard.Summary) error {
 func (s *summaries) draw(p *report.Panel, sum *tensorboard.Summary) error {
 	if p.Kind == report.Tokens {
 		var b strings.Builder
-		if err := p.Text(&b, 100, false); err != nil {
+		if err := p.Text(&b, 100, nil); err != nil {
 			return err
 		}
 		sum.Text("reconstruction", "    "+strings.ReplaceAll(b.String(), "\n", "\n    "))

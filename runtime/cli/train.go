@@ -152,6 +152,12 @@ func (a *app) runTrain(ctx context.Context, f *trainFlags) error {
 	if e := s.close(); e != nil {
 		err = errors.Join(err, e)
 	}
+	if s.trained {
+		// Now that the run is nobody's any more: the report says how it ended.
+		if e := writeReport(s.dir); e != nil {
+			a.note("no report: %v", e)
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -27,9 +27,9 @@ func (l Layout) at(y, x int) int {
 // extent is an image's height and width in pixels.
 func (l Layout) extent() (h, w int) { return l.Grid[0] * l.Patch[0], l.Grid[1] * l.Patch[1] }
 
-// tiles are the pictures of an example: original, what the model saw, reconstruction,
+// Tiles are the pictures of an example: original, what the model saw, reconstruction,
 // reconstruction after adaptation. One scale of brightness, that of the original, serves all.
-func (p *Panel) tiles(e Example) [4]*image.RGBA {
+func (p *Panel) Tiles(e Example) [4]*image.RGBA {
 	low, high := bounds(e.Target)
 	h, w := p.extent()
 	var out [4]*image.RGBA
@@ -59,7 +59,7 @@ func (p *Panel) images() image.Image {
 	picture := image.NewRGBA(image.Rect(0, 0, 4*(w*zoom+gap)+gap, len(p.Rows)*(h*zoom+gap)+gap))
 	draw.Draw(picture, picture.Bounds(), image.White, image.Point{}, draw.Src)
 	for i, e := range p.Rows {
-		for column, tile := range p.tiles(e) {
+		for column, tile := range p.Tiles(e) {
 			corner := image.Pt(gap+column*(w*zoom+gap), gap+i*(h*zoom+gap))
 			for y := range h * zoom {
 				for x := range w * zoom {

@@ -78,21 +78,11 @@ func OpenLog(name string, last int, names []string) (*Log, error) {
 	}
 	var keep bytes.Buffer
 	for scan := bufio.NewScanner(bytes.NewReader(old)); scan.Scan(); {
-		var fields map[string]*float64
-		if json.Unmarshal(scan.Bytes(), &fields) != nil || fields["step"] == nil || *fields["step"] > float64(last) {
+		r, ok := parseRecord(scan.Bytes())
+		if !ok || r.Step > last {
 			break
 		}
-		value := func(name string) float64 {
-			if v := fields[name]; v != nil {
-				return *v
-			}
-			return math.NaN()
-		}
-		r := Record{Step: int(value("step")), LR: value("lr"), Rate: value("examples_per_second"), Wait: value("data_wait"), Seconds: value("seconds"), Names: names}
-		for _, n := range names {
-			r.Values = append(r.Values, value(n))
-		}
-		l.Records = append(l.Records, r)
+		l.Records = append(l.Records, r.pick(names))
 		keep.Write(scan.Bytes())
 		keep.WriteByte('\n')
 	}

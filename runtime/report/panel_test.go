@@ -50,13 +50,13 @@ func TestPanelFile(t *testing.T) {
 
 func TestSeries(t *testing.T) {
 	p := ramp()
-	if got := p.hidden(p.Rows[0]); !reflect.DeepEqual(got, []span{{4, 7}}) {
+	if got := p.Hidden(p.Rows[0]); !reflect.DeepEqual(got, []Span{{4, 7}}) {
 		t.Errorf("hidden are %v", got)
 	}
-	if got := p.hidden(Example{Mask: []float32{1, 1, 0}}); !reflect.DeepEqual(got, []span{{0, 7}}) {
+	if got := p.Hidden(Example{Mask: []float32{1, 1, 0}}); !reflect.DeepEqual(got, []Span{{0, 7}}) {
 		t.Errorf("hidden are %v", got)
 	}
-	if got := p.channel(p.Rows[0].Target, 1); got[11] != -11 {
+	if got := p.Channel(p.Rows[0].Target, 1); got[11] != -11 {
 		t.Errorf("channel 1 is %v", got)
 	}
 	m, err := p.Picture()
@@ -87,7 +87,7 @@ func TestSeries(t *testing.T) {
 func TestSpectrogramStandsOnItsFeet(t *testing.T) {
 	p := &Panel{Layout: Layout{Kind: Spectrogram, Grid: []int{2, 1}, Patch: []int{1, 1}, Channels: 1}}
 	e := Example{Target: []float32{1, 0}, Mask: []float32{0, 1}, Reconstruction: []float32{1, 0}, Adapted: []float32{1, 0}}
-	tiles := p.tiles(e)
+	tiles := p.Tiles(e)
 	yellow, violet := color.RGBA{253, 231, 37, 255}, color.RGBA{68, 1, 84, 255}
 	if got := tiles[0].RGBAAt(0, 1); got != yellow {
 		t.Errorf("row 0, the lowest frequency, is %v at the bottom", got)
@@ -105,7 +105,7 @@ func TestTokenText(t *testing.T) {
 	p.Rows = []Example{{Target: []float32{0, 1, 2, 3, 0, 1}, Mask: []float32{0, 1, 1, 0, 0, 1},
 		Reconstruction: []float32{3, 1, 0, 0, 0, 2}, Adapted: []float32{3, 1, 2, 0, 0, 1}}}
 	var b strings.Builder
-	if err := p.Text(&b, 80, false); err != nil {
+	if err := p.Text(&b, 80, nil); err != nil {
 		t.Fatal(err)
 	}
 	want := `example 1
@@ -121,7 +121,7 @@ after adaptation  ACGTAC
 	}
 	b.Reset()
 	p.Letters = []string{"a", "word"}
-	if err := p.Text(&b, 18+3*5, true); err != nil {
+	if err := p.Text(&b, 18+3*5, Terminal); err != nil {
 		t.Fatal(err)
 	}
 	want = `example 1

@@ -40,7 +40,7 @@ func (p *Panel) WritePicture(name string) error {
 		if err := p.Check(); err != nil {
 			return err
 		}
-		return ckpt.Atomic(name, func(w io.Writer) error { return p.Text(w, textColumns, false) })
+		return ckpt.Atomic(name, func(w io.Writer) error { return p.Text(w, textColumns, nil) })
 	}
 	m, err := p.Picture()
 	if err != nil {

@@ -13,44 +13,44 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 )
 
-// maxChannels is the number of a series' channels that are shown, the first ones.
-const maxChannels = 3
+// MaxChannels is the number of a series' channels that are shown, the first ones.
+const MaxChannels = 3
 
-// span is a stretch of samples first..last that is hidden.
-type span struct{ first, last int }
+// Span is a stretch of samples First..Last that is hidden.
+type Span struct{ First, Last int }
 
-// hidden lists the stretches of a series that the model did not see.
-func (p *Panel) hidden(e Example) []span {
-	var list []span
+// Hidden lists the stretches of a series that the model did not see.
+func (p *Panel) Hidden(e Example) []Span {
+	var list []Span
 	step := p.Patch[0]
 	for t, m := range e.Mask {
 		if m <= 0.5 {
 			continue
 		}
-		if n := len(list); n > 0 && list[n-1].last == t*step-1 {
-			list[n-1].last += step
+		if n := len(list); n > 0 && list[n-1].Last == t*step-1 {
+			list[n-1].Last += step
 		} else {
-			list = append(list, span{t * step, (t+1)*step - 1})
+			list = append(list, Span{t * step, (t+1)*step - 1})
 		}
 	}
 	return list
 }
 
-// samples is the number of samples of a series.
-func (p *Panel) samples() int { return p.Grid[0] * p.Patch[0] }
+// Samples is the number of samples of a series.
+func (p *Panel) Samples() int { return p.Grid[0] * p.Patch[0] }
 
-// channel takes one channel of a series: within a token time is the slow axis.
-func (p *Panel) channel(values []float32, c int) []float64 {
-	out := make([]float64, p.samples())
+// Channel takes one channel of a series: within a token time is the slow axis.
+func (p *Panel) Channel(values []float32, c int) []float64 {
+	out := make([]float64, p.Samples())
 	for t := range out {
 		out[t] = float64(values[t*p.Channels+c])
 	}
 	return out
 }
 
-// around is a hidden stretch together with the visible samples beside it, so that a line
+// Around is a hidden stretch together with the visible samples beside it, so that a line
 // through it meets the line of the original.
-func (s span) around(samples int) span { return span{max(0, s.first-1), min(samples-1, s.last+1)} }
+func (s Span) Around(samples int) Span { return Span{max(0, s.First-1), min(samples-1, s.Last+1)} }
 
 // The lines of a series; where both reconstructions agree, the broad one shows below the other.
 var (
@@ -63,7 +63,7 @@ var (
 // plots draws one row per example and one column per channel: the original, hidden stretches
 // in grey, and there the reconstructions before and after adaptation.
 func (p *Panel) plots() (image.Image, error) {
-	channels := min(p.Channels, maxChannels)
+	channels := min(p.Channels, MaxChannels)
 	grid := make([][]*plot.Plot, len(p.Rows))
 	for i, e := range p.Rows {
 		for c := range channels {
@@ -96,7 +96,7 @@ func (p *Panel) plots() (image.Image, error) {
 func (p *Panel) plot(e Example, c int) (*plot.Plot, error) {
 	one := plot.New()
 	one.X.Tick.Marker, one.Y.Tick.Marker = plot.DefaultTicks{}, plot.DefaultTicks{}
-	target, before, adapted := p.channel(e.Target, c), p.channel(e.Reconstruction, c), p.channel(e.Adapted, c)
+	target, before, adapted := p.Channel(e.Target, c), p.Channel(e.Reconstruction, c), p.Channel(e.Adapted, c)
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, list := range [][]float64{target, before, adapted} {
 		for _, v := range list {
@@ -113,8 +113,8 @@ func (p *Panel) plot(e Example, c int) (*plot.Plot, error) {
 	if len(target) == 1 {
 		one.X.Max = 1
 	}
-	for _, s := range p.hidden(e) {
-		l, r := float64(s.first)-0.5, float64(s.last)+0.5
+	for _, s := range p.Hidden(e) {
+		l, r := float64(s.First)-0.5, float64(s.Last)+0.5
 		area, err := plotter.NewPolygon(plotter.XYs{{X: l, Y: one.Y.Min}, {X: r, Y: one.Y.Min}, {X: r, Y: one.Y.Max}, {X: l, Y: one.Y.Max}})
 		if err != nil {
 			return nil, err
@@ -122,14 +122,14 @@ func (p *Panel) plot(e Example, c int) (*plot.Plot, error) {
 		area.Color, area.LineStyle.Width = shade, 0
 		one.Add(area)
 	}
-	whole := []span{{0, len(target) - 1}}
+	whole := []Span{{0, len(target) - 1}}
 	for _, l := range []struct {
 		values []float64
-		spans  []span
+		spans  []Span
 		style  draw.LineStyle
-	}{{target, whole, targetLine}, {before, p.hidden(e), beforeLine}, {adapted, p.hidden(e), adaptedLine}} {
+	}{{target, whole, targetLine}, {before, p.Hidden(e), beforeLine}, {adapted, p.Hidden(e), adaptedLine}} {
 		for _, s := range l.spans {
-			if err := stroke(one, l.values, s.around(len(target)), l.style); err != nil {
+			if err := stroke(one, l.values, s.Around(len(target)), l.style); err != nil {
 				return nil, err
 			}
 		}
@@ -139,9 +139,9 @@ func (p *Panel) plot(e Example, c int) (*plot.Plot, error) {
 }
 
 // stroke adds a line through a stretch of values, without those that are not finite.
-func stroke(one *plot.Plot, values []float64, s span, style draw.LineStyle) error {
+func stroke(one *plot.Plot, values []float64, s Span, style draw.LineStyle) error {
 	var points plotter.XYs
-	for t := s.first; t <= s.last; t++ {
+	for t := s.First; t <= s.Last; t++ {
 		if finite(values[t]) {
 			points = append(points, plotter.XY{X: float64(t), Y: values[t]})
 		}

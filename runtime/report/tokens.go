@@ -22,51 +22,69 @@ func (l Layout) letter(id float32) string {
 	return strconv.Itoa(int(id))
 }
 
+// Mark says what a cell of a text holds.
+type Mark int
+
+// The marks.
+const (
+	Plain      Mark = iota
+	NotSeen         // a token that the model did not see
+	RightGuess      // a token that it filled in rightly
+	WrongGuess      // and one that it did not
+)
+
+// Terminal paints a cell in a terminal's colours.
+func Terminal(text string, m Mark) string {
+	if m == Plain {
+		return text
+	}
+	return map[Mark]string{NotSeen: "\x1b[2m", RightGuess: "\x1b[32m", WrongGuess: "\x1b[31m"}[m] + text + "\x1b[0m"
+}
+
 // textLine is one line of an aligned text, a cell for each token.
 type textLine struct {
 	name  string
 	cells []string
-	ink   []string // of each cell, "" for none; nil where no cell has one
+	marks []Mark
 }
-
-// Colours of a terminal.
-const (
-	inkRight, inkWrong, inkFaint, inkEnd = "\x1b[32m", "\x1b[31m", "\x1b[2m", "\x1b[0m"
-)
 
 // lines are an example as aligned text: the original, what the model saw, and what it filled in
 // before and after adaptation, with a mark below what is wrong.
 func (p *Panel) lines(e Example) []textLine {
 	n := len(e.Mask)
-	original, seen := textLine{name: "original"}, textLine{name: "visible", ink: make([]string, n)}
+	line := func(name string) textLine { return textLine{name, make([]string, n), make([]Mark, n)} }
+	original, seen := line("original"), line("visible")
 	for t, m := range e.Mask {
-		original.cells = append(original.cells, p.letter(e.Target[t]))
-		seen.cells = append(seen.cells, p.letter(e.Target[t]))
+		original.cells[t] = p.letter(e.Target[t])
+		seen.cells[t] = original.cells[t]
 		if m > 0.5 {
-			seen.cells[t], seen.ink[t] = hiddenMark, inkFaint
+			seen.cells[t], seen.marks[t] = hiddenMark, NotSeen
 		}
 	}
 	list := []textLine{original, seen}
 	for i, filled := range [][]float32{e.Reconstruction, e.Adapted} {
-		line, marks := textLine{name: [2]string{"reconstruction", "after adaptation"}[i], ink: make([]string, n)}, textLine{cells: make([]string, n)}
+		guess, below := line([2]string{"reconstruction", "after adaptation"}[i]), line("")
 		for t, m := range e.Mask {
-			line.cells = append(line.cells, p.letter(e.Target[t]))
+			guess.cells[t] = p.letter(e.Target[t])
 			if m <= 0.5 {
 				continue
 			}
-			line.cells[t], line.ink[t] = p.letter(filled[t]), inkRight
+			guess.cells[t], guess.marks[t] = p.letter(filled[t]), RightGuess
 			if filled[t] != e.Target[t] {
-				marks.cells[t], line.ink[t] = wrongMark, inkWrong
+				below.cells[t], guess.marks[t] = wrongMark, WrongGuess
 			}
 		}
-		list = append(list, line, marks)
+		list = append(list, guess, below)
 	}
 	return list
 }
 
-// Text writes the examples of tokens as aligned text, wrapped at a number of columns; colour
-// also shows right and wrong in a terminal's green and red.
-func (p *Panel) Text(w io.Writer, columns int, colour bool) error {
+// Text writes the examples of tokens as aligned text, wrapped at a number of columns. Paint,
+// where it is given, makes of every piece of text what is to be written.
+func (p *Panel) Text(w io.Writer, columns int, paint func(text string, m Mark) string) error {
+	if paint == nil {
+		paint = func(text string, _ Mark) string { return text }
+	}
 	for i, e := range p.Rows {
 		list := p.lines(e)
 		cell, head := 1, 0
@@ -87,7 +105,7 @@ func (p *Panel) Text(w io.Writer, columns int, colour bool) error {
 		for first := 0; first < len(e.Mask); first += perRow {
 			last := min(first+perRow, len(e.Mask))
 			for _, l := range list {
-				if _, err := io.WriteString(w, l.text(head, cell, apart, first, last, colour)); err != nil {
+				if _, err := io.WriteString(w, l.text(head, cell, apart, first, last, paint)); err != nil {
 					return err
 				}
 			}
@@ -100,17 +118,13 @@ func (p *Panel) Text(w io.Writer, columns int, colour bool) error {
 }
 
 // text is the part of a line from token first to before token last; "" for marks where there are none.
-func (l textLine) text(head, cell int, apart string, first, last int, colour bool) string {
+func (l textLine) text(head, cell int, apart string, first, last int, paint func(string, Mark) string) string {
 	var b strings.Builder
 	empty := l.name == ""
-	b.WriteString(pad(l.name, head) + "  ")
+	b.WriteString(paint(pad(l.name, head), Plain) + "  ")
 	for t := first; t < last; t++ {
 		empty = empty && l.cells[t] == ""
-		text := pad(l.cells[t], cell)
-		if colour && l.ink != nil && l.ink[t] != "" {
-			text = l.ink[t] + text + inkEnd
-		}
-		b.WriteString(text + apart)
+		b.WriteString(paint(pad(l.cells[t], cell), l.marks[t]) + apart)
 	}
 	if empty {
 		return ""
