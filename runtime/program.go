@@ -107,6 +107,10 @@ func (m Modality) ReaderOptions() map[string]string {
 	return o
 }
 
+// Source is one file of a spec. Names are with slashes and relative: written out under them, the
+// files compile to the same program. What is below std/ the compiler carries itself.
+type Source struct{ Name, Text string }
+
 // Setting is one compile-time constant of the model.
 type Setting struct {
 	Name  string `json:"name"`
@@ -224,6 +228,7 @@ type Program struct {
 	Digest string // sha256 over all sources of the spec
 	Target string // "avx512", "avx512-bf16" or "portable"
 
+	Sources   []Source // the spec itself
 	Modality  Modality
 	Settings  []Setting
 	Train     Train

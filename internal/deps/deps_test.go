@@ -49,7 +49,7 @@ var outside = map[string][]string{
 	"github.com/alecthomas/participle/v2": {"parser"},
 	"github.com/dave/jennifer":            {"codegen"},
 	"github.com/dustin/go-humanize":       {"cmd/mspecc", "codegen"},
-	"github.com/gofrs/flock":              {"cmd/mspecc"},
+	"github.com/gofrs/flock":              {"cmd/mspecc", "runtime/runs"},
 	"github.com/google/go-cmp":            {"test"},
 	"github.com/mmcloughlin/avo":          {"codegen/avx512"},
 	"github.com/parquet-go/parquet-go":    {"runtime/embed"},
@@ -60,7 +60,7 @@ var outside = map[string][]string{
 	"golang.org/x/sync":                   {"runtime/serve"},
 	"golang.org/x/sys":                    {"runtime", "test"},
 	"golang.org/x/term":                   {"cmd/mspecc", "runtime/cli"},
-	"google.golang.org/protobuf":          {"codegen/onnx", "runtime/onnx"},
+	"google.golang.org/protobuf":          {"codegen/onnx", "runtime/onnx", "runtime/tensorboard"},
 	"gonum.org/v1/plot":                   {"runtime/report"},
 	"pgregory.net/rapid":                  {"test"},
 }

@@ -35,6 +35,8 @@ func want(p *runtime.Program) data.Want {
 type sets struct {
 	train, test eval.Source
 	name        string // for messages and checkpoints
+	reader      string
+	options     map[string]string // of the reader, as given in all
 }
 
 // open reads the data set for a program; the seed decides random windows and splits.
@@ -66,7 +68,7 @@ func (d *dataFlags) open(p *runtime.Program, seed uint64) (*sets, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sets{eval.Source{Data: train, Want: w}, eval.Source{Data: test, Want: w}, name}, nil
+	return &sets{eval.Source{Data: train, Want: w}, eval.Source{Data: test, Want: w}, name, reader, options}, nil
 }
 
 // split is one of the two parts by name.

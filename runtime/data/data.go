@@ -62,6 +62,7 @@ type Reader struct {
 	Name    string
 	Doc     string // one line
 	Options []Option
+	Letters string // how tokens 0, 1, ... are written, a letter each; "" where the reader has no tokens or no letters for them
 	open    func(s *source) (train, test Dataset, err error)
 }
 

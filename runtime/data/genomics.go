@@ -17,7 +17,8 @@ var genomicsReader = Reader{
 		{"test_classes", "", "number of classes of the test files where it differs; 60 out of distribution"},
 		{"test_first_label", "", "first_label of the test files where it differs; 10 out of distribution"},
 	},
-	open: openGenomics,
+	Letters: "ACGT",
+	open:    openGenomics,
 }
 
 // tokenSet is a set of token sequences.
