@@ -84,8 +84,8 @@ func (a *app) runTrain(ctx context.Context, f *trainFlags) error {
 		return err
 	}
 	var batches train.Batches
-	if _, needs := p.Step.Input("x"); needs {
-		s, err := f.data.open(p, state.Seed)
+	if p.Modality.Fed(p.Step) {
+		s, err := a.open(&f.data, p, state.Seed)
 		if err != nil {
 			return err
 		}
@@ -99,6 +99,7 @@ func (a *app) runTrain(ctx context.Context, f *trainFlags) error {
 			return err
 		}
 		defer l.Close()
+		defer a.sayWait(l, s)
 		batches = l
 	}
 	dir, err := f.runDir(p)

@@ -14,14 +14,14 @@ var cifar10Reader = Reader{
 		{"test", "", "test files, a pattern; default test_batch.bin, also in cifar-10-batches-bin/"},
 		{"standardize", "false", "bring every channel to mean 0 and deviation 1 (of the training images)"},
 	},
-	open: openCIFAR10,
+	Open: openCIFAR10,
 }
 
-func openCIFAR10(s *source) (Dataset, Dataset, error) {
+func openCIFAR10(s *Source) (Dataset, Dataset, error) {
 	if err := s.values(3, 32, 32); err != nil {
 		return nil, nil, err
 	}
-	standardize, err := s.boolean("standardize")
+	standardize, err := s.Boolean("standardize")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -40,12 +40,12 @@ func openCIFAR10(s *source) (Dataset, Dataset, error) {
 }
 
 // cifarPart reads the files that an option's pattern, or else the usual name, stands for.
-func (s *source) cifarPart(option, usual string) (*images, error) {
+func (s *Source) cifarPart(option, usual string) (*images, error) {
 	patterns := []string{usual, usual + ".gz", "cifar-10-batches-bin/" + usual, "cifar-10-batches-bin/" + usual + ".gz"}
-	if p := s.text(option); p != "" {
+	if p := s.Text(option); p != "" {
 		patterns = []string{p}
 	}
-	names, err := s.glob(option, patterns...)
+	names, err := s.Glob(option, patterns...)
 	if err != nil {
 		return nil, err
 	}
@@ -59,8 +59,8 @@ func (s *source) cifarPart(option, usual string) (*images, error) {
 }
 
 // cifarFile appends the records of one file: a label byte, then 1,024 bytes of each of red, green and blue.
-func (s *source) cifarFile(set *images, option, name string) error {
-	f, err := s.open(option, name)
+func (s *Source) cifarFile(set *images, option, name string) error {
+	f, err := s.Open(option, name)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (s *source) cifarFile(set *images, option, name string) error {
 			return s.readError(f, at, err)
 		}
 		if record[0] > 9 {
-			return s.fail(name, at, fmt.Sprintf("label is %d, expected 0..9", record[0]), "check that this is the binary version of CIFAR-10")
+			return s.Fail(name, at, fmt.Sprintf("label is %d, expected 0..9", record[0]), "check that this is the binary version of CIFAR-10")
 		}
 		set.labels = append(set.labels, record[0])
 		set.pixels = append(set.pixels, record[1:]...)

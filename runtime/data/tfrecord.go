@@ -22,7 +22,7 @@ const maxRecord = 64 << 20
 
 // tfrecord reads the next record into buf: length (8 bytes, little-endian), its masked CRC,
 // the data, their masked CRC. At the end of the file it returns io.EOF.
-func (s *source) tfrecord(f *file, at string, buf []byte) ([]byte, error) {
+func (s *Source) tfrecord(f *File, at string, buf []byte) ([]byte, error) {
 	var head [12]byte
 	if _, err := io.ReadFull(f, head[:]); err != nil {
 		if errors.Is(err, io.EOF) {
@@ -31,12 +31,12 @@ func (s *source) tfrecord(f *file, at string, buf []byte) ([]byte, error) {
 		return nil, s.readError(f, at, err)
 	}
 	if want := binary.LittleEndian.Uint32(head[8:]); want != maskedCRC(head[:8]) {
-		return nil, s.fail(f.name, at, fmt.Sprintf("the length's CRC-32C is %08x, the file says %08x", maskedCRC(head[:8]), want),
+		return nil, s.Fail(f.Name, at, fmt.Sprintf("the length's CRC-32C is %08x, the file says %08x", maskedCRC(head[:8]), want),
 			"give a TFRecord file, or fetch the damaged file again")
 	}
 	n := binary.LittleEndian.Uint64(head[:])
 	if n > maxRecord {
-		return nil, s.fail(f.name, at, fmt.Sprintf("is %d bytes long, expected at most %d", n, maxRecord), "give the right file")
+		return nil, s.Fail(f.Name, at, fmt.Sprintf("is %d bytes long, expected at most %d", n, maxRecord), "give the right file")
 	}
 	if uint64(cap(buf)) < n {
 		buf = make([]byte, n)
@@ -50,7 +50,7 @@ func (s *source) tfrecord(f *file, at string, buf []byte) ([]byte, error) {
 		return nil, s.readError(f, at, io.ErrUnexpectedEOF)
 	}
 	if want := binary.LittleEndian.Uint32(sum[:]); want != maskedCRC(buf) {
-		return nil, s.fail(f.name, at, fmt.Sprintf("the data's CRC-32C is %08x, the file says %08x", maskedCRC(buf), want),
+		return nil, s.Fail(f.Name, at, fmt.Sprintf("the data's CRC-32C is %08x, the file says %08x", maskedCRC(buf), want),
 			"the file is damaged: fetch it again")
 	}
 	return buf, nil

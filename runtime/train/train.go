@@ -24,22 +24,45 @@ type Batches interface {
 	Batch(step int) (*data.Batch, error)
 }
 
-// Feed writes a batch into a function's input "x". A function without that input takes nothing.
+// Feed writes a batch into a function's inputs of the modality. A function without such
+// inputs takes nothing.
 func Feed(m *runtime.Machine, f *runtime.Function, b *data.Batch) error {
-	x, ok := f.Input("x")
-	if !ok {
-		return nil
+	var width, at [2]int // of an example's values and tokens, by runtime.DType
+	inputs := m.Program.Modality.Inputs
+	for _, in := range inputs {
+		width[in.DType] += in.Len()
 	}
-	n := len(b.X)
-	if x.DType == runtime.I32 {
-		n = copy(m.Ints(x), b.Tokens)
-	} else {
-		copy(m.Floats(x), b.X)
-	}
-	if n != x.Len() {
-		return fmt.Errorf("the batch has %d values, the program expects x %s", n, x.TypeString())
+	for _, in := range inputs {
+		if x, ok := f.Input(in.Tensor()); ok {
+			n, fits := len(b.X), false
+			if in.DType == runtime.I32 {
+				n, fits = len(b.Tokens), spread(m.Ints(x), b.Tokens, width[in.DType], at[in.DType], in.Len())
+			} else {
+				fits = spread(m.Floats(x), b.X, width[in.DType], at[in.DType], in.Len())
+			}
+			if !fits {
+				return fmt.Errorf("the batch has %d values, the program expects %s %s", n, x.Name, x.TypeString())
+			}
+		}
+		at[in.DType] += in.Len()
 	}
 	return nil
+}
+
+// spread copies size elements from each row of src, of the given width, from at on; false where
+// the rows of src and dst do not agree in number.
+func spread[T any](dst, src []T, width, at, size int) bool {
+	if len(src)*size != len(dst)*width {
+		return false
+	}
+	if size == width {
+		copy(dst, src)
+		return true
+	}
+	for ; len(src) > 0; src, dst = src[width:], dst[size:] {
+		copy(dst[:size], src[at:at+size])
+	}
+	return true
 }
 
 // Scalars are the names of a function's scalar outputs, in order: the loss, the reports.
@@ -121,9 +144,11 @@ func (s *Stepper) Step(step int) ([]float64, error) {
 // and the parameters.
 func (s *Stepper) blame() string {
 	m, f := s.Machine, s.Machine.Program.Step
-	if x, ok := f.Input("x"); ok && x.DType == runtime.F32 {
-		if i := ckpt.FirstNonFinite(m.Floats(x)); i >= 0 {
-			return fmt.Sprintf("x, the batch itself, is %v at element %d", m.Floats(x)[i], i)
+	for _, in := range m.Program.Modality.Inputs {
+		if x, ok := f.Input(in.Tensor()); ok && x.DType == runtime.F32 {
+			if i := ckpt.FirstNonFinite(m.Floats(x)); i >= 0 {
+				return fmt.Sprintf("%s, the batch itself, is %v at element %d", x.Name, m.Floats(x)[i], i)
+			}
 		}
 	}
 	at := ""
