@@ -5,11 +5,11 @@ import "../metamae"
 
 modality imagenet32 = image(3, 32, 32, patch: 4) {
     data pictures(layout: "imagenet")
-    task "cifar10"      { data cifar10() }
-    task "cub"          { data pictures(layout: "cub") }
-    task "vgg-flower"   { data pictures(layout: "flowers") }
-    task "dtd"          { data pictures(layout: "dtd") }
+    task "cifar10" { data cifar10() }
+    task "cub" { data pictures(layout: "cub") }
+    task "vgg-flower" { data pictures(layout: "flowers") }
+    task "dtd" { data pictures(layout: "dtd") }
     task "traffic-sign" { data pictures(layout: "traffic_sign") }
-    task "aircraft"     { data pictures(layout: "aircraft") }
+    task "aircraft" { data pictures(layout: "aircraft") }
     set batch = 64, mask_ratio = 0.75
 }

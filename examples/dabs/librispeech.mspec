@@ -5,12 +5,12 @@ import "../metamae"
 
 modality librispeech = image(1, 224, 224, patch: 16) {
     data speech(layout: "librispeech")
-    task "librispeech"     { data speech(layout: "librispeech_transfer") }
-    task "voxceleb1"       { data speech(layout: "voxceleb1") }
-    task "audiomnist"      { data speech(layout: "audiomnist") }
-    task "google-speech"   { data speech(layout: "google_speech") }
+    task "librispeech" { data speech(layout: "librispeech_transfer") }
+    task "voxceleb1" { data speech(layout: "voxceleb1") }
+    task "audiomnist" { data speech(layout: "audiomnist") }
+    task "google-speech" { data speech(layout: "google_speech") }
     task "fluent-location" { data speech(layout: "fluent", label: "location") }
-    task "fluent-action"   { data speech(layout: "fluent", label: "action") }
-    task "fluent-object"   { data speech(layout: "fluent", label: "object") }
+    task "fluent-action" { data speech(layout: "fluent", label: "action") }
+    task "fluent-object" { data speech(layout: "fluent", label: "object") }
     set batch = 64, mask_ratio = 0.75
 }

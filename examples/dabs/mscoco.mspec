@@ -6,8 +6,8 @@ import "../metamae"
 
 modality mscoco = image_text(3, 224, 224, patch: 16, vocab: 30522, words: 32) {
     data captions(layout: "coco")
-    task "mscoco"             { data captions(layout: "coco") }
+    task "mscoco" { data captions(layout: "coco") }
     task "mismatched-caption" { data captions(layout: "mismatched") }
-    task "vqa"                { data captions(layout: "vqa") }
+    task "vqa" { data captions(layout: "vqa") }
     set batch = 64, mask_ratio = 0.75
 }

@@ -11,20 +11,20 @@ modality pfam = tokens(vocab: 26, length: 128) {
     }
     task "scop" {
         data sequences(train: "pfam/transfer/remote_homology_train.csv", test: "pfam/transfer/remote_homology_valid.csv",
-                       label: "fold_label", classes: 1195)
+            label: "fold_label", classes: 1195)
     }
     task "secondary-structure" {
         data sequences(train: "pfam/transfer/secondary_structure_train.csv", test: "pfam/transfer/secondary_structure_valid.csv",
-                       label: "ss3", kind: "tokens", classes: 3)
+            label: "ss3", kind: "tokens", classes: 3)
     }
     task "stability" {
         data sequences(train: "pfam/transfer/stability_train.csv", test: "pfam/transfer/stability_valid.csv",
-                       label: "stability_score", kind: "number")
+            label: "stability_score", kind: "number")
         metric "spearman"
     }
     task "fluorescence" {
         data sequences(train: "pfam/transfer/fluorescence_train.csv", test: "pfam/transfer/fluorescence_valid.csv",
-                       label: "log_fluorescence", kind: "number")
+            label: "log_fluorescence", kind: "number")
         metric "spearman"
     }
     set batch = 128, mask_ratio = 0.5

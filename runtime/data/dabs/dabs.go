@@ -99,7 +99,10 @@ func (f *files) Example(i int, epoch uint64, e *data.Example) error {
 	if err := f.decode(raw, it, mix(f.seed, epoch, uint64(i)), e.X); err != nil {
 		return f.s.Fail(it.name, "", err.Error(), "fetch it again, or remove it")
 	}
-	e.Labels[0] = it.label
+	e.Labels[0] = 0
+	if f.labels.Classes > 0 {
+		e.Labels[0] = it.label
+	}
 	return nil
 }
 

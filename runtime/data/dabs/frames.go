@@ -65,6 +65,7 @@ func (r *rowSet) Example(i int, _ uint64, e *data.Example) (err error) {
 	if err := r.decode(r.rows[i], e.X); err != nil {
 		return r.s.Fail(r.file, fmt.Sprintf("row %d", r.rows[i]), err.Error(), "give the pickled table that the data set's tools write")
 	}
+	e.Labels[0] = 0
 	if r.class != nil {
 		e.Labels[0] = float64(r.class[i])
 	}

@@ -64,7 +64,7 @@ func (q *sequences) Example(row int, _ uint64, e *data.Example) (err error) {
 	if err := q.o.encode(e.Tokens, pythonBytes(fields[q.sequence])); err != nil {
 		return q.table.s.Fail(q.table.name, q.table.at(row), err.Error(), "correct or remove the row")
 	}
-	if q.label < 0 {
+	if e.Labels[0] = 0; q.label < 0 {
 		return nil
 	}
 	if err := q.o.read(e.Labels, fields[q.label]); err != nil {

@@ -96,7 +96,9 @@ func (f Filter) resampling(in, out int) []taps {
 	return all
 }
 
-// Resize scales a picture with a filter, in fixed point, first across and then down: exactly Pillow's Image.resize.
+// Resize scales a picture with a filter, in fixed point, first across and then down: exactly the
+// Image.resize of Pillow up to version 12. Pillow 13 begins with the axis that is the cheaper one to begin
+// with, which rounds some samples to a neighbouring value.
 func Resize(m *Image, width, height int, f Filter) *Image {
 	if width != m.Width {
 		m = m.across(width, f)
