@@ -287,3 +287,17 @@ func (a *Array) Floats(dst []float32) bool {
 	}
 	return true
 }
+
+// Bytes are all elements, row by row, of an array of unsigned bytes; false for another one.
+func (a *Array) Bytes() ([]byte, bool) {
+	if a.Kind != 'u' || a.Size != 1 || a.fortran && len(a.Shape) > 1 {
+		return nil, false
+	}
+	return a.data[:a.Len()], true
+}
+
+// Values reads any pickle; NumPy's arrays become *Array, its numbers Go's.
+func Values(data []byte) (any, error) {
+	m := &pickle.Machine{Data: data, Call: call}
+	return m.Load()
+}

@@ -11,6 +11,7 @@ import glob
 import gzip
 import json
 import os
+import pickle
 import random
 import re
 import shutil
@@ -314,6 +315,21 @@ rows = [{"label": i, "tokens": ["ACGT".index(c) for c in dna[i]]} for i in pd.Da
 for name, options in [("genomics", {}), ("genomics as published", {"rows": "reference"})]:
     case(name, "sequences", "genomics", {"train": "genomics/genomicsTransferOOD.csv", "sequence": "seq", "label": "label", "classes": "60", "first_label": "10", "alphabet": "ACGT",
                                          "pad": "none", "shuffle": "42", **options}, [{"shape": [24], "tokens": True, "vocab": 4}], *tenths(rows, bool(options)))
+
+# A dictionary of bytes, arrays and lists as the Python version of CIFAR-10 has it.
+for name, n in [("data_batch_1", 2), ("data_batch_2", 1), ("test_batch", 2)]:
+    with open(at(f"cifar/cifar-10-batches-py/{name}"), "wb") as f:
+        pickle.dump({b"batch_label": b"x", b"labels": [7, 0, 9][:n], b"data": rng.integers(0, 256, (n, 3072)).astype(np.uint8), b"filenames": [b"y"] * n}, f, protocol=2)
+batch = lambda name: pickle.load(open(f"{root}/cifar/cifar-10-batches-py/{name}", "rb"))
+row = lambda names: [{"label": l, "x": look(x / np.float32(255))} for b in map(batch, names) for l, x in zip(b[b"labels"], b[b"data"])]
+case("cifar10, Python version", "cifar10", "cifar", {}, [{"shape": [3, 32, 32]}], row(["data_batch_1", "data_batch_2"]), row(["test_batch"]), 1e-7)
+
+table = pd.DataFrame({"class_label": rng.integers(0, 2, 20).astype(np.float32), **{f"f{i}": rng.normal(size=20).astype(np.float32) for i in range(4)}})
+table.to_csv(at("higgs/particle_physics/higgsTransfer.csv"))
+shuffled = pd.read_csv(f"{root}/higgs/particle_physics/higgsTransfer.csv").sample(frac=1, random_state=42).reset_index(drop=True).iloc[:, 1:]
+rows = [{"label": int(r.iloc[0]), "x": look(r.iloc[1:])} for _, r in shuffled.iterrows()]
+for name, options in [("higgs", {}), ("higgs as published", {"rows": "reference"})]:
+    case(name, "higgs", "higgs", {"train": "particle_physics/higgsTransfer.csv", "test": "tenth", **options}, [{"shape": [1, 4]}], *tenths(rows, bool(options)), 1e-6)
 
 # --- pictures with a text -------------------------------------------------------------------------
 
