@@ -139,7 +139,7 @@ def pfam(samples, out):
     gb1 = pd.read_csv(z.open("splits/sampled.csv"))
     for part, name in {"train": "train", "test": "valid"}.items():
         rows = gb1[gb1["set"] == part][:400]
-        pd.DataFrame({"primary": rows["sequence"].str[-128:], "stability_score": [[v] for v in rows["target"]]}).to_csv(f"{out}/pfam/transfer/stability_{name}.csv")
+        pd.DataFrame({"primary": rows["sequence"].str[:128], "stability_score": [[v] for v in rows["target"]]}).to_csv(f"{out}/pfam/transfer/stability_{name}.csv")
 
 
 def librispeech(samples, out):

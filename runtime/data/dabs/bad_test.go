@@ -97,7 +97,7 @@ func TestBad(t *testing.T) {
 		{"no sound", "voxceleb1", "voxceleb1/wav/id10001/u/1.wav", other, nil, "u/1.wav|neither WAV nor FLAC"},
 		{"bad split", "voxceleb1", "voxceleb1/iden_split.txt", swap("3 id10002", "7 id10002"), nil, "iden_split.txt, line 1"},
 		{"unknown word", "google speech", "testing_list.txt", swap("zero/b", "zebra/b"), nil, "zebra|none of Speech Commands"},
-		{"unknown action", "fluent action", "data/train_data.csv", swap("activate", "levitate"), nil, "train_data.csv, line 2|levitate"},
+		{"unknown action", "fluent action", "data/train_data.csv", swap("activate", "levitate"), nil, "train_data.csv, row 0|levitate"},
 		{"wrong frames", "voxceleb1", "", nil, map[string]string{"hop": "300"}, "f32[1,mels,14]"},
 		{"cut table", "wafer", "wafer_map/labeled.pkl", cut, nil, "labeled.pkl|cut off"},
 		{"empty table", "wafer", "wafer_map/labeled.pkl", empty, nil, "labeled.pkl|is empty"},
