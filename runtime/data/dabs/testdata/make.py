@@ -364,7 +364,7 @@ for i in ids:
 train = coco("train2017", ids, {i: f"the man {i}, it's red" for i in ids}, {i: [1, 44, 90][:1 + i % 3] for i in ids if i != 5})
 test = coco("val2017", list(captions), captions, {161044: [44]})
 rows = lambda part, all: [{"label": l, "x": shown(f"{root}/coco/COCO/{part}/{i:012d}.jpg"), "tokens": tokenizer.encode(t).ids} for i, t, l in all]
-case("coco", "captions", "coco", {"layout": "coco"}, TEXT, rows("train2017", train), rows("val2017", test), 0.004, ["person", "bottle", "toothbrush"])
+case("coco", "captions", "coco", {"layout": "coco"}, TEXT, rows("train2017", train), rows("val2017", test), 1e-6, ["person", "bottle", "toothbrush"])
 
 
 def swap(all):
@@ -382,7 +382,7 @@ def swap(all):
     return [(i, t, l) for (i, _, _), t, l in zip(all, texts, labels)]
 
 
-case("mismatched captions", "captions", "coco", {"layout": "mismatched"}, TEXT, rows("train2017", swap(train)), rows("val2017", swap(test)), 0.004)
+case("mismatched captions", "captions", "coco", {"layout": "mismatched"}, TEXT, rows("train2017", swap(train)), rows("val2017", swap(test)), 1e-6)
 
 vqa = {"train2014": [("what is red?", "yes", ["no", "yes", "2"]), ("is it?", "no", ["no", "yes"]), ("who", "man", ["a", "b"]), ("where", "2", ["2", "3", "the man"]), ("why so?", "a", ["a", "b", "c"])],
        "val2014": [("what?", "yes", ["yes", "no"])]}
