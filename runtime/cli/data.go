@@ -11,7 +11,8 @@ import (
 
 	"mspecc/runtime"
 	"mspecc/runtime/data"
-	_ "mspecc/runtime/data/dabs" // its readers
+	_ "mspecc/runtime/data/dabs"    // its readers
+	_ "mspecc/runtime/data/generic" // its readers
 	"mspecc/runtime/eval"
 )
 

@@ -14,6 +14,7 @@ package data
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -158,6 +159,11 @@ func Open(reader string, options map[string]string, root fs.FS, name string, wan
 			names = append(names, r.Name)
 		}
 		return nil, nil, &Error{Reader: reader, Msg: "there is no such reader", Fix: "use one of " + strings.Join(names, ", ")}
+	}
+	options = maps.Clone(options)
+	if v, ok := options["standardise"]; ok { // either spelling
+		delete(options, "standardise")
+		options["standardize"] = v
 	}
 	s := &Source{Root: root, Name: name, Want: want, Seed: o.Seed, reader: readers[at], given: options, skip: o.Skip, progress: o.Progress}
 	if err := s.check(); err != nil {

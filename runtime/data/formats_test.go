@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"mspecc/runtime/data/tfrecord"
 )
 
 func mapFile(b []byte) *fstest.MapFile { return &fstest.MapFile{Data: b} }
@@ -330,9 +332,9 @@ func tfrecords(records ...[]byte) []byte {
 	for _, r := range records {
 		head := binary.LittleEndian.AppendUint64(nil, uint64(len(r)))
 		b = append(b, head...)
-		b = binary.LittleEndian.AppendUint32(b, maskedCRC(head))
+		b = binary.LittleEndian.AppendUint32(b, tfrecord.Checksum(head))
 		b = append(b, r...)
-		b = binary.LittleEndian.AppendUint32(b, maskedCRC(r))
+		b = binary.LittleEndian.AppendUint32(b, tfrecord.Checksum(r))
 	}
 	return b
 }
@@ -376,7 +378,7 @@ func TestGenomicsErrors(t *testing.T) {
 		refused(t, "genomics", nil, mutate(files, name, c.content), want, append(c.parts, name)...)
 	}
 	huge := binary.LittleEndian.AppendUint64(nil, 1<<62)
-	huge = binary.LittleEndian.AppendUint32(huge, maskedCRC(huge))
+	huge = binary.LittleEndian.AppendUint32(huge, tfrecord.Checksum(huge))
 	refused(t, "genomics", nil, mutate(files, name, huge), want, "bytes long")
 	refused(t, "genomics", nil, files, Want{{Shape: []int{3}}}, "token modality")
 	refused(t, "genomics", nil, mutate(files, name, nil), want, "before_2011_in_tr", "not found")

@@ -1,9 +1,12 @@
 package data
 
 import (
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
+
+	"mspecc/runtime/data/tfrecord"
 )
 
 var genomicsReader = Reader{
@@ -98,44 +101,51 @@ func (s *Source) genomicsFile(set *tokenSet, option, name string, first int) err
 	var buf []byte
 	for i := 0; ; i++ {
 		at := fmt.Sprintf("record %d", i)
-		buf, err = s.tfrecord(f, at, buf)
-		if errors.Is(err, io.EOF) {
-			if i == 0 {
-				return s.Fail(name, "", "holds no record", "give a file with data")
-			}
+		buf, err = tfrecord.Read(f, buf)
+		switch {
+		case errors.Is(err, io.EOF) && i == 0:
+			return s.Fail(name, "", "holds no record", "give a file with data")
+		case errors.Is(err, io.EOF):
 			return nil
+		case errors.Is(err, tfrecord.ErrData):
+			err = s.Fail(name, at, cause(err), "the file is damaged: fetch it again")
+		case err != nil:
+			return s.tfError(f, at, err)
+		default:
+			err = s.genome(set, name, at, buf, first)
 		}
 		if err != nil {
-			return err
-		}
-		if err := s.genome(set, name, at, buf, first); err != nil {
-			return err
+			if err := s.Bad(err); err != nil {
+				return err
+			}
 		}
 	}
 }
 
+// tfError explains an error of a TFRecord file.
+func (s *Source) tfError(f *File, at string, err error) *Error {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader) {
+		return s.readError(f, at, err)
+	}
+	return s.Fail(f.Name, at, cause(err), "give a TFRecord file, or fetch the damaged file again")
+}
+
 // genome appends one record: feature x, the bases as digits separated by blanks, and feature y, the label.
 func (s *Source) genome(set *tokenSet, name, at string, record []byte, first int) error {
-	var x, y feature
-	err := example(record, func(name []byte, f feature) {
-		switch string(name) {
-		case "x":
-			x = f
-		case "y":
-			y = f
-		}
-	})
+	features, err := tfrecord.Parse(record)
 	if err != nil {
 		return s.Fail(name, at, err.Error(), "give files as genomics_ood has them")
 	}
-	if x.kind != 'b' || y.kind != 'i' {
+	x, y := features["x"].Bytes, features["y"].Ints
+	if len(x) == 0 || len(y) == 0 {
 		return s.Fail(name, at, "lacks feature x (bytes) or y (int64)", "give files as genomics_ood has them")
 	}
-	if y.number < int64(first) || y.number >= int64(first)+int64(set.classes) {
-		return s.Fail(name, at, fmt.Sprintf("label y is %d, expected %d..%d", y.number, first, first+set.classes-1),
+	label := y[0]
+	if label < int64(first) || label >= int64(first)+int64(set.classes) {
+		return s.Fail(name, at, fmt.Sprintf("label y is %d, expected %d..%d", label, first, first+set.classes-1),
 			"correct the options classes and first_label, or test_classes and test_first_label")
 	}
-	digits := fields(nil, x.text, ' ')
+	digits := fields(nil, x[0], ' ')
 	if len(digits) != set.size {
 		return s.Fail(name, at, fmt.Sprintf("has %d bases, the model wants %d", len(digits), set.size), "correct the modality's length")
 	}
@@ -143,8 +153,10 @@ func (s *Source) genome(set *tokenSet, name, at string, record []byte, first int
 		if len(d) != 1 || d[0] < '0' || d[0] > '3' {
 			return s.Fail(name, at, fmt.Sprintf("base %d is %s, expected 0, 1, 2 or 3", i, shorten(d)), "give files as genomics_ood has them")
 		}
+	}
+	for _, d := range digits {
 		set.tokens = append(set.tokens, d[0]-'0')
 	}
-	set.labels = append(set.labels, int(y.number)-first)
+	set.labels = append(set.labels, int(label)-first)
 	return nil
 }

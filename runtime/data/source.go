@@ -56,9 +56,9 @@ type Source struct {
 	progress func(what string, done, total int64)
 }
 
-// Bad says what to do about a bad record found while opening: nil to leave it out, which
-// Skip counts, or the error to return.
-func (s *Source) Bad(err *Error) error { return s.skip.take(err) }
+// Bad says what to do about a bad record found while opening, an *Error: nil to leave it out,
+// which Skip counts, or the error to return.
+func (s *Source) Bad(err error) error { return s.skip.take(err) }
 
 // Progress tells whoever listens how much of long work is done.
 func (s *Source) Progress(what string, done, total int64) {
