@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"mspecc/runtime/data"
+	"mspecc/runtime/data/generic"
 )
 
 // utterances lists the recordings PART/SPEAKER/CHAPTER/*.flac (or .wav) in the order of their names, by
@@ -295,29 +296,26 @@ func fluent(s *data.Source) (*speechSet, error) {
 }
 
 func fluentPart(s *data.Source, base, name, column string, values []string) ([]item, error) {
-	t, err := openCSV(s, "layout", name)
+	t, err := generic.OpenCSV(s, "layout", name)
 	if err != nil {
 		return nil, err
 	}
-	recording, err := t.column("path")
+	recording, err := t.Column("path")
 	if err != nil {
 		return nil, err
 	}
-	label, err := t.column(column)
+	label, err := t.Column(column)
 	if err != nil {
 		return nil, err
 	}
 	var items []item
-	var fields [][]byte
-	for row := range t.starts {
-		if fields, err = t.row(fields[:0], row); err != nil {
-			return nil, err
-		}
-		class := slices.Index(values, string(fields[label]))
+	err = t.Read(0, t.Rows(), []int{recording, label}, func(row int, fields [][]byte) error {
+		class := slices.Index(values, string(fields[1]))
 		if class < 0 {
-			return nil, s.Fail(name, t.at(row), fmt.Sprintf("the %s is %q, expected one of %s", column, fields[label], strings.Join(values, ", ")), "correct the row")
+			return s.Fail(name, t.At(row), fmt.Sprintf("the %s is %q, expected one of %s", column, fields[1], strings.Join(values, ", ")), "correct the row")
 		}
-		items = append(items, item{name: path.Join(base, string(fields[recording])), label: float64(class)})
-	}
-	return items, nil
+		items = append(items, item{name: path.Join(base, string(fields[0])), label: float64(class)})
+		return nil
+	})
+	return items, err
 }

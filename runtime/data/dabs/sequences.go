@@ -3,11 +3,13 @@ package dabs
 import (
 	"fmt"
 	"math"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
 
 	"mspecc/runtime/data"
+	"mspecc/runtime/data/generic"
 )
 
 var sequencesReader = data.Reader{
@@ -33,11 +35,11 @@ var sequencesReader = data.Reader{
 
 // sequences is a data set of rows of a CSV file.
 type sequences struct {
-	table    *csvTable
-	labels   data.Labels
-	o        *sequenceOptions
-	sequence int // column
-	label    int // column, -1: none
+	s       *data.Source
+	table   *generic.CSV
+	labels  data.Labels
+	o       *sequenceOptions
+	columns []int // of the sequence and, where there are labels, of the label
 }
 
 // sequenceOptions are what holds for both parts.
@@ -52,25 +54,23 @@ type sequenceOptions struct {
 	padLabel float64
 }
 
-func (q *sequences) Len() int            { return len(q.table.starts) }
+func (q *sequences) Len() int            { return q.table.Rows() }
 func (q *sequences) Labels() data.Labels { return q.labels }
 
-func (q *sequences) Example(row int, _ uint64, e *data.Example) (err error) {
-	defer q.table.guard(&err)()
-	fields, err := q.table.row(nil, row)
-	if err != nil {
-		return err
-	}
-	if err := q.o.encode(e.Tokens, pythonBytes(fields[q.sequence])); err != nil {
-		return q.table.s.Fail(q.table.name, q.table.at(row), err.Error(), "correct or remove the row")
-	}
-	if e.Labels[0] = 0; q.label < 0 {
+func (q *sequences) Example(i int, _ uint64, e *data.Example) error {
+	e.Labels[0] = 0
+	return q.table.Read(i, i+1, q.columns, func(row int, fields [][]byte) error {
+		if err := q.o.encode(e.Tokens, pythonBytes(fields[0])); err != nil {
+			return q.s.Fail(q.table.Name(), q.table.At(row), err.Error(), "correct or remove the row")
+		}
+		if len(fields) == 1 {
+			return nil
+		}
+		if err := q.o.read(e.Labels, fields[1]); err != nil {
+			return q.s.Fail(q.table.Name(), q.table.At(row), fmt.Sprintf("column %s: %v", q.s.Text("label"), err), "correct or remove the row, or the options of the label")
+		}
 		return nil
-	}
-	if err := q.o.read(e.Labels, fields[q.label]); err != nil {
-		return q.table.s.Fail(q.table.name, q.table.at(row), fmt.Sprintf("column %s: %v", q.table.header[q.label], err), "correct or remove the row, or the options of the label")
-	}
-	return nil
+	})
 }
 
 // encode writes the tokens of a sequence, cut or filled up to the model's length.
@@ -135,18 +135,18 @@ func openSequences(s *data.Source) (data.Dataset, data.Dataset, error) {
 	if s.Text("train") == "" {
 		return nil, nil, s.BadOption("train", "the name of a file")
 	}
-	table, err := openCSV(s, "train", s.Text("train"))
+	table, err := openCSV(s, "train")
 	if err != nil {
 		return nil, nil, err
 	}
 	if o.kind == "rank" && s.Text("label") != "" {
 		ranked := table
-		if name := s.Text("ranks_of"); name != "" {
-			if ranked, err = openCSV(s, "ranks_of", name); err != nil {
+		if s.Text("ranks_of") != "" {
+			if ranked, err = openCSV(s, "ranks_of"); err != nil {
 				return nil, nil, err
 			}
 		}
-		if o.ranks, err = ranked.ranks(s.Text("label")); err != nil {
+		if o.ranks, err = ranks(s, ranked, s.Text("label")); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -154,8 +154,8 @@ func openSequences(s *data.Source) (data.Dataset, data.Dataset, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if name := s.Text("test"); name != "" {
-		if table, err = openCSV(s, "test", name); err != nil {
+	if s.Text("test") != "" {
+		if table, err = openCSV(s, "test"); err != nil {
 			return nil, nil, err
 		}
 		test, err := newSequences(s, o, table)
@@ -165,6 +165,11 @@ func openSequences(s *data.Source) (data.Dataset, data.Dataset, error) {
 		return train, test, nil
 	}
 	return s.Tenths(train, "none")
+}
+
+// openCSV opens the file that an option names: under its name, or under the name's last part.
+func openCSV(s *data.Source, option string) (*generic.CSV, error) {
+	return generic.OpenCSV(s, option, s.Text(option), path.Base(s.Text(option)))
 }
 
 func newSequenceOptions(s *data.Source) (*sequenceOptions, error) {
@@ -211,16 +216,18 @@ func newSequenceOptions(s *data.Source) (*sequenceOptions, error) {
 	return o, nil
 }
 
-func newSequences(s *data.Source, o *sequenceOptions, t *csvTable) (*sequences, error) {
-	q := &sequences{table: t, o: o, label: -1, labels: data.Labels{Each: 1}}
-	var err error
-	if q.sequence, err = t.column(s.Text("sequence")); err != nil {
+func newSequences(s *data.Source, o *sequenceOptions, t *generic.CSV) (*sequences, error) {
+	q := &sequences{s: s, table: t, o: o, labels: data.Labels{Each: 1}}
+	column, err := t.Column(s.Text("sequence"))
+	if err != nil {
 		return nil, err
 	}
+	q.columns = []int{column}
 	if name := s.Text("label"); name != "" {
-		if q.label, err = t.column(name); err != nil {
+		if column, err = t.Column(name); err != nil {
 			return nil, err
 		}
+		q.columns = append(q.columns, column)
 		switch o.kind {
 		case "number":
 			q.labels.Classes = 1
@@ -237,27 +244,26 @@ func newSequences(s *data.Source, o *sequenceOptions, t *csvTable) (*sequences, 
 }
 
 // ranks numbers the different values of a column in their order: numbers by size, else texts.
-func (t *csvTable) ranks(column string) (ranks map[string]int, err error) {
-	defer t.guard(&err)()
-	c, err := t.column(column)
+func ranks(s *data.Source, t *generic.CSV, column string) (map[string]int, error) {
+	c, err := t.Column(column)
 	if err != nil {
 		return nil, err
 	}
-	ranks = map[string]int{}
-	var fields [][]byte
-	for i := range t.starts {
-		if i%(1<<16) == 0 {
-			t.s.Progress("ranking "+column, int64(i), int64(len(t.starts)))
+	ranks := map[string]int{}
+	err = t.Read(0, t.Rows(), []int{c}, func(row int, fields [][]byte) error {
+		if row%(1<<16) == 0 {
+			s.Progress("ranking "+column, int64(row), int64(t.Rows()))
 		}
-		if fields, err = t.row(fields[:0], i); err != nil {
-			return nil, err
-		}
-		if _, seen := ranks[string(fields[c])]; !seen {
+		if _, seen := ranks[string(fields[0])]; !seen {
 			if len(ranks) == 1<<20 {
-				return nil, t.s.Fail(t.name, "", "has more than a million different values in column "+column, "give a column with classes")
+				return s.Fail(t.Name(), "", "has more than a million different values in column "+column, "give a column with classes")
 			}
-			ranks[string(fields[c])] = 0
+			ranks[string(fields[0])] = 0
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	var values []string
 	numbers := true
@@ -280,7 +286,7 @@ func (t *csvTable) ranks(column string) (ranks map[string]int, err error) {
 		return strings.Compare(a, b)
 	})
 	if len(values) < 2 {
-		return nil, t.s.Fail(t.name, "", "has only one value in column "+column, "give a column with classes")
+		return nil, s.Fail(t.Name(), "", "has only one value in column "+column, "give a column with classes")
 	}
 	for i, v := range values {
 		ranks[v] = i
