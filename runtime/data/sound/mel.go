@@ -3,7 +3,6 @@ package sound
 import (
 	"fmt"
 	"math"
-	"math/cmplx"
 
 	"gonum.org/v1/gonum/dsp/fourier"
 )
@@ -153,8 +152,7 @@ func (m *Mel) transform(samples []float32, start int) {
 	}
 	m.fft.Coefficients(m.bins, m.frame)
 	for k, c := range m.bins {
-		a := cmplx.Abs(c)
-		m.power[k] = a * a
+		m.power[k] = real(c)*real(c) + imag(c)*imag(c)
 	}
 }
 
