@@ -47,8 +47,8 @@ type format struct {
 	ratio  int // pixels that one byte of the file can stand for at most
 }
 
-// jpegRatio: a bit may stand for nothing in a block of 64 pixels, in each of a few scans.
-const jpegRatio = 512 * 4
+// jpegRatio: a bit is the least that a block of 64 pixels takes.
+const jpegRatio = 512
 
 func isJPEG(head []byte) bool { return bytes.HasPrefix(head, []byte("\xff\xd8\xff")) }
 
