@@ -154,7 +154,7 @@ func cub(s *data.Source) (train, test []item, names []string, err error) {
 // flowers: jpg/image_%05d.jpg with the classes (from 1) in imagelabels.mat; classes are taken in
 // the order in which they appear there, which decides the random split.
 func flowers(s *data.Source) (train, test []item, names []string, err error) {
-	base, err := folder(s, "imagelabels.mat", ".", "flowers102", "flowers-102", "natural_images/vgg_flowers")
+	base, err := folder(s, "imagelabels.mat", ".", "flowers102", "natural_images/flowers")
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -238,7 +238,7 @@ func matrix(s *data.Source, name, variable string) ([]int, error) {
 
 // dtd: images/CLASS/NAME.jpg, the lists labels/train1.txt and val1.txt against test1.txt.
 func dtd(s *data.Source) (train, test []item, names []string, err error) {
-	base, err := folder(s, "labels/train1.txt", ".", "dtd", "imagenet/dtd", "natural_images/dtd")
+	base, err := folder(s, "labels/train1.txt", ".", "dtd", "imagenet/dtd", "natural_images/dtd/dtd")
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -56,7 +56,7 @@ func speakers(found map[int][]item) (ids []int, names []string) {
 }
 
 func libriFolder(s *data.Source, part string) (string, error) {
-	return folder(s, part, ".", "LibriSpeech", "speech/LibriSpeech", "speech/librispeech/LibriSpeech")
+	return folder(s, part, ".", "LibriSpeech", "speech/LibriSpeech")
 }
 
 // librispeech: the training parts; the label is the speaker, dev-clean has other speakers.
@@ -166,7 +166,7 @@ var audioMNISTTest = []string{"26", "52", "60", "18", "32", "42", "05", "13", "2
 
 // audioMNIST: data/SPEAKER/DIGIT_SPEAKER_INDEX.wav.
 func audioMNIST(s *data.Source) (*speechSet, error) {
-	base, err := folder(s, "data", ".", "AudioMNIST", "speech/AudioMNIST", "speech/audio_mnist/AudioMNIST")
+	base, err := folder(s, "data", ".", "AudioMNIST", "speech/AudioMNIST")
 	if err != nil {
 		return nil, err
 	}

@@ -167,9 +167,10 @@ func openSequences(s *data.Source) (data.Dataset, data.Dataset, error) {
 	return s.Tenths(train, "none")
 }
 
-// openCSV opens the file that an option names: under its name, or under the name's last part.
+// openCSV opens the file that an option names: under its name, under the last part of it, or in
+// the folder in which DABS keeps its proteins.
 func openCSV(s *data.Source, option string) (*generic.CSV, error) {
-	return generic.OpenCSV(s, option, s.Text(option), path.Base(s.Text(option)))
+	return generic.OpenCSV(s, option, s.Text(option), path.Base(s.Text(option)), path.Join("proteins", path.Base(s.Text(option))))
 }
 
 func newSequenceOptions(s *data.Source) (*sequenceOptions, error) {
