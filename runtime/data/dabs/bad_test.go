@@ -5,6 +5,9 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -195,4 +198,32 @@ func FuzzBoxes(f *testing.F)    { fuzz(f, "aircraft", "data/images_box.txt") }
 func FuzzCaptions(f *testing.F) { fuzz(f, "coco", "COCO/annotations/captions_train2017.json") }
 func FuzzQuestions(f *testing.F) {
 	fuzz(f, "vqa", "coco-vqa/MultipleChoice_mscoco_train2014_questions.json")
+}
+
+// A table that is cut off while it is mapped gives an error, not a crash.
+func TestCutOffInUse(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("files are mapped on Linux")
+	}
+	x := named(t, "eurosat")
+	dir := t.TempDir()
+	name := filepath.Join(dir, "transfer.pkl")
+	if err := os.WriteFile(name, tree(t, x.Root)["eurosat_all/transfer.pkl"].Data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	train, _, err := data.Open(x.Reader, x.Options, os.DirFS(dir), "DIR", x.want(), data.OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := data.NewExample(x.want(), train.Labels())
+	if err := train.Example(3, 0, e); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(name, 0); err != nil {
+		t.Fatal(err)
+	}
+	var bad *data.Error
+	if err := train.Example(3, 0, e); !errors.As(err, &bad) || !strings.Contains(err.Error(), "transfer.pkl, row 3: cannot be read any more") {
+		t.Errorf("got %v", err)
+	}
 }

@@ -1,6 +1,7 @@
 package dabs
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -27,7 +28,11 @@ func openTable(s *data.Source, option string, candidates ...string) (*pandas.Fra
 		if err != nil {
 			return nil, "", err
 		}
-		frame, err := pandas.Read(raw)
+		frame, err := readTable(s, name, raw)
+		var bad *data.Error
+		if errors.As(err, &bad) {
+			return nil, "", bad
+		}
 		if err != nil {
 			return nil, "", s.Fail(name, "", err.Error(), "give the pickled table that the data set's tools write")
 		}
@@ -41,6 +46,17 @@ func openTable(s *data.Source, option string, candidates ...string) (*pandas.Fra
 		msg += " or " + c
 	}
 	return nil, "", s.Fail("", "", msg, "give the folder that holds it, or the file with the option "+option)
+}
+
+// readTable reads a table that may be cut off meanwhile.
+func readTable(s *data.Source, name string, raw []byte) (frame *pandas.Frame, err error) {
+	defer faults(&err, func() error { return cutOff(s, name, "") })()
+	return pandas.Read(raw)
+}
+
+// cutOff is the error of a mapped file that has become shorter.
+func cutOff(s *data.Source, name, at string) error {
+	return s.Fail(name, at, "cannot be read any more: the file was cut off while it was in use", "put the file back")
 }
 
 // rowSet is a data set of rows of a table.
@@ -59,9 +75,7 @@ func (r *rowSet) Len() int            { return len(r.rows) }
 func (r *rowSet) Labels() data.Labels { return r.labels }
 
 func (r *rowSet) Example(i int, _ uint64, e *data.Example) (err error) {
-	defer faults(&err, func() error {
-		return r.s.Fail(r.file, fmt.Sprintf("row %d", r.rows[i]), "cannot be read any more: the file was cut off while it was in use", "put the file back")
-	})()
+	defer faults(&err, func() error { return cutOff(r.s, r.file, fmt.Sprintf("row %d", r.rows[i])) })()
 	if err := r.decode(r.rows[i], e.X); err != nil {
 		return r.s.Fail(r.file, fmt.Sprintf("row %d", r.rows[i]), err.Error(), "give the pickled table that the data set's tools write")
 	}
