@@ -56,6 +56,11 @@ type sets struct {
 
 // open reads the data set for a program; the seed decides random windows and splits.
 func (a *app) open(d *dataFlags, p *runtime.Program, seed uint64) (*sets, error) {
+	return a.openFrom(d, p, seed, nil)
+}
+
+// openFrom opens with a witness of the files that are used, if not nil.
+func (a *app) openFrom(d *dataFlags, p *runtime.Program, seed uint64, w *witness) (*sets, error) {
 	reader, options, metric, err := d.choose(p.Modality)
 	if err != nil {
 		return nil, err
@@ -70,14 +75,18 @@ func (a *app) open(d *dataFlags, p *runtime.Program, seed uint64) (*sets, error)
 	case root == nil:
 		return nil, usagef("this binary carries no data for the modality %s: give a folder with --data", p.Modality.Name)
 	}
-	w, shown := want(p.Modality), a.showing()
+	if w != nil {
+		w.FS = root
+		root = w
+	}
+	wanted, shown := want(p.Modality), a.showing()
 	s := &sets{name: name, metric: metric, skip: &data.Skip{Limit: d.skipBad, Note: func(bad *data.Error) { a.note("left out: %v", bad) }}}
-	train, test, err := data.Open(reader, options, root, name, w, data.OpenOptions{Seed: seed, Skip: s.skip, Progress: shown.set})
+	train, test, err := data.Open(reader, options, root, name, wanted, data.OpenOptions{Seed: seed, Skip: s.skip, Progress: shown.set})
 	shown.end()
 	if err != nil {
 		return nil, err
 	}
-	s.train, s.test = eval.Source{Data: train, Want: w}, eval.Source{Data: test, Want: w}
+	s.train, s.test = eval.Source{Data: train, Want: wanted}, eval.Source{Data: test, Want: wanted}
 	return s, nil
 }
 

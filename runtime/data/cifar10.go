@@ -17,7 +17,8 @@ var cifar10Reader = Reader{
 		{"test", "", "test files, a pattern; default test_batch.bin, also in cifar-10-batches-bin/, or test_batch in cifar-10-batches-py/"},
 		{"standardize", "false", "bring every channel to mean 0 and deviation 1 (of the training images)"},
 	},
-	Open: openCIFAR10,
+	Fetch: "CIFAR-10, binary version: cs.toronto.edu/~kriz/cifar.html",
+	Open:  openCIFAR10,
 }
 
 func openCIFAR10(s *Source) (Dataset, Dataset, error) {

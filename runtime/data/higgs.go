@@ -18,7 +18,8 @@ var higgsReader = Reader{
 		{"classes", "2", "number of classes; labels are 0..classes-1; 1: the label is a number to regress"},
 		{"standardize", "false", "bring every feature to mean 0 and deviation 1 (of the training rows)"},
 	},
-	Open: openHiggs,
+	Fetch: "HIGGS: archive.ics.uci.edu/dataset/280",
+	Open:  openHiggs,
 }
 
 // table is a set of rows of numbers.

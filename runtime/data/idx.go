@@ -19,7 +19,8 @@ var idxReader = Reader{
 		{"classes", "10", "number of classes; labels are 0..classes-1"},
 		{"standardize", "false", "bring every channel to mean 0 and deviation 1 (of the training images)"},
 	},
-	Open: openIDX,
+	Fetch: "Fashion-MNIST: github.com/zalandoresearch/fashion-mnist",
+	Open:  openIDX,
 }
 
 func openIDX(s *Source) (Dataset, Dataset, error) {

@@ -22,7 +22,8 @@ var pamap2Reader = Reader{
 		{"activities", "1,2,3,4,5,6,7,12,13,16,17,24", "activity ids that become the classes 0, 1, ...; rows of other ones are left out"},
 		{"standardize", "false", "bring every channel to mean 0 and deviation 1 (of the training rows)"},
 	},
-	Open: openPAMAP2,
+	Fetch: "PAMAP2: archive.ics.uci.edu/dataset/231",
+	Open:  openPAMAP2,
 }
 
 const (

@@ -23,7 +23,8 @@ var sensorReader = Reader{
 		{"test_subjects", "", "subjects kept for testing; default the last one in order of names"},
 		{"standardize", "true", "bring every channel to mean 0 and deviation 1 (of the training windows' recordings)"},
 	},
-	Open: openSensor,
+	Fetch: "the recordings that the reader was made for: github.com/GeoTecINIT/sp-sw-har-dataset",
+	Open:  openSensor,
 }
 
 // recording is one file: samples in time order.

@@ -271,11 +271,11 @@ func (f *fasta) read(name string) error {
 	}
 	defer c.Close()
 	l := &letters{in: bufio.NewReaderSize(r, 1<<16)}
-	first, err := l.in.Peek(1)
-	if err != nil || first[0] != '>' && first[0] != '@' {
+	head, err := l.in.Peek(1)
+	if err != nil || head[0] != '>' && head[0] != '@' {
 		return f.s.Fail(name, "line 1", "begins with neither > nor @", "give a FASTA or FASTQ file")
 	}
-	seen := map[string]bool{}
+	mark, seen := head[0], map[string]bool{}
 	before := len(f.records)
 	for {
 		start := l.at
@@ -283,12 +283,12 @@ func (f *fasta) read(name string) error {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		if err == nil && c != first[0] {
-			return f.s.Fail(name, b.line(start), fmt.Sprintf("begins with %q, expected %q", c, first[0]), "the file is damaged: fetch it again")
+		if err == nil && c != mark {
+			return f.s.Fail(name, b.line(start), fmt.Sprintf("begins with %q, expected %q", c, mark), "the file is damaged: fetch it again")
 		}
 		header, err := l.line()
 		if err == nil {
-			err = f.record(b, l, header, first[0] == '@', seen)
+			err = f.record(b, l, header, mark == '@', seen)
 		}
 		if err != nil {
 			var own *data.Error

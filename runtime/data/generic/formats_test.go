@@ -231,6 +231,10 @@ func TestFASTA(t *testing.T) {
 		t.Errorf("%+v", labels)
 	}
 	long := strings.Repeat("ACGTTGCA\n", 400)
+	got, _ = read(t, "fasta", fstest.MapFS{"g.fna": file(">g\n" + strings.Repeat(long, 30) + ">h\nCC\n")}, words(5, 4), map[string]string{"test_fraction": "0.5"})
+	if both := append(got.train, got.test...); !slices.Contains(both, "[1 1 0 0 0] [0]") || !slices.Contains(both, "[0 1 2 3 3] [0]") {
+		t.Errorf("a record behind a long one: %v", both)
+	}
 	root = fstest.MapFS{"g.fna": zipped(">g\n" + long + ">h\n" + strings.Repeat("C", 50) + "N" + strings.Repeat("G", 12) + "\n")}
 	got, _ = read(t, "fasta", root, words(5, 4), map[string]string{"stride": "5", "unknown": "drop"})
 	plain := strings.ReplaceAll(long, "\n", "")
