@@ -11,46 +11,67 @@ import (
 	"mspecc/runtime/train"
 )
 
-// layout says how examples of a modality are shown.
-func layout(m runtime.Modality, reader string) report.Layout {
-	l := report.Layout{Kind: report.Series, Grid: m.Grid, Patch: m.Patch, Channels: m.Channels}
+// layouts say how examples of a modality are shown, one for each input; a model without data has one, too.
+func layouts(m runtime.Modality, reader string) []report.Layout {
+	first := report.Layout{Kind: report.Series, Grid: m.Grid, Patch: m.Patch, Channels: m.Channels}
 	switch {
-	case m.DType == runtime.I32:
-		l.Kind = report.Tokens
-		for _, r := range data.Readers() {
-			if r.Name == reader && r.Letters != "" {
-				l.Letters = strings.Split(r.Letters, "")
-			}
-		}
 	case m.Kind == report.Spectrogram:
-		l.Kind = report.Spectrogram
+		first.Kind = report.Spectrogram
 	case len(m.Grid) == 2:
-		l.Kind = report.Image
+		first.Kind = report.Image
 	}
-	return l
+	list := []report.Layout{first}
+	for k, in := range m.Inputs {
+		if k > 0 {
+			list = append(list, report.Layout{Kind: report.Series})
+		}
+		l := &list[k]
+		if in.DType != runtime.I32 {
+			continue
+		}
+		l.Kind = report.Tokens
+		if r, ok := findReader(reader); ok && r.Letters != "" {
+			l.Letters = strings.Split(r.Letters, "")
+		}
+	}
+	return list
 }
 
-// fit makes the layout's channels those of tokens of so many values: a kind of the user's own
-// need not name any.
-func fit(l report.Layout, width int) report.Layout {
-	if l.Kind == report.Tokens || l.Channels > 0 {
+// fit completes the layout of so many tokens of so many values: a kind of the user's own need
+// not name channels, and only the first of several inputs has a grid.
+func fit(l report.Layout, tokens, width int) report.Layout {
+	if len(l.Grid) == 0 {
+		l.Grid = []int{tokens}
+	}
+	if l.Kind == report.Tokens {
 		return l
+	}
+	if len(l.Patch) == 0 {
+		l.Patch = slices.Repeat([]int{1}, len(l.Grid))
 	}
 	area := 1
 	for _, p := range l.Patch {
 		area *= max(1, p)
 	}
-	l.Channels = max(1, width/area)
+	if l.Channels < 1 {
+		l.Channels = max(1, width/area)
+	}
 	return l
 }
 
-// reconstructPanel lets the model fill in count examples of the batches that next gives. The
-// seed decides what is hidden. At most keep of the examples stay in the panel.
-func reconstructPanel(m *runtime.Machine, l report.Layout, next func(step int) (*data.Batch, error), count, keep int, seed uint64) (*report.Panel, error) {
+// stream adds up what becomes of one input's tokens.
+type stream struct {
+	*report.Panel
+	before, after tally
+}
+
+// reconstructPanels lets the model fill in count examples of the batches that next gives. The
+// seed decides what is hidden. There is a panel for each stream of tokens: one, or as many as
+// the model has inputs. At most keep of the examples stay in each.
+func reconstructPanels(m *runtime.Machine, l []report.Layout, next func(step int) (*data.Batch, error), count, keep int, seed uint64) ([]*report.Panel, error) {
 	f := m.Program.Reconstruct
-	p := &report.Panel{}
-	var before, after tally
-	for step := 0; p.Count < count; step++ {
+	var all []*stream
+	for step, done := 0, 0; done < count; step++ {
 		b, err := next(step)
 		if err != nil {
 			return nil, err
@@ -61,22 +82,40 @@ func reconstructPanel(m *runtime.Machine, l report.Layout, next func(step int) (
 		if err := m.Execute(f, seed, uint64(step)); err != nil {
 			return nil, err
 		}
-		o, err := readReconstruction(m)
+		list, err := readReconstruction(m)
 		if err != nil {
 			return nil, err
 		}
-		p.Layout, p.Measure = fit(l, o.width), o.measure()
-		for i := range min(b.Count, count-p.Count) {
-			before.add(o, o.reconstruction, i)
-			after.add(o, o.adapted, i)
-			if p.Count < keep {
-				p.Rows = append(p.Rows, o.example(i))
+		n := min(b.Count, count-done)
+		for k, o := range list {
+			if k == len(all) {
+				all = append(all, &stream{Panel: o.panel(l)})
 			}
-			p.Count++
+			all[k].add(o, n, keep)
 		}
+		done += n
 	}
-	p.Before, p.After = before.means(), after.means()
-	return p, p.Check()
+	var panels []*report.Panel
+	for _, s := range all {
+		s.Before, s.After = s.before.means(), s.after.means()
+		if err := s.Check(); err != nil {
+			return nil, err
+		}
+		panels = append(panels, s.Panel)
+	}
+	return panels, nil
+}
+
+// add takes the first n examples of a batch, and shows them while there are fewer than keep.
+func (s *stream) add(o *reconstruction, n, keep int) {
+	for i := range n {
+		s.before.add(o, o.reconstruction, i)
+		s.after.add(o, o.adapted, i)
+		if s.Count < keep {
+			s.Rows = append(s.Rows, o.example(i))
+		}
+		s.Count++
+	}
 }
 
 const (
@@ -84,48 +123,105 @@ const (
 	tokenAccuracy = "token accuracy"
 )
 
-// reconstruction is one batch of a program's Reconstruct outputs.
+// reconstruction is one batch of a program's Reconstruct outputs, of one stream of tokens.
 type reconstruction struct {
-	batch, tokens, width                  int
-	target, mask, reconstruction, adapted []float32
-	ids                                   []int32 // the target where it is tokens: the others are then scores of each
+	input                           int    // whose tokens they are, among the modality's
+	name                            string // of the input, "" for the only one
+	batch, tokens, width            int
+	first, all                      int       // the stream's first token among all of an example
+	mask                            []float32 // of all tokens
+	target, reconstruction, adapted []float32
+	ids                             []int32 // the target where it is tokens: the others are then scores of each
 }
 
 // readReconstruction checks the outputs' shapes: mask [B, L], reconstruction and adapted [B, L,
 // P], and target the same. For tokens, P is the vocabulary and the predictions are scores; the
-// target is rows that are 1 at the token and else 0, or ids i32 [B, L].
-func readReconstruction(m *runtime.Machine) (*reconstruction, error) {
+// target is rows that are 1 at the token and else 0, or ids i32 [B, L]. Where there are several
+// streams, target.0, target.1 and so on are those of successive tokens, a stream for each input.
+func readReconstruction(m *runtime.Machine) ([]*reconstruction, error) {
+	f := m.Program.Reconstruct
+	mask, ok := f.Output("mask")
+	if !ok || len(mask.Shape) != 2 {
+		return nil, fmt.Errorf("the model's reconstruct block gives no mask of each token")
+	}
+	_, several := f.Output("target.0")
+	var all []*reconstruction
+	for first := 0; first < mask.Shape[1]; first += all[len(all)-1].tokens {
+		r := &reconstruction{input: len(all), batch: mask.Shape[0], first: first, all: mask.Shape[1], mask: m.Floats(mask)}
+		suffix := ""
+		if several {
+			suffix = fmt.Sprint(".", len(all))
+		}
+		if err := r.read(m, suffix, mask); err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+// read takes the outputs of the stream whose names have the suffix.
+func (r *reconstruction) read(m *runtime.Machine, suffix string, mask runtime.Tensor) error {
 	f := m.Program.Reconstruct
 	get := map[string]runtime.Tensor{}
-	for _, name := range []string{"target", "mask", "reconstruction", "adapted"} {
-		t, ok := f.Output(name)
+	for _, name := range []string{"target", "reconstruction", "adapted"} {
+		t, ok := f.Output(name + suffix)
 		if !ok && name == "adapted" {
 			t, ok = get["reconstruction"], true // a model without inner loop
 		}
 		if !ok || len(t.Shape) < 2 {
-			return nil, fmt.Errorf("the model's reconstruct block gives no %q per token", name)
+			return fmt.Errorf("the model's reconstruct block gives no %q per token", name+suffix)
 		}
 		get[name] = t
 	}
-	r := &reconstruction{batch: get["mask"].Shape[0], tokens: get["mask"].Shape[1]}
 	target, out := get["target"], get["reconstruction"]
+	r.tokens = target.Shape[1]
 	head := []int{r.batch, r.tokens}
 	if !slices.Equal(out.Shape[:2], head) || !slices.Equal(get["adapted"].Shape, out.Shape) || !slices.Equal(target.Shape[:2], head) ||
-		get["mask"].Len() != r.batch*r.tokens || (target.DType == runtime.F32 && target.Len() != out.Len()) {
-		return nil, fmt.Errorf("the model's reconstruct block gives target %s, mask %s, reconstruction %s and adapted %s, which do not belong together",
-			target.TypeString(), get["mask"].TypeString(), out.TypeString(), get["adapted"].TypeString())
+		r.tokens < 1 || r.first+r.tokens > r.all || suffix == "" && r.tokens != r.all || (target.DType == runtime.F32 && target.Len() != out.Len()) {
+		return fmt.Errorf("the model's reconstruct block gives target %s, mask %s, reconstruction %s and adapted %s, which do not belong together",
+			target.TypeString(), mask.TypeString(), out.TypeString(), get["adapted"].TypeString())
 	}
-	r.mask, r.reconstruction, r.adapted = m.Floats(get["mask"]), m.Floats(out), m.Floats(get["adapted"])
+	r.reconstruction, r.adapted = m.Floats(out), m.Floats(get["adapted"])
 	r.width = len(r.reconstruction) / (r.batch * r.tokens)
+	var in runtime.Input
+	if inputs := m.Program.Modality.Inputs; r.input < len(inputs) {
+		in = inputs[r.input]
+	}
+	if suffix != "" {
+		if r.name = in.Name; r.name == "" {
+			r.name = fmt.Sprint(r.input + 1)
+		}
+	}
 	switch {
 	case target.DType == runtime.I32:
 		r.ids = m.Ints(target)
-	case m.Program.Modality.DType == runtime.I32 && r.width == m.Program.Modality.Vocab:
+	case in.DType == runtime.I32 && r.width == in.Vocab:
 		r.ids = best(m.Floats(target), r.width)
 	default:
 		r.target = m.Floats(target)
 	}
-	return r, nil
+	return nil
+}
+
+// panel is an empty panel for the stream.
+func (r *reconstruction) panel(l []report.Layout) *report.Panel {
+	var own report.Layout
+	switch {
+	case r.input < len(l):
+		own = l[r.input]
+	case r.ids != nil:
+		own.Kind = report.Tokens
+	default:
+		own.Kind = report.Series
+	}
+	return &report.Panel{Layout: fit(own, r.tokens, r.width), Input: r.name, Measure: r.measure()}
+}
+
+// hidden is the mask of the stream's tokens of example i.
+func (r *reconstruction) hidden(i int) []float32 {
+	at := i*r.all + r.first
+	return r.mask[at : at+r.tokens]
 }
 
 // best are the positions of the largest value of each row.
@@ -153,7 +249,7 @@ func (r *reconstruction) measure() string {
 // nothing of the model there.
 func (r *reconstruction) example(i int) report.Example {
 	first, end := i*r.tokens, (i+1)*r.tokens
-	e := report.Example{Mask: slices.Clone(r.mask[first:end])}
+	e := report.Example{Mask: slices.Clone(r.hidden(i))}
 	width := r.width
 	if r.ids != nil {
 		width = 1
@@ -186,9 +282,9 @@ type tally struct{ sum, n [2]float64 }
 // add scores example i.
 func (t *tally) add(r *reconstruction, out []float32, i int) {
 	width := r.width
-	for k := i * r.tokens; k < (i+1)*r.tokens; k++ {
-		where := 0
-		if r.mask[k] > 0.5 {
+	for j, hidden := range r.hidden(i) {
+		k, where := i*r.tokens+j, 0
+		if hidden > 0.5 {
 			where = 1
 		}
 		row := out[k*width : (k+1)*width]
@@ -199,8 +295,8 @@ func (t *tally) add(r *reconstruction, out []float32, i int) {
 			t.n[where]++
 			continue
 		}
-		for j, v := range row {
-			d := float64(v) - float64(r.target[k*width+j])
+		for c, v := range row {
+			d := float64(v) - float64(r.target[k*width+c])
 			t.sum[where] += d * d
 		}
 		t.n[where] += float64(width)

@@ -39,7 +39,8 @@ they are. What comes out depends on the kind of data:
   tokens                 aligned text, hidden tokens marked · and wrong ones ^ below
 
 The errors on visible and hidden tokens are printed for every kind. An --out that ends in
-.safetensors keeps the numbers instead.`,
+.safetensors keeps the numbers instead. Where an example has several inputs each gets a file
+of its own, with its name before the ending.`,
 		Example: `  BIN reconstruct --checkpoint runs/a --data DIR --count 8 --out reconstruction.png
   BIN reconstruct --checkpoint runs/a --as spectrogram`,
 		RunE: func(*cobra.Command, []string) error { return a.runReconstruct(&f) },
@@ -55,16 +56,19 @@ The errors on visible and hidden tokens are printed for every kind. An --out tha
 	return c
 }
 
-// check refuses flags that make no sense for a program.
-func (f *reconstructFlags) check(l report.Layout) error {
+// check refuses flags that make no sense for a program whose inputs are shown so.
+func (f *reconstructFlags) check(l []report.Layout) error {
 	kinds := []string{report.Image, report.Spectrogram, report.Series}
+	endings := []string{l[0].Ending(), ".safetensors"}
 	switch {
 	case f.count < 1:
 		return usagef("--count is %d, expected at least 1", f.count)
 	case f.as != "" && !slices.Contains(kinds, f.as):
 		return usagef("--as is %q, expected %s", f.as, strings.Join(kinds, ", "))
-	case f.out != "" && !slices.Contains([]string{l.Ending(), ".safetensors"}, filepath.Ext(f.out)):
-		return usagef("--out is %q, expected a name ending in %s or .safetensors", f.out, l.Ending())
+	case f.as != "" && l[0].Kind == report.Tokens:
+		return usagef("--as is %q, but the examples are tokens", f.as)
+	case f.out != "" && !slices.Contains(endings, filepath.Ext(f.out)):
+		return usagef("--out is %q, expected a name ending in %s", f.out, strings.Join(endings, " or "))
 	}
 	return nil
 }
@@ -74,15 +78,12 @@ func (a *app) runReconstruct(f *reconstructFlags) error {
 	if err != nil {
 		return err
 	}
-	l := layout(program.Modality, f.data.readerOf(program))
-	if f.as != "" && l.Kind == report.Tokens {
-		return usagef("--as is %q, but the examples are tokens", f.as)
-	}
-	if f.as != "" {
-		l.Kind = f.as
-	}
+	l := layouts(program.Modality, f.data.readerOf(program))
 	if err := f.check(l); err != nil {
 		return err
+	}
+	if f.as != "" {
+		l[0].Kind = f.as
 	}
 	m, state, err := a.trained(f.checkpoint)
 	if err != nil {
@@ -92,7 +93,7 @@ func (a *app) runReconstruct(f *reconstructFlags) error {
 	if m.Program.Reconstruct == nil {
 		return fmt.Errorf("the model %s has no reconstruct block", m.Program.Name)
 	}
-	s, err := f.data.open(m.Program, f.seed)
+	s, err := a.open(&f.data, m.Program, f.seed)
 	if err != nil {
 		return err
 	}
@@ -107,12 +108,18 @@ func (a *app) runReconstruct(f *reconstructFlags) error {
 	}
 	defer loader.Close()
 	count := min(f.count, src.Len())
-	p, err := reconstructPanel(m, l, loader.Batch, count, count, f.seed)
+	panels, err := reconstructPanels(m, l, loader.Batch, count, count, f.seed)
 	if err != nil {
 		return err
 	}
-	p.Step = state.Step
-	return a.showPanel(p, f.out)
+	shown := make([]*shownPanel, len(panels))
+	for k, p := range panels {
+		p.Step = state.Step
+		if shown[k], err = showPanel(p, f.out); err != nil {
+			return err
+		}
+	}
+	return a.printPanels(shown)
 }
 
 // readerOf is the name of the reader that the flags choose for a program.
@@ -123,45 +130,69 @@ func (d *dataFlags) readerOf(p *runtime.Program) string {
 	return p.Modality.Reader
 }
 
-// showPanel writes the panel's file and prints the rest.
-func (a *app) showPanel(p *report.Panel, out string) error {
+// shownPanel is a panel with the file that shows it, "" for none.
+type shownPanel struct {
+	*report.Panel
+	Picture string `json:"picture,omitempty"`
+}
+
+// showPanel writes the panel's file.
+func showPanel(p *report.Panel, out string) (*shownPanel, error) {
 	if out == "" && p.Kind != report.Tokens {
 		out = "reconstruction" + p.Ending()
 	}
-	write := p.WritePicture
+	if out == "" {
+		return &shownPanel{p, ""}, nil
+	}
+	ending, write := p.Ending(), p.WritePicture
 	if filepath.Ext(out) == ".safetensors" {
-		write = p.WriteFile
+		ending, write = ".safetensors", p.WriteFile
 	}
-	if out != "" {
-		if err := write(out); err != nil {
-			return err
-		}
+	if p.Input != "" {
+		out = strings.TrimSuffix(out, filepath.Ext(out)) + "." + p.Input + ending
 	}
+	return &shownPanel{p, out}, write(out)
+}
+
+// printPanels prints what there is to say of each input.
+func (a *app) printPanels(list []*shownPanel) error {
 	result := struct {
-		*report.Panel
-		Picture string `json:"picture,omitempty"`
-	}{p, out}
+		*shownPanel
+		Inputs []*shownPanel `json:"inputs,omitempty"` // all of them, where there are several
+	}{shownPanel: list[0]}
+	if len(list) > 1 {
+		result.Inputs = list
+	}
 	return a.print(result, func(w io.Writer) {
-		if p.Kind == report.Tokens {
-			var paint func(string, report.Mark) string
-			if colourful(w) {
-				paint = report.Terminal
-			}
-			_ = p.Text(w, columns(w), paint) // an output that is gone takes nothing more
-		}
-		fmt.Fprintf(w, "%d examples, %s\n", p.Count, p.Measure)
-		fmt.Fprintf(w, "                 visible     hidden\n")
-		fmt.Fprintf(w, "reconstruction  %8.5g   %8.5g\nadapted         %8.5g   %8.5g\n", p.Before[0], p.Before[1], p.After[0], p.After[1])
-		switch {
-		case out == "":
-		case filepath.Ext(out) == ".png" && p.Kind == report.Series:
-			fmt.Fprintf(w, "%s: original, and reconstructions of the hidden stretches before and after adaptation\n", out)
-		case filepath.Ext(out) == ".png":
-			fmt.Fprintf(w, "%s: original, masked, reconstruction, reconstruction after adaptation\n", out)
-		default:
-			fmt.Fprintf(w, "%s\n", out)
+		for _, p := range list {
+			p.print(w)
 		}
 	})
+}
+
+func (p *shownPanel) print(w io.Writer) {
+	if p.Kind == report.Tokens {
+		var paint func(string, report.Mark) string
+		if colourful(w) {
+			paint = report.Terminal
+		}
+		_ = p.Text(w, columns(w), paint) // an output that is gone takes nothing more
+	}
+	if p.Input != "" {
+		fmt.Fprintf(w, "%s: ", p.Input)
+	}
+	fmt.Fprintf(w, "%d examples, %s\n", p.Count, p.Measure)
+	fmt.Fprintf(w, "                 visible     hidden\n")
+	fmt.Fprintf(w, "reconstruction  %8.5g   %8.5g\nadapted         %8.5g   %8.5g\n", p.Before[0], p.Before[1], p.After[0], p.After[1])
+	switch {
+	case p.Picture == "":
+	case filepath.Ext(p.Picture) == ".png" && p.Kind == report.Series:
+		fmt.Fprintf(w, "%s: original, and reconstructions of the hidden stretches before and after adaptation\n", p.Picture)
+	case filepath.Ext(p.Picture) == ".png":
+		fmt.Fprintf(w, "%s: original, masked, reconstruction, reconstruction after adaptation\n", p.Picture)
+	default:
+		fmt.Fprintf(w, "%s\n", p.Picture)
+	}
 }
 
 // columns is the width of a terminal, and what suits a file.

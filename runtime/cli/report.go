@@ -49,7 +49,11 @@ train writes it at the end, with every summary, and after --eval.`,
 
 // sizes says what a report is made of.
 func sizes(r *overview.Run) string {
-	return fmt.Sprintf("%d lines of metrics, reconstructions of %d steps, %d evaluations", len(r.Records), len(r.Panels), len(r.Evaluations))
+	steps := 0
+	for _, list := range r.PanelsOf() {
+		steps = max(steps, len(list))
+	}
+	return fmt.Sprintf("%d lines of metrics, reconstructions of %d steps, %d evaluations", len(r.Records), steps, len(r.Evaluations))
 }
 
 // writeReport brings the page of a run up to date.

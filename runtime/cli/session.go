@@ -36,6 +36,7 @@ type session struct {
 	trained  bool  // something was done
 	data     runs.Data
 	logLines []string // said before there was a log
+	leftOut  leftOut
 }
 
 // say tells the user and the log something.
@@ -280,10 +281,11 @@ func (s *session) restore(found *runs.Found) error {
 // openData opens the training data, where the model has any.
 func (s *session) openData() error {
 	p := s.m.Program
-	if _, needs := p.Step.Input("x"); !needs {
+	if !p.Modality.Fed(p.Step) {
 		return nil
 	}
-	set, err := s.f.data.open(p, s.state.Seed)
+	set, err := s.app.openFrom(&s.f.data, p, s.state.Seed, opening{bad: s.leftOut.add})
+	s.leftOut.tell(s.say)
 	if err != nil {
 		return err
 	}
@@ -305,6 +307,7 @@ func (s *session) openData() error {
 	if now.Digest, err = s.firstBatch(); err != nil {
 		return err
 	}
+	s.leftOut.tell(s.say)
 	was := s.state.Data
 	if s.state.Step == 0 {
 		s.state.Data = now
@@ -402,6 +405,7 @@ func (s *session) train(ctx context.Context) error {
 		Patience: s.f.patience, LogEvery: s.f.logEvery, StopAbove: s.f.stopAbove,
 		OnStep: func(step int, values []float64) {
 			show.step(step, values)
+			s.leftOut.tell(s.warn)
 			if sum.due(step) {
 				sum.take(step)
 			}
@@ -416,6 +420,7 @@ func (s *session) train(ctx context.Context) error {
 	}
 	r, err := train.Run(ctx, s.m, batches, o)
 	show.bar.end()
+	s.tellData()
 	how := runs.Finished
 	switch {
 	case err != nil:

@@ -23,12 +23,12 @@ type summaries struct {
 	every    int // steps, 0 for the end alone
 	steps    int
 	seed     uint64
-	layout   report.Layout
-	examples *data.Loader // of the test set, nil where nothing can be reconstructed
-	batches  *data.Loader // those of training once more, for gradients; nil where the model takes no data
-	rows     int          // of a panel
-	count    int          // of the examples whose errors are measured
-	last     int          // step of the last summary
+	layouts  []report.Layout // of the inputs
+	examples *data.Loader    // of the test set, nil where nothing can be reconstructed
+	batches  *data.Loader    // those of training once more, for gradients; nil where the model takes no data
+	rows     int             // of a panel
+	count    int             // of the examples whose errors are measured
+	last     int             // step of the last summary
 	events   *tensorboard.Writer
 	warn     func(format string, args ...any)
 	warned   map[string]bool
@@ -66,12 +66,15 @@ func newSummaries(m *runtime.Machine, dir runs.Dir, every int, state ckpt.State,
 
 func (s *summaries) openData(set *sets) {
 	p := s.m.Program
-	s.layout = layout(p.Modality, set.reader)
+	s.layouts = layouts(p.Modality, set.reader)
 	var err error
 	if p.Reconstruct != nil && set.test.Len() > 0 {
 		s.examples, err = data.NewLoader(set.test.Data, set.test.Want, data.LoaderOptions{Batch: p.Batch, Seed: panelSeed, Shuffle: true, Partial: true})
 		s.said("reconstructions", err)
-		values := 3 * s.layout.Size() * max(1, fit(s.layout, 1).Width())
+		values := 0
+		for _, in := range p.Modality.Inputs {
+			values += 3 * in.Len()
+		}
 		s.rows = max(1, min(panelRows, panelValues/max(1, values)))
 		s.count = min(p.Batch, set.test.Len())
 	}
@@ -137,7 +140,7 @@ func (s *summaries) take(step int) {
 		s.said("gradients", s.gradients(step, &sum))
 	}
 	if s.examples != nil {
-		s.said("reconstructions", s.panel(step, &sum))
+		s.said("reconstructions", s.panels(step, &sum))
 	}
 	s.write(step, &sum)
 	if step < s.steps {
@@ -169,41 +172,54 @@ func (s *summaries) gradients(step int, sum *tensorboard.Summary) error {
 	return nil
 }
 
-// panel reconstructs test examples and keeps them as numbers, as a picture, and in the events.
-func (s *summaries) panel(step int, sum *tensorboard.Summary) error {
-	p, err := reconstructPanel(s.m, s.layout, s.examples.Batch, s.count, s.rows, panelSeed)
+// panels reconstructs test examples and keeps them as numbers, as pictures, and in the events.
+func (s *summaries) panels(step int, sum *tensorboard.Summary) error {
+	list, err := reconstructPanels(s.m, s.layouts, s.examples.Batch, s.count, s.rows, panelSeed)
 	s.examples.Close()
 	if err != nil {
 		return err
 	}
-	p.Step = step
-	if p.Measure == squaredError {
-		sum.Scalar("test/hidden_error_before", p.Before[1])
-		sum.Scalar("test/hidden_error_adapted", p.After[1])
-	} else {
-		sum.Scalar("test/hidden_accuracy_before", p.Before[1])
-		sum.Scalar("test/hidden_accuracy_adapted", p.After[1])
+	for _, p := range list {
+		p.Step = step
+		if err := s.panel(p, sum); err != nil {
+			return err
+		}
 	}
-	if err := s.draw(p, sum); err != nil {
-		return err
-	}
-	return errors.Join(p.WriteFile(s.dir.Panel(step)), p.WritePicture(s.dir.Picture(step, p.Ending())))
+	return nil
 }
 
-func (s *summaries) draw(p *report.Panel, sum *tensorboard.Summary) error {
+func (s *summaries) panel(p *report.Panel, sum *tensorboard.Summary) error {
+	below := ""
+	if p.Input != "" {
+		below = "/" + p.Input
+	}
+	measure := "error"
+	if p.Measure == tokenAccuracy {
+		measure = "accuracy"
+	}
+	sum.Scalar("test/hidden_"+measure+"_before"+below, p.Before[1])
+	sum.Scalar("test/hidden_"+measure+"_adapted"+below, p.After[1])
+	if err := draw(p, "reconstruction"+below, sum); err != nil {
+		return err
+	}
+	return errors.Join(p.WriteFile(s.dir.Panel(p.Step, p.Input)), p.WritePicture(s.dir.Picture(p.Step, p.Input, p.Ending())))
+}
+
+// draw adds a panel under a tag.
+func draw(p *report.Panel, tag string, sum *tensorboard.Summary) error {
 	if p.Kind == report.Tokens {
 		var b strings.Builder
 		if err := p.Text(&b, 100, nil); err != nil {
 			return err
 		}
-		sum.Text("reconstruction", "    "+strings.ReplaceAll(b.String(), "\n", "\n    "))
+		sum.Text(tag, "    "+strings.ReplaceAll(b.String(), "\n", "\n    "))
 		return nil
 	}
 	m, err := p.Picture()
 	if err != nil {
 		return err
 	}
-	return sum.Image("reconstruction", m)
+	return sum.Image(tag, m)
 }
 
 // close gives back what the summaries hold.

@@ -231,18 +231,18 @@ func TestStandardize(t *testing.T) {
 
 type tokenData struct{ bad bool }
 
-func (tokenData) Len() int     { return 5 }
-func (tokenData) Classes() int { return 2 }
-func (d tokenData) Example(i int, _ uint64, _ []float32, tok []int32) (float64, error) {
-	tok[0], tok[1] = int32(i%3), 1
+func (tokenData) Len() int            { return 5 }
+func (tokenData) Labels() data.Labels { return data.Labels{Classes: 2, Each: 1} }
+func (d tokenData) Example(i int, _ uint64, e *data.Example) error {
+	e.Tokens[0], e.Tokens[1], e.Labels[0] = int32(i%3), 1, 1
 	if d.bad {
-		tok[1] = 3
+		e.Tokens[1] = 3
 	}
-	return 1, nil
+	return nil
 }
 
 func TestRawTokensAreOneHot(t *testing.T) {
-	want := data.Want{Shape: []int{2}, Tokens: true, Vocab: 3}
+	want := data.Want{{Shape: []int{2}, Tokens: true, Vocab: 3}}
 	s, err := Raw(Source{Data: tokenData{}, Want: want, Max: 4})
 	if err != nil {
 		t.Fatal(err)
@@ -263,8 +263,8 @@ func TestFeatures(t *testing.T) {
 	}
 	defer m.Close()
 	m.Initialize(1)
-	want := data.Want{Shape: p.Modality.Input}
-	train, test, err := data.Open("idx", p.Modality.ReaderOptions(), p.Sample, "sample", want, 1)
+	want := data.Want{{Shape: p.Modality.Inputs[0].Shape}}
+	train, test, err := data.Open("idx", runtime.ReaderOptions(p.Modality.Options), p.Sample, "sample", want, data.OpenOptions{Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,5 +308,54 @@ func BenchmarkEpoch(b *testing.B) {
 		if _, err := Linear(context.Background(), s, s, o); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// labelledTokens are the images of a data set with a label for each of four tokens, of which
+// the last does not count.
+type labelledTokens struct{ data.Dataset }
+
+func (labelledTokens) Labels() data.Labels { return data.Labels{Classes: 3, Each: 4} }
+func (d labelledTokens) Example(i int, epoch uint64, e *data.Example) error {
+	err := d.Dataset.Example(i, epoch, e)
+	copy(e.Labels, []float64{0, 1, 2, math.NaN()})
+	return err
+}
+
+func TestFeaturesOfTokens(t *testing.T) {
+	p := tiny.Program()
+	m, err := runtime.NewMachine(p, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	m.Initialize(1)
+	want := data.Want{{Shape: p.Modality.Inputs[0].Shape}}
+	_, test, err := data.Open("idx", runtime.ReaderOptions(p.Modality.Options), p.Sample, "sample", want, data.OpenOptions{Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := Source{Data: labelledTokens{test}, Want: want, Max: 7}
+	if _, err := Features(context.Background(), m, s, nil); err == nil || !strings.Contains(err.Error(), "expose tokens") {
+		t.Errorf("features without tokens: %v", err)
+	}
+	// The target, [B, 4, 4], stands for the vectors of the tokens.
+	run := p.Reconstruct.Run
+	target, _ := p.Reconstruct.Output("target")
+	target.Name = "tokens"
+	p.Features = &runtime.Function{Inputs: p.Reconstruct.Inputs, Streams: p.Reconstruct.Streams, Outputs: append(p.Features.Outputs, target), Run: run}
+	set, err := Features(context.Background(), m, s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if set.Len() != 21 || set.Width != 4 || set.Classes != 3 || set.Y[4] != 1 {
+		t.Errorf("%d vectors of width %d, labels %v", set.Len(), set.Width, set.Y)
+	}
+	whole, err := Features(context.Background(), m, s.WithoutLabels(), nil)
+	if err != nil || whole.Len() != 7 || whole.Classes != 0 {
+		t.Errorf("%v, %v", whole, err)
+	}
+	if _, err := Raw(s); err == nil {
+		t.Error("raw inputs are no vectors of tokens")
 	}
 }

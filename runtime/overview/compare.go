@@ -107,20 +107,7 @@ func (c *Comparison) results() {
 			}, plain)
 		}
 	}
-	for _, measure := range []string{"mean squared error", "token accuracy"} {
-		better := lower
-		if measure == "token accuracy" {
-			better = higher
-		}
-		for k, when := range []string{"before adaptation", "after adaptation"} {
-			c.numbers("result", measure+" on hidden tokens, "+when, better, func(r *Run) float64 {
-				if n := len(r.Panels); n > 0 && r.Panels[n-1].Measure == measure {
-					return [2]float64{r.Panels[n-1].Before[1], r.Panels[n-1].After[1]}[k]
-				}
-				return nan
-			}, plain)
-		}
-	}
+	c.hidden(plain)
 	c.numbers("result", "examples per second", higher, (*Run).Rate, short)
 	c.numbers("result", "time", neither, func(r *Run) float64 {
 		if s := r.Seconds(); s > 0 {
@@ -128,6 +115,34 @@ func (c *Comparison) results() {
 		}
 		return nan
 	}, span)
+}
+
+// hidden adds what was last measured on hidden tokens, of each input of each run.
+func (c *Comparison) hidden(text func(float64) string) {
+	done := map[string]bool{}
+	for _, r := range c.Runs {
+		for _, p := range r.newest() {
+			what := p.Measure + " on " + hiddenTokens(p)
+			if done[what] {
+				continue
+			}
+			done[what] = true
+			better := lower
+			if p.Measure == "token accuracy" {
+				better = higher
+			}
+			for k, when := range []string{"before adaptation", "after adaptation"} {
+				c.numbers("result", what+", "+when, better, func(r *Run) float64 {
+					for _, q := range r.newest() {
+						if q.Measure == p.Measure && q.Input == p.Input {
+							return [2]float64{q.Before[1], q.After[1]}[k]
+						}
+					}
+					return nan
+				}, text)
+			}
+		}
+	}
 }
 
 // common is the last step that all runs have metrics of, and whether it is the last of each.

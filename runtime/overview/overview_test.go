@@ -81,7 +81,7 @@ func example(t *testing.T, kind string, lines int) runs.Dir {
 		if err := os.MkdirAll(d.Pictures(), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.WriteFile(d.Panel(step)); err != nil {
+		if err := p.WriteFile(d.Panel(step, "")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -190,7 +190,7 @@ func TestReportOfLittle(t *testing.T) {
 		}
 	}
 	d = example(t, report.Image, 5)
-	for name, text := range map[string]string{d.Panel(10): "broken", d.Evaluations(): "broken\n"} {
+	for name, text := range map[string]string{d.Panel(10, ""): "broken", d.Evaluations(): "broken\n"} {
 		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -67,8 +67,7 @@ type reportPage struct {
 	Tiles                            []tile
 	Losses, Speed                    []figure
 	Numbers                          *numbers
-	Panel                            *panelView
-	PanelErrors                      *figure
+	Panels                           []*panelView
 	Evaluation                       *evaluationView
 	EvalCommand                      string
 	Training, Machine, Model, Places []fact
@@ -102,7 +101,7 @@ func (r *Run) page() (*reportPage, error) {
 		p.Failure = m.Sessions[n-1].Error
 	}
 	p.Losses, p.Speed, p.Numbers = r.losses(), r.speeds(), r.numbers()
-	if p.Panel, p.PanelErrors, err = r.panelViews(); err != nil {
+	if p.Panels, err = r.panelViews(); err != nil {
 		return nil, err
 	}
 	if e := r.Evaluation(); e != nil {
@@ -129,9 +128,8 @@ func (r *Run) tiles() []tile {
 	if finite(last) {
 		list = append(list, tile{"loss", short(last), fmt.Sprintf("lowest %s at step %s", short(best), count(at))})
 	}
-	if n := len(r.Panels); n > 0 {
-		p := r.Panels[n-1]
-		list = append(list, tile{p.Measure, pair(p.Before[1], p.After[1]), "on hidden tokens, before and after adaptation"})
+	for _, p := range r.newest() {
+		list = append(list, tile{p.Measure, pair(p.Before[1], p.After[1]), "on " + hiddenTokens(p) + ", before and after adaptation"})
 	}
 	if b := r.Best(); b != nil {
 		list = append(list, tile{"test " + Metric(b.Metric), Score(b.Metric, b.Test), Method(b) + " on " + b.Input})

@@ -25,6 +25,7 @@ type (
 		Text          template.HTML // of tokens
 		Series        []figure
 		Strip         []picture
+		Course        *figure // errors over the steps, nil where there is one panel
 	}
 )
 
@@ -34,25 +35,38 @@ const (
 	stripLength   = 10 // pictures of the course of the run
 )
 
-// panelViews are the newest panel, and the errors of all of them where there are several.
-func (r *Run) panelViews() (*panelView, *figure, error) {
-	if len(r.Panels) == 0 {
-		return nil, nil, nil
+// hiddenTokens names what a panel's errors are of.
+func hiddenTokens(p *report.Panel) string {
+	if p.Input == "" {
+		return "hidden tokens"
 	}
-	v, err := viewPanel(r.Panels[len(r.Panels)-1])
-	if err != nil {
-		return nil, nil, err
+	return "hidden tokens of " + p.Input
+}
+
+// panelViews are the newest panel of each input, with what led there.
+func (r *Run) panelViews() ([]*panelView, error) {
+	var views []*panelView
+	for _, list := range r.PanelsOf() {
+		v, err := viewPanel(list[len(list)-1])
+		if err != nil {
+			return nil, err
+		}
+		if v.Strip, err = strip(list); err != nil {
+			return nil, err
+		}
+		v.Course = panelErrors(list)
+		views = append(views, v)
 	}
-	if v.Strip, err = strip(r.Panels); err != nil {
-		return nil, nil, err
-	}
-	return v, panelErrors(r.Panels), nil
+	return views, nil
 }
 
 // viewPanel prepares a panel for a page.
 func viewPanel(p *report.Panel) (*panelView, error) {
 	v := &panelView{Title: fmt.Sprintf("Test examples after step %s", count(p.Step)),
 		Errors: fmt.Sprintf("%s on hidden tokens: %s → %s after adaptation", p.Measure, short(p.Before[1]), short(p.After[1]))}
+	if p.Input != "" {
+		v.Title += ": " + p.Input
+	}
 	rows := p.Rows[:min(len(p.Rows), shownExamples)]
 	switch p.Kind {
 	case report.Tokens:
@@ -165,9 +179,10 @@ func panelErrors(list []*report.Panel) *figure {
 		before.x, before.y = append(before.x, float64(p.Step)), append(before.y, p.Before[1])
 		after.x, after.y = append(after.x, float64(p.Step)), append(after.y, p.After[1])
 	}
-	measure := list[len(list)-1].Measure
-	c := &chart{label: measure + " on hidden tokens of test examples over the steps", lines: []line{before, after}, width: 1060, height: 200, log: true}
-	return &figure{Title: measure + " on hidden tokens of test examples", Wide: true, Chart: c.svg(),
+	last := list[len(list)-1]
+	what := last.Measure + " on " + hiddenTokens(last)
+	c := &chart{label: what + " of test examples over the steps", lines: []line{before, after}, width: 1060, height: 200, log: true}
+	return &figure{Title: what + " of test examples", Wide: true, Chart: c.svg(),
 		Legend: []legendEntry{{before.name, before.colour}, {after.name, after.colour}}}
 }
 

@@ -8,7 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 
 	"mspecc/runtime/eval"
@@ -23,7 +23,7 @@ type Run struct {
 	Manifest    *runs.Manifest
 	Records     []report.Record   // metrics, by step
 	Evaluations []eval.Evaluation // oldest first
-	Panels      []*report.Panel   // reconstructions, by step; see ReadPanels
+	Panels      []*report.Panel   // reconstructions, by step and input; see ReadPanels
 	Notes       []string          // what could not be read
 }
 
@@ -54,7 +54,7 @@ func (r *Run) ReadPanels() error {
 	if err != nil {
 		return err
 	}
-	sort.Strings(names)
+	slices.Sort(names)
 	for _, n := range names {
 		p, err := report.ReadPanel(n)
 		switch {
@@ -66,6 +66,30 @@ func (r *Run) ReadPanels() error {
 		}
 	}
 	return nil
+}
+
+// PanelsOf are the reconstructions of each input, by step: one list where examples have but one
+// input, which has no name.
+func (r *Run) PanelsOf() [][]*report.Panel {
+	var lists [][]*report.Panel
+	for _, p := range r.Panels {
+		i := slices.IndexFunc(lists, func(l []*report.Panel) bool { return l[0].Input == p.Input })
+		if i < 0 {
+			i = len(lists)
+			lists = append(lists, nil)
+		}
+		lists[i] = append(lists[i], p)
+	}
+	return lists
+}
+
+// newest is the last panel of each input.
+func (r *Run) newest() []*report.Panel {
+	var list []*report.Panel
+	for _, l := range r.PanelsOf() {
+		list = append(list, l[len(l)-1])
+	}
+	return list
 }
 
 // Name is the run directory's name.
@@ -143,7 +167,7 @@ func (r *Run) Rate() float64 {
 	if len(list) == 0 {
 		return math.NaN()
 	}
-	sort.Float64s(list)
+	slices.Sort(list)
 	return list[len(list)/2]
 }
 

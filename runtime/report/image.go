@@ -74,17 +74,17 @@ func (p *Panel) images() image.Image {
 // colour is a pixel's colour: three channels are red, green and blue, more (spectral bands)
 // show the fourth to second as such, one or two show the first as grey. A spectrogram's is
 // its strength, from dark blue to yellow.
-func (p *Panel) colour(px []float32, low, high float32) color.RGBA {
+func (l Layout) colour(px []float32, low, high float32) color.RGBA {
 	level := func(channel int) uint8 {
 		v := (px[channel] - low) / (high - low)
 		return uint8(255*max(0, min(1, v)) + 0.5)
 	}
 	switch {
-	case p.Kind == Spectrogram:
+	case l.Kind == Spectrogram:
 		return heat(level(0))
-	case p.Channels == 3:
+	case l.Channels == 3:
 		return color.RGBA{level(0), level(1), level(2), 255}
-	case p.Channels > 3:
+	case l.Channels > 3:
 		return color.RGBA{level(3), level(2), level(1), 255}
 	}
 	return color.RGBA{level(0), level(0), level(0), 255}

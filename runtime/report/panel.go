@@ -70,9 +70,10 @@ type Example struct {
 // Panel is a few examples that a model reconstructed.
 type Panel struct {
 	Layout
-	Step    int        `json:"step"`           // of the parameters
-	Measure string     `json:"measure"`        // such as "mean squared error"
-	Before  [2]float64 `json:"reconstruction"` // on visible and on hidden tokens, over Count examples
+	Input   string     `json:"input,omitempty"` // whose tokens they are, "" where an example has but one input
+	Step    int        `json:"step"`            // of the parameters
+	Measure string     `json:"measure"`         // such as "mean squared error"
+	Before  [2]float64 `json:"reconstruction"`  // on visible and on hidden tokens, over Count examples
 	After   [2]float64 `json:"adapted"`
 	Count   int        `json:"examples"`
 	Rows    []Example  `json:"-"`

@@ -67,6 +67,7 @@ func Run(ctx context.Context, m *runtime.Machine, batches Batches, o Options) (R
 		return r.result, err
 	}
 	r.guard.take(m, r.State)
+	r.waited = r.waitedForData()
 	err = r.loop(ctx)
 	return r.result, errors.Join(err, r.log.Close())
 }
@@ -165,14 +166,14 @@ func (r *run) note(step int, values []float64) {
 		return
 	}
 	now := time.Now()
-	took := now.Sub(r.mark).Seconds()
+	took, waited := now.Sub(r.mark).Seconds(), r.waitedForData()
 	// The speed is that of this session, the means may begin in the one before.
 	rec := report.Record{Step: step, Names: r.names, Values: means,
 		LR:      LearningRate(r.Machine.Program.Train.Schedule, r.LR, step, r.Steps),
 		Rate:    float64((step-r.marked)*max(1, r.Machine.Program.Batch)) / took,
-		Wait:    (r.Waited - r.waited).Seconds() / took,
+		Wait:    (waited - r.waited).Seconds() / took,
 		Seconds: now.Sub(r.started).Seconds()}
-	r.mark, r.marked, r.waited, r.result.Last = now, step, r.Waited, rec
+	r.mark, r.marked, r.waited, r.result.Last = now, step, waited, rec
 	if r.OnRecord != nil {
 		r.OnRecord(rec)
 	}
@@ -181,6 +182,15 @@ func (r *run) note(step int, values []float64) {
 		r.warn("%v; the lines are kept and written later", err)
 	}
 	r.logSick = err != nil
+}
+
+// waitedForData is how long the run has waited for batches so far.
+func (r *run) waitedForData() time.Duration {
+	if r.Batches == nil {
+		return 0
+	}
+	s := r.Batches.Stats()
+	return s.First + s.Waited
 }
 
 // warn says what went wrong without stopping the run.
