@@ -28,8 +28,6 @@ var speechReader = data.Reader{
 		{Name: "pad_mode", Default: "constant", Doc: "what lies before the first sample and behind the last: constant (silence, as librosa since 0.10 does) or reflect"},
 		{Name: "squared", Default: "true", Doc: "square the power once more before taking decibels, as the benchmark does"},
 	},
-	Fetch: "LibriSpeech: openslr.org/12; VoxCeleb1: robots.ox.ac.uk/~vgg/data/voxceleb; AudioMNIST: github.com/soerenab/AudioMNIST; " +
-		"Google Speech Commands v0.02: download.tensorflow.org/data; Fluent Speech Commands: fluent.ai",
 	Open: openSpeech,
 }
 
