@@ -100,7 +100,7 @@ confusion matrix of each method.`,
 	fl.Float64Var(&f.tuneLR, "tune-lr", f.tuneLR, "finetune: highest learning rate of encoder and head")
 	fl.Uint64Var(&f.seed, "seed", f.seed, "first seed; also of the data's random windows and of the random encoder")
 	fl.BoolVar(&f.standardize, "standardize", false, "bring every feature to mean 0 and deviation 1 first (not in the published protocol)")
-	fl.StringVar(&f.metric, "metric", "", "accuracy, weighted_f1 or spearman (default follows from the labels)")
+	fl.StringVar(&f.metric, "metric", "", "one of "+strings.Join(eval.Metrics, ", ")+" (default follows from the labels)")
 	fl.IntVar(&f.max, "max-examples", 0, "use at most so many examples of each part (default all)")
 	fl.StringVar(&f.cache, "feature-cache", "", "folder that keeps features (default mspecc/features in the user's cache folder)")
 	fl.BoolVar(&f.noCache, "no-feature-cache", false, "compute all features anew and keep none")
@@ -451,14 +451,17 @@ func methodName(r eval.Result) string {
 
 func metricName(r eval.Result) string { return strings.ReplaceAll(r.Metric, "_", " ") }
 
+// isShare says whether a metric is a share, shown in percent, rather than a correlation or an area.
+func isShare(metric string) bool { return metric == "accuracy" || metric == "weighted_f1" }
+
 // show is a score with its deviation where there are several values, "" for none.
 func show(metric string, s *eval.Score) string {
 	switch {
 	case s == nil:
 		return "-"
-	case metric == "spearman" && len(s.Values) == 1:
+	case !isShare(metric) && len(s.Values) == 1:
 		return fmt.Sprintf("%.4f", s.Mean)
-	case metric == "spearman":
+	case !isShare(metric):
 		return fmt.Sprintf("%.4f ± %.4f", s.Mean, s.Deviation)
 	case len(s.Values) == 1:
 		return fmt.Sprintf("%.2f %%", 100*s.Mean)
