@@ -52,6 +52,8 @@ func (mod *Module) Files() (map[string][]byte, error) {
 	add("drivers.go", data, err)
 	data, err = mod.mainFile()
 	add("main.go", data, err)
+	data, err = mod.sourcesFile()
+	add("sources.go", data, err)
 	mod.kernelFiles(add)
 	if err := mspecc.RuntimeModule(files); err != nil {
 		return nil, err
@@ -139,6 +141,20 @@ func (mod *Module) pkg() string {
 		return "trainer"
 	}
 	return "main"
+}
+
+// sourcesFile holds the spec itself, so that a run can keep what it was made of.
+func (mod *Module) sourcesFile() ([]byte, error) {
+	f := mod.header()
+	f.Line()
+	f.Comment("sources are the files of the spec.")
+	f.Var().Id("sources").Op("=").Index().Add(rt("Source")).ValuesFunc(func(g *jen.Group) {
+		for _, s := range mod.Model.Sources {
+			g.Line().Values(jen.Dict{jen.Id("Name"): jen.Lit(s.Name), jen.Id("Text"): jen.Lit(s.Text)})
+		}
+		g.Line()
+	})
+	return render(f)
 }
 
 func (mod *Module) hasSample() bool {

@@ -143,6 +143,10 @@ func (m Modality) Fed(f *Function) bool {
 	return slices.ContainsFunc(m.Inputs, func(in Input) bool { _, ok := f.Input(in.Tensor()); return ok })
 }
 
+// Source is one file of a spec. Names are with slashes and relative: written out under them, the
+// files compile to the same program. What is below std/ the compiler carries itself.
+type Source struct{ Name, Text string }
+
 // Setting is one compile-time constant of the model.
 type Setting struct {
 	Name  string `json:"name"`
@@ -261,6 +265,7 @@ type Program struct {
 	Digest string // sha256 over all sources of the spec
 	Target string // "avx512", "avx512-bf16" or "portable"
 
+	Sources   []Source // the spec itself
 	Modality  Modality
 	Settings  []Setting
 	Train     Train

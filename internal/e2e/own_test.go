@@ -75,7 +75,7 @@ func TestOwnReader(t *testing.T) {
 		t.Errorf("evaluation:\n%s", out)
 	}
 	out = must("./mine", "reconstruct", "--data", "data", "--checkpoint", "run", "--count", "4")
-	if !strings.Contains(out, "input 2: 4 examples") {
+	if !strings.Contains(out, "input 2: token accuracy") {
 		t.Errorf("reconstruct:\n%s", out)
 	}
 	must("./mine", "embed", "--data", "data", "--checkpoint", "run", "--out", "f.npy")
