@@ -11,6 +11,7 @@ import (
 
 	"mspecc/runtime"
 	"mspecc/runtime/data"
+	_ "mspecc/runtime/data/dabs"    // its readers
 	_ "mspecc/runtime/data/generic" // its readers
 	"mspecc/runtime/eval"
 )

@@ -11,8 +11,10 @@ var higgsReader = Reader{
 	Doc:  "tables in CSV as HIGGS has them: a label (0 or 1), then one number per feature; .gz too",
 	Options: []Option{
 		{"train", "", "training file; default HIGGS_train.csv, higgsPretrain.csv or HIGGS.csv"},
-		{"test", "", "test file; default HIGGS_test.csv or higgsTransfer.csv; split: a random part of the training file"},
+		{"test", "", "test file; default HIGGS_test.csv or higgsTransfer.csv; split: a random part of the training file; tenth: its last tenth, as DABS splits it"},
 		fractionOption,
+		TenthOptions[0],
+		TenthOptions[1],
 		{"classes", "2", "number of classes; labels are 0..classes-1; 1: the label is a number to regress"},
 		{"standardize", "false", "bring every feature to mean 0 and deviation 1 (of the training rows)"},
 	},
@@ -61,8 +63,12 @@ func openHiggs(s *Source) (Dataset, Dataset, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if s.Text("test") == "split" {
-		first, second, err := s.Split(train)
+	if how := s.Text("test"); how == "split" || how == "tenth" {
+		split := s.Split
+		if how == "tenth" {
+			split = func(all Dataset) (Dataset, Dataset, error) { return s.Tenths(all, "42") }
+		}
+		first, second, err := split(train)
 		if err == nil && standardize {
 			train.standardise(first)
 		}

@@ -36,11 +36,19 @@ type (
 // String is the class's full name.
 func (c Class) String() string { return c.Module + "." + c.Name }
 
-// Get is the value of a key that is a text, nil where the dictionary lacks it.
+// Get is the value of a key that is a text, or bytes (the texts of Python 2); nil where the
+// dictionary lacks it.
 func (d *Dict) Get(key string) any {
 	for i := len(d.Keys) - 1; i >= 0; i-- {
-		if d.Keys[i] == any(key) {
-			return d.Values[i]
+		switch k := d.Keys[i].(type) {
+		case string:
+			if k == key {
+				return d.Values[i]
+			}
+		case []byte:
+			if string(k) == key {
+				return d.Values[i]
+			}
 		}
 	}
 	return nil

@@ -259,3 +259,45 @@ func call(c pickle.Class, args pickle.Tuple) (any, bool, error) {
 	}
 	return nil, false, nil
 }
+
+// Floats writes all elements into dst, whose length is Len(); false where they are no numbers.
+func (a *Array) Floats(dst []float32) bool {
+	plain := !a.fortran || len(a.Shape) < 2
+	switch {
+	case plain && a.Kind == 'f' && a.Size == 4:
+		for i := range dst {
+			dst[i] = math.Float32frombits(a.order.Uint32(a.data[4*i:]))
+		}
+	case plain && a.Kind == 'i' && a.Size == 8:
+		for i := range dst {
+			dst[i] = float32(int64(a.order.Uint64(a.data[8*i:])))
+		}
+	case plain && a.Kind == 'u' && a.Size == 1:
+		for i := range dst {
+			dst[i] = float32(a.data[i])
+		}
+	default:
+		for i := range dst {
+			v, ok := a.Float(i)
+			if !ok {
+				return false
+			}
+			dst[i] = float32(v)
+		}
+	}
+	return true
+}
+
+// Bytes are all elements, row by row, of an array of unsigned bytes; false for another one.
+func (a *Array) Bytes() ([]byte, bool) {
+	if a.Kind != 'u' || a.Size != 1 || a.fortran && len(a.Shape) > 1 {
+		return nil, false
+	}
+	return a.data[:a.Len()], true
+}
+
+// Values reads any pickle; NumPy's arrays become *Array, its numbers Go's.
+func Values(data []byte) (any, error) {
+	m := &pickle.Machine{Data: data, Call: call}
+	return m.Load()
+}

@@ -11,9 +11,9 @@ import (
 	"image"
 	"image/color"
 	"image/gif"
-	"image/jpeg"
 	"image/png"
 	"io"
+	"slices"
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
@@ -47,10 +47,14 @@ type format struct {
 	ratio  int // pixels that one byte of the file can stand for at most
 }
 
-// A byte of deflate stands for up to 1032, one of JPEG for eight blocks of 64 pixels in each of a few scans,
-// a code of LZW for up to 4096 pixels; WebP can predict a whole row of blocks from a bit.
+// jpegRatio: a bit is the least that a block of 64 pixels takes.
+const jpegRatio = 512
+
+func isJPEG(head []byte) bool { return bytes.HasPrefix(head, []byte("\xff\xd8\xff")) }
+
+// A byte of deflate stands for up to 1032, a code of LZW for up to 4096 pixels; WebP can predict a
+// whole row of blocks from a bit.
 var formats = []format{
-	{"JPEG", "\xff\xd8\xff", jpeg.DecodeConfig, jpeg.Decode, 512 * 4},
 	{"PNG", "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode, 1032 * 8},
 	{"GIF", "GIF8", gif.DecodeConfig, gif.Decode, 4096},
 	{"BMP", "BM", bmp.DecodeConfig, bmp.Decode, 8},
@@ -77,19 +81,20 @@ func (f format) matches(data []byte) bool {
 
 // Is says whether the first bytes of a file (16 suffice) are those of a picture that Decode knows.
 func Is(head []byte) bool {
-	for _, f := range formats {
-		if f.matches(head) {
-			return true
-		}
-	}
-	return false
+	return isJPEG(head) || slices.ContainsFunc(formats, func(f format) bool { return f.matches(head) })
 }
 
 // Decode decodes a picture to red, green and blue, as Pillow's convert("RGB") does: alpha is
-// dropped, grey is repeated, palettes are looked up. JPEG differs from libjpeg by the rounding of
-// the inverse cosine transform alone, by one to three steps in a few samples of a hundred. TIFFs with
-// other than colours in them are read by DecodeBands.
+// dropped, grey is repeated, palettes are looked up, JPEG has libjpeg's samples. TIFFs with other than
+// colours in them are read by DecodeBands.
 func Decode(data []byte) (*Image, error) {
+	if isJPEG(data) {
+		f, err := decodeJPEG(data)
+		if err != nil {
+			return nil, fmt.Errorf("the JPEG data is damaged: %w", err)
+		}
+		return f.picture(), nil
+	}
 	for _, f := range formats {
 		if !f.matches(data) {
 			continue
@@ -129,14 +134,6 @@ func fromGo(m image.Image) *Image {
 	b := m.Bounds()
 	out := New(b.Dx(), b.Dy(), 3)
 	switch m := m.(type) {
-	case *image.YCbCr:
-		fromYCbCr(out, m)
-	case *image.CMYK:
-		each(out, b, func(p []byte, x, y int) {
-			c := m.CMYKAt(x, y)
-			white := 255 - c.K
-			p[0], p[1], p[2] = under(c.C, white), under(c.M, white), under(c.Y, white)
-		})
 	case *image.Gray:
 		each(out, b, func(p []byte, x, y int) {
 			v := m.GrayAt(x, y).Y

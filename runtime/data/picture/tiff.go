@@ -209,11 +209,7 @@ func (f *tiffFile) layout() error {
 		return fmt.Errorf("its samples have %d bits in format %d, expected 8, 16 or 32 bits of whole numbers (1, 2), or 32 of floating ones (3)", v[3], f.kind)
 	}
 	f.size = int(v[3]) / 8
-	ratio := 1032
-	if f.compression == 5 {
-		ratio = 4096
-	}
-	if err := plausible(f.width*f.bands, f.height, len(f.data), ratio); err != nil {
+	if err := plausible(f.width*f.bands, f.height, len(f.data), f.ratio()); err != nil {
 		return err
 	}
 	f.offsets, f.counts = f.tags[tagOffsets], f.tags[tagCounts]
@@ -231,6 +227,19 @@ func (f *tiffFile) layout() error {
 	return nil
 }
 
+// ratio is how many bytes one byte can stand for.
+func (f *tiffFile) ratio() int {
+	switch f.compression {
+	case 1:
+		return 1
+	case 32773:
+		return 64
+	case 5:
+		return 4096
+	}
+	return 1032
+}
+
 // segment gives the decompressed bytes of a strip or tile.
 func (f *tiffFile) segment(i, size int) ([]byte, error) {
 	from, n := uint64(f.offsets[i]), uint64(f.counts[i])
@@ -238,13 +247,13 @@ func (f *tiffFile) segment(i, size int) ([]byte, error) {
 		return nil, errTIFFEnd
 	}
 	raw := f.data[from : from+n]
+	if size > len(raw)*f.ratio()+1<<10 || f.compression == 1 && size > len(raw) {
+		return nil, fmt.Errorf("has %d bytes, which cannot hold the %d expected", len(raw), size)
+	}
 	out := make([]byte, size)
 	var r io.Reader
 	switch f.compression {
 	case 1:
-		if len(raw) < size {
-			return nil, fmt.Errorf("has %d bytes, expected %d", len(raw), size)
-		}
 		copy(out, raw)
 		return out, nil
 	case 5:

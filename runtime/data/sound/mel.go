@@ -3,7 +3,6 @@ package sound
 import (
 	"fmt"
 	"math"
-	"math/cmplx"
 
 	"gonum.org/v1/gonum/dsp/fourier"
 )
@@ -141,6 +140,7 @@ func (m *Mel) Spectrogram(dst []float32, samples []float32) {
 // transform fills power with the spectrum of the frame that begins at sample start.
 func (m *Mel) transform(samples []float32, start int) {
 	n := len(samples)
+	silent := true
 	for i := range m.frame {
 		at := start + i
 		if (at < 0 || at >= n) && m.opt.Pad == "reflect" {
@@ -149,12 +149,16 @@ func (m *Mel) transform(samples []float32, start int) {
 		m.frame[i] = 0
 		if at >= 0 && at < n {
 			m.frame[i] = float64(samples[at]) * m.window[i]
+			silent = silent && samples[at] == 0
 		}
+	}
+	if silent { // much of a short recording is
+		clear(m.power)
+		return
 	}
 	m.fft.Coefficients(m.bins, m.frame)
 	for k, c := range m.bins {
-		a := cmplx.Abs(c)
-		m.power[k] = a * a
+		m.power[k] = real(c)*real(c) + imag(c)*imag(c)
 	}
 }
 

@@ -1,6 +1,6 @@
 """Makes the pictures of this folder and what Pillow makes of them.
 
-Run with Python 3.11, Pillow 13.0.0, NumPy 2.4.6, tifffile 2026.3.3, imagecodecs 2026.3.6:
+Run with Python 3.11, Pillow 12.1.0, NumPy 2.4.6, tifffile 2026.3.3, imagecodecs 2026.3.6:
     python make.py
 NAME.EXT is a picture, NAME.EXT.png what Image.open(...).convert("RGB") gives. resize-FILTER-WxH.png is
 source.png resized by Pillow. The samples of the TIFFs follow a formula that the test knows.
