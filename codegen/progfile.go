@@ -23,6 +23,7 @@ func (mod *Module) programFile(p *Program, constantAt int) ([]byte, error) {
 		set("Name", jen.Lit(mod.Model.Name))
 		set("Spec", jen.Lit(baseName(mod.Model.File)))
 		set("Digest", jen.Lit(mod.Model.Digest))
+		set("Sources", jen.Id("sources"))
 		set("Target", jen.Id("target").Call())
 		set("Modality", modality(v.Modality))
 		set("Settings", jen.Index().Add(rt("Setting")).ValuesFunc(func(g *jen.Group) {

@@ -75,10 +75,16 @@ func NewMachine(p *Program, threads int) (*Machine, error) {
 	}
 	floats, scratch := Align(p.Floats), Align(p.Scratch)
 	own := scratch + Align(p.Local)
-	mem, release, err := allocate(floats + threads*own)
+	size := floats + threads*own
+	var mem []float32
+	var release func()
+	err := checkMemory(4 * size)
+	if err == nil {
+		mem, release, err = allocate(size)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%.2f GiB of memory for the model cannot be had: %w; use a smaller batch",
-			float64(floats+threads*own)*4/(1<<30), err)
+		return nil, fmt.Errorf("%.2f GiB of memory for the model cannot be had: %w; compile it with a smaller batch or give it more",
+			float64(size)*4/(1<<30), err)
 	}
 	m := &Machine{Program: p, Mem: mem, release: release, done: make(chan struct{}, 1)}
 	for _, c := range p.Constants {

@@ -121,7 +121,7 @@ type Modality struct {
 	Inputs  []Input    `json:"inputs"`  // of one example, mostly one
 	Reader  string     `json:"reader"`  // data reader, "" where the spec names none
 	Options []Option   `json:"options"` // the reader's options, in the order of the spec
-	Metric  string     `json:"metric"`  // "accuracy", "weighted_f1" or "spearman"; "" follows from the labels
+	Metric  string     `json:"metric"`  // "accuracy", "weighted_f1", "auroc", "spearman" or "pearson"; "" follows from the labels
 	Tasks   []EvalTask `json:"tasks"`
 
 	Grid     []int `json:"grid"`  // tokens per axis: [L], or [rows, columns] for images
@@ -142,6 +142,10 @@ func ReaderOptions(options []Option) map[string]string {
 func (m Modality) Fed(f *Function) bool {
 	return slices.ContainsFunc(m.Inputs, func(in Input) bool { _, ok := f.Input(in.Tensor()); return ok })
 }
+
+// Source is one file of a spec. Names are with slashes and relative: written out under them, the
+// files compile to the same program. What is below std/ the compiler carries itself.
+type Source struct{ Name, Text string }
 
 // Setting is one compile-time constant of the model.
 type Setting struct {
@@ -261,6 +265,7 @@ type Program struct {
 	Digest string // sha256 over all sources of the spec
 	Target string // "avx512", "avx512-bf16" or "portable"
 
+	Sources   []Source // the spec itself
 	Modality  Modality
 	Settings  []Setting
 	Train     Train

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 
 	"mspecc/codegen"
@@ -20,8 +24,10 @@ type buildFlags struct {
 	modalities []string
 	sets       []string
 	target     string
+	memory     string
 	disable    []string
 	emit       string
+	library    bool
 	output     string
 	quiet      bool
 }
@@ -32,6 +38,7 @@ func (f *buildFlags) model(cmd *cobra.Command) {
 	fl.StringSliceVar(&f.modalities, "modality", nil, "compile only these modalities (default: all of the spec)")
 	fl.StringArrayVar(&f.sets, "set", nil, "override a setting, as `name=value`; may be repeated")
 	fl.StringSliceVar(&f.disable, "disable", nil, "leave out these optional passes (see 'mspecc dump --help')")
+	fl.StringVar(&f.memory, "memory", "", "`limit` of the arena, such as 800MB or 1.5GiB: as much as needed is computed again instead of being kept")
 	fl.StringVar(&f.target, "target", "auto", "auto, avx512, portable or ptx; auto chooses at start by the CPU")
 }
 
@@ -66,7 +73,24 @@ func (f *buildFlags) compile(file string) (*codegen.Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	return codegen.Compile(m, codegen.Options{Target: f.target, Disable: f.disable})
+	o, err := f.options()
+	if err != nil {
+		return nil, err
+	}
+	return codegen.Compile(m, o)
+}
+
+// options are those of the compiler.
+func (f *buildFlags) options() (codegen.Options, error) {
+	o := codegen.Options{Target: f.target, Disable: f.disable}
+	if f.memory != "" {
+		n, err := humanize.ParseBytes(f.memory)
+		if err != nil || n == 0 || n > math.MaxInt {
+			return o, usageError{fmt.Errorf("--memory %s: give a size, such as 800MB or 1.5GiB", f.memory)}
+		}
+		o.Memory = int(n)
+	}
+	return o, nil
 }
 
 func newBuildCmd() *cobra.Command {
@@ -80,11 +104,18 @@ installed Go toolchain and nothing else, and works from any folder.`,
   mspecc build model.mspec -o trainer --set batch=128 --set enc_layers=6 --emit gen`,
 		Args: oneFile,
 		RunE: func(_ *cobra.Command, args []string) error {
+			switch {
+			case f.library && f.emit == "":
+				return usageError{errors.New("--library writes a package: name its directory with --emit")}
+			case f.library && f.output != "":
+				return usageError{errors.New("--library builds no binary: leave -o out")}
+			}
 			_, err := f.build(args[0])
 			return err
 		},
 	}
 	f.full(cmd)
+	cmd.Flags().BoolVar(&f.library, "library", false, "with --emit: write a package to import into a main of your own, and build no binary")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "", "name of the binary (default: the spec's name without .mspec)")
 	return cmd
 }
@@ -101,6 +132,7 @@ func (f *buildFlags) build(file string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	mod.Library = f.library
 	files, err := mod.Files()
 	if err != nil {
 		return "", err
@@ -112,12 +144,24 @@ func (f *buildFlags) build(file string) (string, error) {
 	}
 	if f.emit != "" {
 		dir = f.emit
+	} else {
+		if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
+			return "", err
+		}
+		lock := flock.New(dir + ".lock") // another build of the same spec would write other files there
+		if err := lock.Lock(); err != nil {
+			return "", fmt.Errorf("%s.lock cannot be locked: %w", dir, err)
+		}
+		defer lock.Unlock()
 	}
 	if err := codegen.WriteTree(dir, files); err != nil {
 		return "", err
 	}
 	f.say("building with go build")
 	cmd := exec.Command("go", "build", "-trimpath", "-o", out, ".")
+	if f.library {
+		cmd = exec.Command("go", "build", "-trimpath", ".")
+	}
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if text, err := cmd.CombinedOutput(); err != nil {
@@ -125,6 +169,10 @@ func (f *buildFlags) build(file string) (string, error) {
 			return "", fmt.Errorf("go is not installed or not on PATH; mspecc needs it to build the trainer")
 		}
 		return "", fmt.Errorf("go build of the generated module in %s failed: %w\n%s", dir, err, text)
+	}
+	if f.library {
+		f.say("wrote the Go module trainer to %s (%.1f s): trainer.Programs gives its programs", f.emit, time.Since(start).Seconds())
+		return "", nil
 	}
 	size := int64(0)
 	if st, err := os.Stat(out); err == nil {

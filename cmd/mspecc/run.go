@@ -78,13 +78,13 @@ func (f *buildFlags) run(file string, trainer []string, steps int) error {
 		return err
 	}
 	if first.Reconstruct != nil && first.Modality.Kind == "image" {
-		if err := execute(bin, "reconstruct", "--checkpoint", out, "--out", filepath.Join(out, "reconstruction.png")); err != nil {
+		if err := execute(bin, "reconstruct", "--checkpoint", out, "--out", filepath.Join(out, "pictures", "reconstruction.png")); err != nil {
 			return err
 		}
 	}
-	fmt.Printf("\nThe run is in %s: the loss curve curve.png, the log log.jsonl, the last checkpoint", out)
+	fmt.Printf("\nThe run is in %s: the loss curve pictures/curve.png, the losses metrics.jsonl, the checkpoints", out)
 	if first.Modality.Kind == "image" {
-		fmt.Print(", the picture reconstruction.png")
+		fmt.Print(", the picture pictures/reconstruction.png")
 	}
 	fmt.Println(".")
 	return nil

@@ -112,7 +112,7 @@ func (p *program) elaborate(opt Options) (*Model, []spec.Diagnostic) {
 	if model == nil {
 		return nil, diags
 	}
-	m := &Model{Name: model.Name.Text, File: p.main.name, Digest: p.loader.digest()}
+	m := &Model{Name: model.Name.Text, File: p.main.name, Digest: p.loader.digest(), Sources: p.loader.sources()}
 	sets, diags := parseSets(opt.Set, model)
 	if spec.HasErrors(diags) {
 		return nil, diags

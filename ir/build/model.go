@@ -15,8 +15,14 @@ type Options struct {
 type Model struct {
 	Name, File string
 	Digest     string // sha256 over all sources, hexadecimal
+	Sources    []Source
 	Variants   []*Variant
 }
+
+// Source is one file that the model was made of. Names are with slashes and relative to a folder
+// that holds all files, save std/... of the standard library: written out under them they
+// compile to the same model.
+type Source struct{ Name, Text string }
 
 // Variant is the model for one modality. A model without modality parameter has one,
 // named after the model.
@@ -108,6 +114,7 @@ type Train struct {
 	CheckpointEvery   int // steps, 0 for only the last one
 	Seed              uint64
 	Precision         string // "f32" or "bf16"
+	Recompute         string // what is computed again to save memory: "none", "cheap" or "all"
 }
 
 // Schedule is the learning rate's course over the steps.

@@ -147,6 +147,43 @@ func (l *loader) digest() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// sources lists all files, the main one last.
+func (l *loader) sources() []Source {
+	own := map[*source]string{}
+	root := ""
+	for _, s := range l.order {
+		if l.std(s) {
+			continue
+		}
+		name, err := filepath.Abs(s.name)
+		if err != nil {
+			name = s.name // the current folder is gone; then names are all that is known
+		}
+		own[s] = name
+		if root == "" {
+			root = filepath.Dir(name)
+		}
+		for root != filepath.Dir(root) && !strings.HasPrefix(name, strings.TrimSuffix(root, string(filepath.Separator))+string(filepath.Separator)) {
+			root = filepath.Dir(root)
+		}
+	}
+	var list []Source
+	for _, s := range l.order {
+		name := s.name
+		if own[s] != "" {
+			name = strings.TrimPrefix(strings.TrimPrefix(own[s], root), string(filepath.Separator))
+		}
+		list = append(list, Source{filepath.ToSlash(name), string(s.text)})
+	}
+	return list
+}
+
+// std reports whether a source is a file of the standard library.
+func (l *loader) std(s *source) bool {
+	_, ok := spec.StdFile(strings.TrimSuffix(s.name, ".mspec"))
+	return ok
+}
+
 // findFunc looks a function up in the file, then in what it imports.
 func (s *source) findFunc(name string) (*spec.Func, *source) {
 	if f := s.funcs[name]; f != nil {

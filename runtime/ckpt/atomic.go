@@ -2,10 +2,15 @@ package ckpt
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
 )
 
 // Atomic writes a file through a temporary one beside it that is forced to disk and then
@@ -15,7 +20,7 @@ func Atomic(name string, write func(io.Writer) error) (err error) {
 	if dir == "" {
 		dir = "."
 	}
-	tmp, err := os.CreateTemp(dir, "."+base+".tmp*")
+	tmp, err := os.CreateTemp(dir, "."+base+temporary+"*")
 	if err != nil {
 		return fmt.Errorf("%s: cannot be written: %w", name, err)
 	}
@@ -45,10 +50,45 @@ func Atomic(name string, write func(io.Writer) error) (err error) {
 	if err = os.Rename(tmp.Name(), name); err != nil {
 		return err
 	}
-	// The rename itself reaches the disk with its folder; not every system can sync one.
-	if d, openErr := os.Open(dir); openErr == nil {
-		_ = d.Sync()
-		d.Close()
+	return SyncFolder(dir) // the rename itself reaches the disk with its folder
+}
+
+// SyncFolder forces the names in a folder to disk, where the system can do that.
+func SyncFolder(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
 	}
-	return nil
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL) {
+		err = nil // some file systems cannot
+	}
+	return errors.Join(err, d.Close())
+}
+
+// IsTemporary says whether a file name is one that Atomic uses until a file is complete.
+func IsTemporary(name string) bool {
+	return strings.HasPrefix(name, ".") && strings.Contains(name, temporary)
+}
+
+// temporary stands between the name of a file to be and a random number.
+const temporary = ".tmp"
+
+// Copy gives a file a second name, whole or not at all; f is its content, written again where the
+// file system knows no links.
+func (f *File) Copy(from, to string) error {
+	tmp := filepath.Join(filepath.Dir(to), "."+filepath.Base(to)+temporary+strconv.Itoa(os.Getpid()))
+	_ = os.Remove(tmp) // of a process with the same number that died here
+	if os.Link(from, tmp) != nil {
+		return f.WriteFile(to)
+	}
+	if err := os.Rename(tmp, to); err != nil {
+		_ = os.Remove(tmp)
+		return fmt.Errorf("%s: cannot be written: %w", to, err)
+	}
+	_ = os.Remove(tmp) // it stays where both names stood for the same file already
+	return SyncFolder(filepath.Dir(to))
 }

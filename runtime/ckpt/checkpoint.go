@@ -4,50 +4,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"mspecc/runtime"
 )
 
-// State is what a run needs beside tensors to go on as if it had never stopped. The random
-// state is the seed and the step: every number drawn is a function of them.
-type State struct {
-	Step     int               `json:"step"` // steps done
-	Seed     uint64            `json:"seed"`
-	Random   string            `json:"random"` // generator
-	LR       float64           `json:"lr"`     // of the schedule, before warm-up and decay
-	Steps    int               `json:"steps"`  // the run's goal, which the schedule refers to
-	Data     string            `json:"data"`   // where the examples came from
-	Model    string            `json:"model"`
-	Modality string            `json:"modality"`
-	Digest   string            `json:"spec_digest"`
-	Settings map[string]string `json:"settings"`
-}
-
-// Generator is the name of the random number generator in State.
-const Generator = "philox4x32-10"
-
-// metadataKey is where the state stands in a file's metadata.
-const metadataKey = "mspecc"
-
-// Describe fills in what the program knows.
-func (s *State) Describe(p *runtime.Program) {
-	s.Random, s.Model, s.Modality, s.Digest = Generator, p.Name, p.Modality.Name, p.Digest
-	s.Settings = map[string]string{}
-	for _, x := range p.Settings {
-		s.Settings[x.Name] = x.Value
-	}
-}
-
-// Snapshot gathers parameters, optimiser state and s into a file. It refuses parameters that
-// are not finite, so that a broken run cannot overwrite a good checkpoint.
+// Snapshot gathers parameters, optimiser state and s into a file. It refuses those that are not
+// finite with a *NonFiniteError, so that a broken run cannot overwrite a good checkpoint.
 func Snapshot(m *runtime.Machine, s State) (*File, error) {
 	if bad := NonFinite(m); bad != "" {
-		return nil, fmt.Errorf("no checkpoint of step %d: %s", s.Step, bad)
+		return nil, &NonFiniteError{s.Step, bad}
 	}
-	s.Describe(m.Program)
+	s.describe(m.Program)
 	text, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
@@ -62,11 +29,28 @@ func Snapshot(m *runtime.Machine, s State) (*File, error) {
 	return f, nil
 }
 
-// NonFinite names the first parameter that holds a NaN or an infinity, "" if none does.
+// NonFiniteError says that a machine is in no state to be kept.
+type NonFiniteError struct {
+	Step int
+	What string
+}
+
+// Error names the step and the tensor.
+func (e *NonFiniteError) Error() string {
+	return fmt.Sprintf("after step %d %s", e.Step, e.What)
+}
+
+// NonFinite names the first parameter or, if there is none, the first optimiser state that holds
+// a NaN or an infinity, "" if none does.
 func NonFinite(m *runtime.Machine) string {
 	for _, p := range m.Program.Params {
 		if i := FirstNonFinite(m.Floats(p.Tensor)); i >= 0 {
 			return fmt.Sprintf("parameter %s is %v at element %d", p.Name, m.Floats(p.Tensor)[i], i)
+		}
+	}
+	for _, t := range m.Program.StateTensors() {
+		if i := FirstNonFinite(m.Floats(t)); i >= 0 {
+			return fmt.Sprintf("the optimiser's %s is %v at element %d", t.Name, m.Floats(t)[i], i)
 		}
 	}
 	return ""
@@ -80,20 +64,6 @@ func FirstNonFinite(x []float32) int {
 		}
 	}
 	return -1
-}
-
-// ReadState is the state kept in a checkpoint. A file without one (imported from elsewhere)
-// has the zero state and false.
-func (f *File) ReadState() (State, bool, error) {
-	text, ok := f.Metadata[metadataKey]
-	if !ok {
-		return State{}, false, nil
-	}
-	var s State
-	if err := json.Unmarshal([]byte(text), &s); err != nil {
-		return State{}, false, fmt.Errorf("%s: its metadata %q cannot be understood: %w", f.Name, metadataKey, err)
-	}
-	return s, true, nil
 }
 
 // Restore copies parameters, and with state also the optimiser's, into the machine. Every
@@ -135,31 +105,4 @@ func (f *File) Restore(m *runtime.Machine, state bool) error {
 		}
 	}
 	return nil
-}
-
-// Path is the checkpoint of a step in a run directory.
-func Path(dir string, step int) string {
-	return filepath.Join(dir, fmt.Sprintf("step-%08d.safetensors", step))
-}
-
-// Latest finds a checkpoint: name itself if it is a file, the one of the highest step if it
-// is a run directory.
-func Latest(name string) (string, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return "", fmt.Errorf("%s: no such checkpoint or run directory", name)
-	}
-	if !info.IsDir() {
-		return name, nil
-	}
-	entries, err := os.ReadDir(name) // sorted, and the step has leading zeros
-	if err != nil {
-		return "", fmt.Errorf("%s: cannot be read: %w", name, err)
-	}
-	for i := len(entries) - 1; i >= 0; i-- {
-		if n := entries[i].Name(); strings.HasPrefix(n, "step-") && strings.HasSuffix(n, ".safetensors") {
-			return filepath.Join(name, n), nil
-		}
-	}
-	return "", fmt.Errorf("%s: holds no checkpoint (step-*.safetensors)", name)
 }

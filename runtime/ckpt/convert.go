@@ -45,3 +45,15 @@ func half(h uint16) float32 {
 	}
 	return float32(sign * math.Ldexp(1024+fraction, exponent-25))
 }
+
+// Values are the numbers of a float32 tensor.
+func (t Tensor) Values() ([]float32, error) {
+	if t.DType != "F32" {
+		return nil, fmt.Errorf("tensor %q is %s, expected F32", t.Name, t.DType)
+	}
+	values := make([]float32, len(t.Data)/4)
+	for i := range values {
+		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(t.Data[4*i:]))
+	}
+	return values, nil
+}

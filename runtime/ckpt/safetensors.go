@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"slices"
@@ -108,10 +109,11 @@ func ReadFile(name string) (*File, error) {
 	return Parse(name, raw)
 }
 
-// Parse checks the bytes of a safetensors file. The tensors share raw's memory.
+// Parse checks the bytes of a safetensors file, also against its checksum where it has one. The
+// tensors share raw's memory. Bytes that are not sound are a *DamagedError.
 func Parse(name string, raw []byte) (*File, error) {
 	fail := func(format string, a ...any) (*File, error) {
-		return nil, fmt.Errorf("%s: not a sound safetensors file: %s", name, fmt.Sprintf(format, a...))
+		return nil, &DamagedError{name, fmt.Sprintf(format, a...)}
 	}
 	if len(raw) < 8 {
 		return fail("%d bytes long, expected at least 8: it is truncated", len(raw))
@@ -159,8 +161,17 @@ func Parse(name string, raw []byte) (*File, error) {
 	if end != len(data) {
 		return fail("%d bytes follow the last tensor", len(data)-end)
 	}
+	if err := f.verify(raw, 8+int(n)); err != nil {
+		return fail("%v", err)
+	}
 	return f, nil
 }
+
+// DamagedError says that the bytes of a file are not those of a sound safetensors file.
+type DamagedError struct{ Name, Why string }
+
+// Error names the file and what is wrong.
+func (e *DamagedError) Error() string { return e.Name + ": not a sound safetensors file: " + e.Why }
 
 // entry is a tensor's line of the header.
 type entry struct {
@@ -228,7 +239,7 @@ func (f *File) header(text []byte) ([]entry, error) {
 	return entries, nil
 }
 
-// Write writes the file: the same content gives the same bytes.
+// Write writes the file, with a checksum: the same content gives the same bytes.
 func (f *File) Write(w io.Writer) error {
 	var b bytes.Buffer
 	put := func(key string, value any) error {
@@ -248,10 +259,10 @@ func (f *File) Write(w io.Writer) error {
 		b.Write(v)
 		return nil
 	}
-	if len(f.Metadata) > 0 {
-		if err := put("__metadata__", f.Metadata); err != nil {
-			return err
-		}
+	meta := map[string]string{checksumKey: noChecksum}
+	maps.Copy(meta, f.Metadata)
+	if err := put("__metadata__", meta); err != nil {
+		return err
 	}
 	end := 0
 	for _, t := range f.Tensors {
@@ -268,10 +279,9 @@ func (f *File) Write(w io.Writer) error {
 	for len(text)%8 != 0 {
 		text = append(text, ' ')
 	}
-	if _, err := w.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(text)))); err != nil {
-		return err
-	}
-	if _, err := w.Write(text); err != nil {
+	head := append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...)
+	f.seal(head)
+	if _, err := w.Write(head); err != nil {
 		return err
 	}
 	for _, t := range f.Tensors {

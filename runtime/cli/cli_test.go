@@ -8,10 +8,10 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,6 +20,7 @@ import (
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/runtime/internal/tiny"
+	"mspecc/runtime/runs"
 )
 
 // second is the tiny program as another modality, without data of its own, losing its mind
@@ -38,7 +39,28 @@ func TestMain(m *testing.M) {
 			case "nan":
 				poison(p)
 			case "interrupt":
-				interrupt(p)
+				signalled(p, syscall.SIGINT, 1)
+			case "terminate":
+				signalled(p, syscall.SIGTERM, 1)
+			case "hangup":
+				signalled(p, syscall.SIGHUP, 1)
+			case "insist":
+				signalled(p, syscall.SIGINT, 2)
+			case "slow":
+				slow(p, 20*time.Millisecond)
+			case "big":
+				slow(p, time.Millisecond)
+				ballast(p)
+			case "huge":
+				p.Floats = 1 << 48
+			case "clock":
+				at := time.Now()
+				runs.Now = func() time.Time { at = at.Add(-time.Hour); return at }
+			case "spec":
+				otherSpec(p)
+			case "shape":
+				otherSpec(p)
+				p.Params[1].Tensor.Name = "decoder.kernel"
 			case "featureless":
 				p.Features, p.Small, p.Pullback = nil, nil, nil
 			case "panic":
@@ -57,32 +79,64 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// poison makes the loss NaN at step 25.
-func poison(p *runtime.Program) {
-	run, step := p.Step.Run, 0
+// after calls f behind every computation of a step, which it tells from the bias correction.
+func after(p *runtime.Program, step int, f func(m *runtime.Machine)) {
+	run := p.Step.Run
+	in, _ := p.Step.Input("opt.bias2")
+	at := float32(1 - math.Pow(p.Train.Beta2, float64(step)))
 	p.Step.Run = func(m *runtime.Machine) {
 		run(m)
-		if step++; step == 25 {
-			m.Floats(p.Step.Outputs[0])[0] = float32(math.NaN())
-			m.Floats(p.Step.Outputs[1])[0] = float32(math.Inf(1))
+		if m.Mem[in.Offset] == at {
+			f(m)
 		}
 	}
 }
 
-// interrupt sends the process a Ctrl-C in step 25 and waits for it to arrive.
-func interrupt(p *runtime.Program) {
-	run, step := p.Step.Run, 0
-	p.Step.Run = func(m *runtime.Machine) {
-		run(m)
-		if step++; step == 25 {
-			arrived := make(chan os.Signal, 1)
-			signal.Notify(arrived, os.Interrupt)
-			self, _ := os.FindProcess(os.Getpid())
-			_ = self.Signal(os.Interrupt)
-			<-arrived
+// poison makes the loss NaN at step 25.
+func poison(p *runtime.Program) {
+	after(p, 25, func(m *runtime.Machine) {
+		m.Floats(p.Step.Outputs[0])[0] = float32(math.NaN())
+		m.Floats(p.Params[1].Tensor)[7] = float32(math.Inf(1))
+	})
+}
+
+// signalled sends the process a signal in step 25 and waits for it to arrive; once is how often.
+func signalled(p *runtime.Program, what syscall.Signal, times int) {
+	after(p, 25, func(*runtime.Machine) {
+		self, _ := os.FindProcess(os.Getpid())
+		for range times {
+			_ = self.Signal(what)
 			time.Sleep(100 * time.Millisecond) // the command hears of it in another goroutine
 		}
+	})
+}
+
+// slow makes every step last a while.
+func slow(p *runtime.Program, d time.Duration) {
+	run := p.Step.Run
+	p.Step.Run = func(m *runtime.Machine) {
+		run(m)
+		time.Sleep(d)
 	}
+}
+
+// ballast gives the program another parameter, which nothing changes: checkpoints of 6 MB, for
+// which a disk needs some time.
+func ballast(p *runtime.Program) {
+	const n = 1 << 19
+	place := p.Floats
+	p.Params = append(p.Params, runtime.Param{Tensor: runtime.Tensor{Name: "ballast", Shape: []int{n}, Offset: place},
+		Init: runtime.Init{Kind: "uniform", B: 1}})
+	p.Floats += n
+	// Optimiser state lies as the parameters do: what lies there for the ballast overlaps with it,
+	// which does no harm to values that stay.
+	p.Floats += runtime.Align(p.State[len(p.State)-1].Offset - p.Params[0].Offset)
+}
+
+// otherSpec is the program of another version of the spec, which has the same tensors.
+func otherSpec(p *runtime.Program) {
+	p.Digest, p.Settings[0].Value = "4567", "6"
+	p.Sources = []runtime.Source{p.Sources[0], {Name: "tiny.mspec", Text: "model tiny { set hidden = 6 }\n"}}
 }
 
 func bundle(args []string) error {
@@ -151,12 +205,25 @@ var update = flag.Bool("update", false, "rewrite the expected output in the scri
 
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata", UpdateScripts: *update, RequireExplicitExec: true, Cmds: map[string]func(*testscript.TestScript, bool, []string){
-		// spoil FOLDER: changes the last byte of every file of a folder.
+		// writedata FOLDER: writes the data set that the tiny program carries.
+		"writedata": func(ts *testscript.TestScript, _ bool, args []string) {
+			ts.Check(os.CopyFS(ts.MkAbs(args[0]), tiny.Program().Sample))
+		},
+		// invert FILE: changes every byte of a file behind the first 100.
+		"invert": func(ts *testscript.TestScript, _ bool, args []string) {
+			raw, err := os.ReadFile(ts.MkAbs(args[0]))
+			ts.Check(err)
+			for i := range raw[100:] {
+				raw[100+i] ^= 255
+			}
+			ts.Check(os.WriteFile(ts.MkAbs(args[0]), raw, 0o644))
+		},
+		// spoil NAME: changes the last byte of a file, or of every file of a folder.
 		"spoil": func(ts *testscript.TestScript, _ bool, args []string) {
 			names, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "*"))
 			ts.Check(err)
 			if len(names) == 0 {
-				ts.Fatalf("%s is empty", args[0])
+				names = []string{ts.MkAbs(args[0])}
 			}
 			for _, n := range names {
 				raw, err := os.ReadFile(n)

@@ -52,6 +52,8 @@ type sets struct {
 	name        string // for messages and checkpoints
 	metric      string // that the spec names, "" for none
 	skip        *data.Skip
+	reader      string
+	options     map[string]string // of the reader, as given in all
 }
 
 // open reads the data set for a program; the seed decides random windows and splits.
@@ -80,7 +82,7 @@ func (a *app) openFrom(d *dataFlags, p *runtime.Program, seed uint64, w *witness
 		root = w
 	}
 	wanted, shown := want(p.Modality), a.showing()
-	s := &sets{name: name, metric: metric, skip: &data.Skip{Limit: d.skipBad, Note: func(bad *data.Error) { a.note("left out: %v", bad) }}}
+	s := &sets{name: name, metric: metric, reader: reader, options: options, skip: &data.Skip{Limit: d.skipBad, Note: func(bad *data.Error) { a.note("left out: %v", bad) }}}
 	train, test, err := data.Open(reader, options, root, name, wanted, data.OpenOptions{Seed: seed, Skip: s.skip, Progress: shown.set})
 	shown.end()
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +17,8 @@ import (
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/runtime/eval"
+	"mspecc/runtime/overview"
+	"mspecc/runtime/runs"
 )
 
 // evalFlags are the flags of eval.
@@ -100,7 +101,7 @@ confusion matrix of each method.`,
 	fl.Float64Var(&f.tuneLR, "tune-lr", f.tuneLR, "finetune: highest learning rate of encoder and head")
 	fl.Uint64Var(&f.seed, "seed", f.seed, "first seed; also of the data's random windows and of the random encoder")
 	fl.BoolVar(&f.standardize, "standardize", false, "bring every feature to mean 0 and deviation 1 first (not in the published protocol)")
-	fl.StringVar(&f.metric, "metric", "", "accuracy, weighted_f1 or spearman (default follows from the labels)")
+	fl.StringVar(&f.metric, "metric", "", "one of "+strings.Join(eval.Metrics, ", ")+" (default follows from the labels)")
 	fl.IntVar(&f.max, "max-examples", 0, "use at most so many examples of each part (default all)")
 	fl.StringVar(&f.cache, "feature-cache", "", "folder that keeps features (default mspecc/features in the user's cache folder)")
 	fl.BoolVar(&f.noCache, "no-feature-cache", false, "compute all features anew and keep none")
@@ -181,7 +182,7 @@ func (a *app) runEval(ctx context.Context, f *evalFlags) error {
 	if err := e.prepare(); err != nil {
 		return err
 	}
-	if err := e.encoder(ctx, trainedInput); err != nil {
+	if err := e.encoder(ctx, overview.TrainedInput); err != nil {
 		return err
 	}
 	if random {
@@ -312,7 +313,7 @@ func (e *evaluation) run(input, method string, f func(progress func(done, total 
 	r.Input = input
 	e.results = append(e.results, r)
 	if !terminal(e.a.err) && !e.a.json {
-		e.a.note("%s, %s: test %s %s (%s)", input, methodName(r), metricName(r), show(r.Metric, r.Test), duration(r.Seconds))
+		e.a.note("%s, %s: test %s %s (%s)", input, overview.Method(&r), overview.Metric(r.Metric), overview.Score(r.Metric, r.Test), duration(r.Seconds))
 	}
 	return nil
 }
@@ -368,33 +369,19 @@ func (a *app) features(ctx context.Context, m *runtime.Machine, s eval.Source) (
 	return eval.Features(ctx, m, s, bar.set)
 }
 
-// runFolder is the run directory that a checkpoint belongs to, "" for one that lies elsewhere.
-func runFolder(checkpoint string) string {
-	path, err := ckpt.Latest(checkpoint)
-	if err != nil {
-		return ""
-	}
-	if name := filepath.Base(path); strings.HasPrefix(name, "step-") || name == "best.safetensors" {
-		return filepath.Dir(path)
-	}
-	return ""
-}
-
 // report prints the results and keeps them.
-func (e *evaluation) report(state ckpt.State) error {
+func (e *evaluation) report(from loaded) error {
 	f, p, o := e.f, e.m.Program, e.options
 	slices.SortStableFunc(e.results, func(a, b eval.Result) int { return slices.Index(methods, a.Method) - slices.Index(methods, b.Method) })
-	path, err := ckpt.Latest(f.checkpoint)
-	if err != nil {
-		return err
-	}
 	all := &eval.Evaluation{Time: time.Now().UTC().Format(time.RFC3339), Model: p.Name, Modality: p.Modality.Name, Digest: p.Digest,
-		Checkpoint: path, Step: state.Step, Data: e.sets.name, Classes: e.sets.train.Data.Labels().Classes, Results: e.results,
+		Checkpoint: from.path, Step: from.Step, Data: e.sets.name, Classes: e.sets.train.Data.Labels().Classes, Results: e.results,
 		Protocol: map[string]any{"epochs": f.epochs, "lr": f.lr, "weight_decay": f.weightDecay, "batch": o.Batch, "seed": f.seed, "seeds": o.Seeds,
 			"standardized": f.standardize, "max_examples": f.max, "episodes": f.episodes, "tune_epochs": f.tuneEpochs, "tune_lr": f.tuneLR, "tune_seeds": max(1, f.seeds)}}
-	if dir := runFolder(f.checkpoint); dir != "" {
+	if dir := runs.Of(from.path); dir != "" {
 		if err := eval.Append(dir, all); err != nil {
 			e.a.note("the result is not kept in the run directory: %v", err)
+		} else if err := writeReport(dir); err != nil {
+			e.a.note("the report does not show it yet: %v", err)
 		}
 	}
 	if f.out != "" {
@@ -415,19 +402,19 @@ func (e *evaluation) table(w io.Writer) {
 	first := e.results[0]
 	fmt.Fprintf(w, "evaluation on %s (%s)\n", e.sets.name, describe(e.sets))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	metric := metricName(first)
+	metric := overview.Metric(first.Metric)
 	fmt.Fprintf(t, "\t\tfeatures\texamples\ttrain %s\ttest %s\tbest test (epoch)\t\n", metric, metric)
 	for _, r := range e.results {
-		best := show(r.Metric, r.Best)
+		best := overview.Score(r.Metric, r.Best)
 		if r.Best != nil {
 			best += " (" + epochs(r.BestEpochs) + ")"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%s\t%s\t%s\t\n", methodName(r), r.Input, r.Width, r.Examples, show(r.Metric, r.Train), show(r.Metric, r.Test), best)
+		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%s\t%s\t%s\t\n", overview.Method(&r), r.Input, r.Width, r.Examples, overview.Score(r.Metric, r.Train), overview.Score(r.Metric, r.Test), best)
 	}
 	_ = t.Flush()
 	for _, r := range e.results {
-		if e.f.confusion && r.Input == trainedInput && r.Confusion != nil {
-			fmt.Fprintf(w, "\n%s: classes (rows) and predictions of the first repetition\n", methodName(r))
+		if e.f.confusion && r.Input == overview.TrainedInput && r.Confusion != nil {
+			fmt.Fprintf(w, "\n%s: classes (rows) and predictions of the first repetition\n", overview.Method(&r))
 			for _, row := range r.Confusion {
 				for _, n := range row {
 					fmt.Fprintf(t, "%d\t", n)
@@ -437,33 +424,6 @@ func (e *evaluation) table(w io.Writer) {
 			_ = t.Flush()
 		}
 	}
-}
-
-// trainedInput names what is evaluated; the rest are baselines.
-const trainedInput = "trained encoder"
-
-func methodName(r eval.Result) string {
-	if r.Detail == "" {
-		return r.Method
-	}
-	return r.Method + ", " + r.Detail
-}
-
-func metricName(r eval.Result) string { return strings.ReplaceAll(r.Metric, "_", " ") }
-
-// show is a score with its deviation where there are several values, "" for none.
-func show(metric string, s *eval.Score) string {
-	switch {
-	case s == nil:
-		return "-"
-	case metric == "spearman" && len(s.Values) == 1:
-		return fmt.Sprintf("%.4f", s.Mean)
-	case metric == "spearman":
-		return fmt.Sprintf("%.4f ± %.4f", s.Mean, s.Deviation)
-	case len(s.Values) == 1:
-		return fmt.Sprintf("%.2f %%", 100*s.Mean)
-	}
-	return fmt.Sprintf("%.2f ± %.2f %%", 100*s.Mean, 100*s.Deviation)
 }
 
 // epochs is the epoch, or the range of several.
@@ -482,7 +442,7 @@ func (e *evaluation) writePredictions(name string) error {
 		c := csv.NewWriter(w)
 		row, labels := []string{"id", "label"}, e.results[0].Labels
 		for _, r := range e.results {
-			row = append(row, methodName(r)+", "+r.Input)
+			row = append(row, overview.Method(&r)+", "+r.Input)
 			if len(r.Labels) > len(labels) {
 				labels = r.Labels
 			}

@@ -72,7 +72,7 @@ func (a *app) runExport(f *exportFlags) error {
 		return err
 	}
 	defer m.Close()
-	what, err := write(f, m, state)
+	what, err := write(f, m, state.State)
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ that is found out. Float64, float16 and bfloat16 are converted; float32 stays bi
 What else the file holds (running averages, optimiser state) is left out and listed.`,
 		Example: `  BIN import --in ckpt-100k.pth --out imported.safetensors
   BIN eval --checkpoint imported.safetensors --data DIR
-  BIN train --init imported.safetensors --data DIR`,
+  BIN train --init-from imported.safetensors --data DIR`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.prefixed = cmd.Flags().Changed("prefix")
 			return a.runImport(&f)

@@ -7,31 +7,38 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
+	"mspecc/runtime/runs"
 	"mspecc/runtime/torch"
 )
 
 // Main runs the trainer's command line for the process and ends it: 0 on success, 1 when
-// something failed (one line says why), 2 on wrong usage. There is one program per modality.
+// something failed (one line says why), 2 on wrong usage, 3 for a run that was stopped and can go on. There is one program per modality.
 func Main(programs ...*runtime.Program) {
 	os.Exit(Run(context.Background(), os.Args[0], os.Args[1:], os.Stdout, os.Stderr, programs...))
 }
 
 // Run runs one command line and gives the exit code.
 func Run(ctx context.Context, name string, args []string, stdout, stderr io.Writer, programs ...*runtime.Program) int {
-	a := &app{programs: programs, out: stdout, err: stderr}
+	a := &app{programs: programs, out: stdout, err: stderr, begun: time.Now()}
 	root := a.root(filepath.Base(name))
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
+	}
+	var stopped *stoppedError
+	if errors.As(err, &stopped) {
+		return exitStopped
 	}
 	var wrong usageError
 	if errors.As(err, &wrong) || !a.started {
@@ -54,8 +61,10 @@ type app struct {
 	modality string
 	threads  int
 	json     bool
+	quiet    bool
 	started  bool   // the arguments were accepted and a command runs
 	command  string // its name
+	begun    time.Time
 }
 
 func (a *app) root(name string) *cobra.Command {
@@ -74,7 +83,8 @@ func (a *app) root(name string) *cobra.Command {
 	f.StringVar(&a.modality, "modality", "", "modality to work on: "+strings.Join(a.modalities(), ", "))
 	f.IntVar(&a.threads, "threads", 0, "worker threads; results do not depend on it (default one per core)")
 	f.BoolVar(&a.json, "json", false, "machine-readable output")
-	root.AddCommand(a.train(), a.eval(), a.dataCommand(), a.embed(), a.reconstruct(), a.export(), a.importCommand(), a.serve(), a.replay(), a.bench(), a.info())
+	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no notes: results and errors alone")
+	root.AddCommand(a.train(), a.eval(), a.dataCommand(), a.embed(), a.reconstruct(), a.export(), a.importCommand(), a.serve(), a.replay(), a.bench(), a.info(), a.report(), a.compare(), a.runs())
 	a.prepare(root, name)
 	return root
 }
@@ -134,16 +144,22 @@ func (a *app) machine() (*runtime.Machine, error) {
 	return runtime.NewMachine(p, a.threads)
 }
 
+// loaded is a checkpoint that a machine has the parameters of.
+type loaded struct {
+	ckpt.State
+	path string
+}
+
 // trained makes a machine with the parameters of a checkpoint, which may be a run directory.
-func (a *app) trained(checkpoint string) (*runtime.Machine, ckpt.State, error) {
+func (a *app) trained(checkpoint string) (*runtime.Machine, loaded, error) {
 	if checkpoint == "" {
-		return nil, ckpt.State{}, usagef("give a checkpoint or a run directory with --checkpoint")
+		return nil, loaded{}, usagef("give a checkpoint or a run directory with --checkpoint")
 	}
 	m, err := a.machine()
 	if err != nil {
-		return nil, ckpt.State{}, err
+		return nil, loaded{}, err
 	}
-	state, err := a.load(m, checkpoint, false)
+	state, err := a.load(m, checkpoint)
 	if err != nil {
 		m.Close()
 		return nil, state, err
@@ -151,37 +167,55 @@ func (a *app) trained(checkpoint string) (*runtime.Machine, ckpt.State, error) {
 	return m, state, nil
 }
 
-// load restores a checkpoint, with the optimiser's state or without, and warns where it was
-// written by another version of the spec.
-func (a *app) load(m *runtime.Machine, checkpoint string, withState bool) (ckpt.State, error) {
-	path, err := ckpt.Latest(checkpoint)
+// find reads a checkpoint, the newest that verifies of a run directory, and says which it skipped.
+func (a *app) find(name string) (*runs.Found, error) {
+	found, err := runs.Find(name)
 	if err != nil {
-		return ckpt.State{}, err
-	}
-	f, err := ckpt.ReadFile(path)
-	if err != nil {
-		if torch.IsFile(path) {
-			err = fmt.Errorf("%s: is a checkpoint of PyTorch; make one of this trainer from it: import --in %s --out FILE", path, path)
+		if torch.IsFile(name) {
+			err = fmt.Errorf("%s: is a checkpoint of PyTorch; make one of this trainer from it: import --in %s --out FILE", name, name)
 		}
-		return ckpt.State{}, err
+		return nil, err
 	}
-	state, known, err := f.ReadState()
+	for _, s := range found.Skipped {
+		a.note("skipped %v", s.Err)
+	}
+	return found, nil
+}
+
+// load restores the parameters of a checkpoint and warns where it was written by another version
+// of the spec.
+func (a *app) load(m *runtime.Machine, checkpoint string) (loaded, error) {
+	found, err := a.find(checkpoint)
 	if err != nil {
-		return state, err
+		return loaded{}, err
 	}
-	switch {
-	case known && state.Modality != m.Program.Modality.Name:
-		return state, fmt.Errorf("%s: is a checkpoint of the modality %s, not %s", path, state.Modality, m.Program.Modality.Name)
-	case !known && withState:
-		return state, fmt.Errorf("%s: holds no training state to go on from; use --init to start from its parameters", path)
-	case known && state.Digest != m.Program.Digest:
-		a.note("%s was written by another version of %s", path, m.Program.Spec)
+	state, known, err := found.ReadState()
+	if err != nil {
+		return loaded{}, err
 	}
-	return state, f.Restore(m, withState)
+	if known && state.Modality != m.Program.Modality.Name {
+		return loaded{}, fmt.Errorf("%s: is a checkpoint of the modality %s, not %s", found.Path, state.Modality, m.Program.Modality.Name)
+	}
+	if known && state.Digest != m.Program.Digest {
+		a.note("%s was written by another version of %s: %s", found.Path, m.Program.Spec, strings.Join(found.Differences(state, m.Program), "; "))
+	}
+	return loaded{state, found.Path}, found.Restore(m, false)
 }
 
 // note tells the user something on standard error.
-func (a *app) note(format string, args ...any) { fmt.Fprintf(a.err, "note: "+format+"\n", args...) }
+func (a *app) note(format string, args ...any) {
+	if !a.quiet {
+		fmt.Fprintf(a.err, "note: "+format+"\n", args...)
+	}
+}
+
+// logLevel is the least that a command which logs should say.
+func (a *app) logLevel() slog.Level {
+	if a.quiet {
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}
 
 // print writes v as JSON where --json asks for it, else calls text.
 func (a *app) print(v any, text func(w io.Writer)) error {

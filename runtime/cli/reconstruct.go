@@ -3,294 +3,180 @@ package cli
 import (
 	"fmt"
 	"io"
-	"math"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"mspecc/runtime"
 	"mspecc/runtime/data"
 	"mspecc/runtime/report"
-	"mspecc/runtime/train"
 )
 
+// reconstructFlags are the flags of reconstruct.
+type reconstructFlags struct {
+	data                       dataFlags
+	checkpoint, split, out, as string
+	seed                       uint64
+	count                      int
+}
+
 func (a *app) reconstruct() *cobra.Command {
-	var d dataFlags
-	var checkpoint, split, out string
-	var seed uint64
-	var count int
+	var f reconstructFlags
 	c := &cobra.Command{
 		Use:   "reconstruct",
 		Short: "Show what the model makes of hidden parts, before and after adaptation",
-		Long: `Hide tokens of a few examples and let the model fill them in. Images become a PNG with one
-row per example: original, masked, reconstruction, reconstruction after adaptation, the last
-two with the visible tokens put in. For every
-modality the errors on visible and hidden tokens are printed.`,
-		Example: `  BIN reconstruct --checkpoint runs/a --data DIR --count 8 --out reconstruction.png`,
-		RunE: func(*cobra.Command, []string) error {
-			if count < 1 {
-				return usagef("--count is %d, expected at least 1", count)
-			}
-			m, _, err := a.trained(checkpoint)
-			if err != nil {
-				return err
-			}
-			defer m.Close()
-			if m.Program.Reconstruct == nil {
-				return fmt.Errorf("the model %s has no reconstruct block", m.Program.Name)
-			}
-			s, err := a.open(&d, m.Program, seed)
-			if err != nil {
-				return err
-			}
-			a.sayData(&d, s)
-			src, err := s.split(split)
-			if err != nil {
-				return err
-			}
-			l, err := data.NewLoader(src.Data, src.Want, data.LoaderOptions{Batch: m.Program.Batch, Seed: seed, Shuffle: true, Partial: true})
-			if err != nil {
-				return err
-			}
-			defer l.Close()
-			return a.runReconstruct(m, l, min(count, src.Len()), seed, out)
-		},
+		Long: `Hide tokens of a few examples and let the model fill them in. The visible tokens are shown as
+they are. What comes out depends on the kind of data:
+
+  images, spectrograms   a PNG with one row per example: original, what the model saw,
+                         reconstruction, reconstruction after adaptation
+  series                 a PNG of line plots: the original, the hidden stretches in grey, and
+                         there both reconstructions; the first three channels
+  tokens                 aligned text, hidden tokens marked · and wrong ones ^ below
+
+The errors on visible and hidden tokens are printed for every kind. An --out that ends in
+.safetensors keeps the numbers instead.`,
+		Example: `  BIN reconstruct --checkpoint runs/a --data DIR --count 8 --out reconstruction.png
+  BIN reconstruct --checkpoint runs/a --as spectrogram`,
+		RunE: func(*cobra.Command, []string) error { return a.runReconstruct(&f) },
 	}
-	d.add(c)
+	f.data.add(c)
 	fl := c.Flags()
-	fl.StringVar(&checkpoint, "checkpoint", "", "checkpoint or run directory")
-	fl.StringVar(&split, "split", "test", "train or test")
-	fl.StringVar(&out, "out", "reconstruction.png", "picture to write, for images")
-	fl.IntVar(&count, "count", 8, "number of examples")
-	fl.Uint64Var(&seed, "seed", 1, "seed of the choice of examples and of the masks")
+	fl.StringVar(&f.checkpoint, "checkpoint", "", "checkpoint or run directory")
+	fl.StringVar(&f.split, "split", "test", "train or test")
+	fl.StringVar(&f.out, "out", "", "file to write (default reconstruction.png; none for tokens, which are printed)")
+	fl.StringVar(&f.as, "as", "", "show the examples as image, spectrogram or series (default follows from the modality)")
+	fl.IntVar(&f.count, "count", 8, "number of examples")
+	fl.Uint64Var(&f.seed, "seed", 1, "seed of the choice of examples and of the masks")
 	return c
 }
 
-// reconstructed is what reconstruct prints.
-type reconstructed struct {
-	Examples int `json:"examples"`
-	*measured
-	Streams []*measured `json:"streams,omitempty"` // of each input, where there are several
-	Picture string      `json:"picture,omitempty"`
-	rows    []report.Example
+// check refuses flags that make no sense for a program.
+func (f *reconstructFlags) check(l report.Layout) error {
+	kinds := []string{report.Image, report.Spectrogram, report.Series}
+	switch {
+	case f.count < 1:
+		return usagef("--count is %d, expected at least 1", f.count)
+	case f.as != "" && !slices.Contains(kinds, f.as):
+		return usagef("--as is %q, expected %s", f.as, strings.Join(kinds, ", "))
+	case f.out != "" && !slices.Contains([]string{l.Ending(), ".safetensors"}, filepath.Ext(f.out)):
+		return usagef("--out is %q, expected a name ending in %s or .safetensors", f.out, l.Ending())
+	}
+	return nil
 }
 
-// measured says how well a stream of tokens was reconstructed.
-type measured struct {
-	Measure string     `json:"measure"`        // "mean squared error" or "token accuracy"
-	Before  [2]float64 `json:"reconstruction"` // on visible and on hidden tokens
-	After   [2]float64 `json:"adapted"`
-
-	before, after tally
+func (a *app) runReconstruct(f *reconstructFlags) error {
+	program, err := a.program()
+	if err != nil {
+		return err
+	}
+	l := layout(program.Modality, f.data.readerOf(program))
+	if f.as != "" && l.Kind == report.Tokens {
+		return usagef("--as is %q, but the examples are tokens", f.as)
+	}
+	if f.as != "" {
+		l.Kind = f.as
+	}
+	if err := f.check(l); err != nil {
+		return err
+	}
+	m, state, err := a.trained(f.checkpoint)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if m.Program.Reconstruct == nil {
+		return fmt.Errorf("the model %s has no reconstruct block", m.Program.Name)
+	}
+	s, err := a.open(&f.data, m.Program, f.seed)
+	if err != nil {
+		return err
+	}
+	a.sayData(&f.data, s)
+	src, err := s.split(f.split)
+	if err != nil {
+		return err
+	}
+	loader, err := data.NewLoader(src.Data, src.Want, data.LoaderOptions{Batch: m.Program.Batch, Seed: f.seed, Shuffle: true, Partial: true})
+	if err != nil {
+		return err
+	}
+	defer loader.Close()
+	count := min(f.count, src.Len())
+	p, err := reconstructPanel(m, l, loader.Batch, count, count, f.seed)
+	if err != nil {
+		return err
+	}
+	p.Step = state.Step
+	return a.showPanel(p, f.out)
 }
 
-func (d *measured) write(w io.Writer) {
-	fmt.Fprintf(w, "                 visible     hidden\n")
-	fmt.Fprintf(w, "reconstruction  %8.5g   %8.5g\nadapted         %8.5g   %8.5g\n", d.Before[0], d.Before[1], d.After[0], d.After[1])
+// readerOf is the name of the reader that the flags choose for a program.
+func (d *dataFlags) readerOf(p *runtime.Program) string {
+	if d.reader != "" {
+		return d.reader
+	}
+	return p.Modality.Reader
 }
 
-func (a *app) runReconstruct(m *runtime.Machine, l *data.Loader, count int, seed uint64, out string) error {
-	p := m.Program
-	grid, isImage := imageGrid(p.Modality)
-	var r reconstructed
-	var all []*measured
-	for step := 0; r.Examples < count; step++ {
-		b, err := l.Batch(step)
-		if err != nil {
+// showPanel writes the panel's file and prints the rest.
+func (a *app) showPanel(p *report.Panel, out string) error {
+	if out == "" && p.Kind != report.Tokens {
+		out = "reconstruction" + p.Ending()
+	}
+	write := p.WritePicture
+	if filepath.Ext(out) == ".safetensors" {
+		write = p.WriteFile
+	}
+	if out != "" {
+		if err := write(out); err != nil {
 			return err
 		}
-		if err := train.Feed(m, p.Reconstruct, b); err != nil {
-			return err
-		}
-		if err := m.Execute(p.Reconstruct, seed, uint64(step)); err != nil {
-			return err
-		}
-		streams, err := readReconstruction(m)
-		if err != nil {
-			return err
-		}
-		n := min(b.Count, count-r.Examples)
-		for k, o := range streams {
-			if k == len(all) {
-				all = append(all, &measured{Measure: o.measure()})
+	}
+	result := struct {
+		*report.Panel
+		Picture string `json:"picture,omitempty"`
+	}{p, out}
+	return a.print(result, func(w io.Writer) {
+		if p.Kind == report.Tokens {
+			var paint func(string, report.Mark) string
+			if colourful(w) {
+				paint = report.Terminal
 			}
-			for i := range n {
-				all[k].before.add(o, o.reconstruction, i)
-				all[k].after.add(o, o.adapted, i)
-				if k == 0 && isImage && o.measure() == squaredError && o.tokens == grid.Rows*grid.Cols {
-					r.rows = append(r.rows, o.example(i))
-				}
-			}
+			_ = p.Text(w, columns(w), paint) // an output that is gone takes nothing more
 		}
-		r.Examples += n
-	}
-	for _, d := range all {
-		d.Before, d.After = d.before.means(), d.after.means()
-	}
-	if r.measured = all[0]; len(all) > 1 {
-		r.Streams = all
-	}
-	if len(r.rows) > 0 {
-		if err := report.Grid(out, grid, r.rows); err != nil {
-			return err
+		fmt.Fprintf(w, "%d examples, %s\n", p.Count, p.Measure)
+		fmt.Fprintf(w, "                 visible     hidden\n")
+		fmt.Fprintf(w, "reconstruction  %8.5g   %8.5g\nadapted         %8.5g   %8.5g\n", p.Before[0], p.Before[1], p.After[0], p.After[1])
+		for k, e := range p.Others {
+			fmt.Fprintf(w, "input %d: %s\nreconstruction  %8.5g   %8.5g\nadapted         %8.5g   %8.5g\n", k+2, e.Measure, e.Before[0], e.Before[1], e.After[0], e.After[1])
 		}
-		r.Picture = out
-	}
-	return a.print(r, func(w io.Writer) {
-		for k, d := range all {
-			if len(all) > 1 {
-				fmt.Fprintf(w, "input %d: ", k+1)
-			}
-			fmt.Fprintf(w, "%d examples, %s\n", r.Examples, d.Measure)
-			d.write(w)
-		}
-		if r.Picture != "" {
-			fmt.Fprintf(w, "%s: original, masked, reconstruction, reconstruction after adaptation\n", r.Picture)
+		switch {
+		case out == "":
+		case filepath.Ext(out) == ".png" && p.Kind == report.Series:
+			fmt.Fprintf(w, "%s: original, and reconstructions of the hidden stretches before and after adaptation\n", out)
+		case filepath.Ext(out) == ".png":
+			fmt.Fprintf(w, "%s: original, masked, reconstruction, reconstruction after adaptation\n", out)
+		default:
+			fmt.Fprintf(w, "%s\n", out)
 		}
 	})
 }
 
-// imageGrid says how tokens make up an image, where the modality is one.
-func imageGrid(m runtime.Modality) (report.Patches, bool) {
-	if len(m.Grid) != 2 || len(m.Patch) != 2 || m.Channels < 1 || len(m.Inputs) == 0 || m.Inputs[0].DType != runtime.F32 {
-		return report.Patches{}, false
-	}
-	return report.Patches{Rows: m.Grid[0], Cols: m.Grid[1], Height: m.Patch[0], Width: m.Patch[1], Channels: m.Channels}, true
-}
-
-const (
-	squaredError  = "mean squared error"
-	tokenAccuracy = "token accuracy"
-)
-
-// reconstruction is one batch of a program's Reconstruct outputs, of one stream of tokens.
-type reconstruction struct {
-	batch, tokens                   int
-	first, all                      int // the stream's first token among all of an example
-	mask                            []float32
-	target, reconstruction, adapted []float32
-	ids                             []int32 // the target where it is token ids
-}
-
-// readReconstruction checks the outputs' shapes: mask [B, L], reconstruction and adapted [B, L,
-// P], and target either the same or, for tokens, ids i32 [B, L] with logits to compare. Where
-// there are several streams, target.0, target.1 and so on are those of successive tokens.
-func readReconstruction(m *runtime.Machine) ([]*reconstruction, error) {
-	f := m.Program.Reconstruct
-	mask, ok := f.Output("mask")
-	if !ok || len(mask.Shape) != 2 {
-		return nil, fmt.Errorf("the model's reconstruct block gives no mask of each token")
-	}
-	_, several := f.Output("target.0")
-	var all []*reconstruction
-	for first := 0; first < mask.Shape[1]; first += all[len(all)-1].tokens {
-		suffix := ""
-		if several {
-			suffix = fmt.Sprint(".", len(all))
-		}
-		r, err := readStream(m, suffix, mask, first)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, r)
-	}
-	return all, nil
-}
-
-// readStream reads the outputs of the stream whose names have the suffix.
-func readStream(m *runtime.Machine, suffix string, mask runtime.Tensor, first int) (*reconstruction, error) {
-	f := m.Program.Reconstruct
-	get := map[string]runtime.Tensor{}
-	for _, name := range []string{"target", "reconstruction", "adapted"} {
-		t, ok := f.Output(name + suffix)
-		if !ok && name == "adapted" {
-			t, ok = get["reconstruction"], true // a model without inner loop
-		}
-		if !ok || len(t.Shape) < 2 {
-			return nil, fmt.Errorf("the model's reconstruct block gives no %q per token", name+suffix)
-		}
-		get[name] = t
-	}
-	target, out := get["target"], get["reconstruction"]
-	r := &reconstruction{batch: mask.Shape[0], tokens: target.Shape[1], first: first, all: mask.Shape[1], mask: m.Floats(mask)}
-	head := []int{r.batch, r.tokens}
-	if !slices.Equal(out.Shape[:2], head) || !slices.Equal(get["adapted"].Shape, out.Shape) || !slices.Equal(target.Shape[:2], head) ||
-		r.tokens < 1 || first+r.tokens > r.all || suffix == "" && r.tokens != r.all || (target.DType == runtime.F32 && target.Len() != out.Len()) {
-		return nil, fmt.Errorf("the model's reconstruct block gives target %s, mask %s, reconstruction %s and adapted %s, which do not belong together",
-			target.TypeString(), mask.TypeString(), out.TypeString(), get["adapted"].TypeString())
-	}
-	r.reconstruction, r.adapted = m.Floats(out), m.Floats(get["adapted"])
-	if target.DType == runtime.I32 {
-		r.ids = m.Ints(target)
-	} else {
-		r.target = m.Floats(target)
-	}
-	return r, nil
-}
-
-// hidden is the mask of the stream's tokens of example i.
-func (r *reconstruction) hidden(i int) []float32 {
-	at := i*r.all + r.first
-	return r.mask[at : at+r.tokens]
-}
-
-func (r *reconstruction) measure() string {
-	if r.ids != nil {
-		return tokenAccuracy
-	}
-	return squaredError
-}
-
-// example copies example i for the picture. Visible tokens are shown as they are: the loss
-// asks nothing of the model there.
-func (r *reconstruction) example(i int) report.Example {
-	cut := func(x []float32) []float32 { n := len(x) / r.batch; return slices.Clone(x[i*n : (i+1)*n]) }
-	e := report.Example{Target: cut(r.target), Mask: slices.Clone(r.hidden(i)), Reconstruction: cut(r.reconstruction), Adapted: cut(r.adapted)}
-	width := len(e.Target) / r.tokens
-	for t, hidden := range e.Mask {
-		if hidden <= 0.5 {
-			lo, hi := t*width, (t+1)*width
-			copy(e.Reconstruction[lo:hi], e.Target[lo:hi])
-			copy(e.Adapted[lo:hi], e.Target[lo:hi])
+// columns is the width of a terminal, and what suits a file.
+func columns(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 20 {
+			return n
 		}
 	}
-	return e
+	return 100
 }
 
-// tally adds up a measure over visible [0] and hidden [1] tokens.
-type tally struct{ sum, n [2]float64 }
-
-// add scores example i.
-func (t *tally) add(r *reconstruction, out []float32, i int) {
-	width := len(out) / (r.batch * r.tokens)
-	for j, hidden := range r.hidden(i) {
-		k, where := i*r.tokens+j, 0
-		if hidden > 0.5 {
-			where = 1
-		}
-		row := out[k*width : (k+1)*width]
-		if r.ids != nil {
-			best := 0
-			for c, v := range row {
-				if v > row[best] {
-					best = c
-				}
-			}
-			if best == int(r.ids[k]) {
-				t.sum[where]++
-			}
-			t.n[where]++
-			continue
-		}
-		for c, v := range row {
-			d := float64(v) - float64(r.target[k*width+c])
-			t.sum[where] += d * d
-		}
-		t.n[where] += float64(width)
-	}
-}
-
-// means are the measures, 0 where no token counted.
-func (t *tally) means() [2]float64 {
-	return [2]float64{t.sum[0] / math.Max(1, t.n[0]), t.sum[1] / math.Max(1, t.n[1])}
-}
+// colourful says whether to write in colours: on a terminal, unless the user wants none
+// (https://no-color.org).
+func colourful(w io.Writer) bool { return terminal(w) && os.Getenv("NO_COLOR") == "" }

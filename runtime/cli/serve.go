@@ -18,7 +18,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mspecc/runtime/ckpt"
 	"mspecc/runtime/eval"
 	"mspecc/runtime/serve"
 )
@@ -148,11 +147,7 @@ func (a *app) runServe(ctx context.Context, f *serveFlags) error {
 		return err
 	}
 	defer m.Close()
-	path, err := ckpt.Latest(f.checkpoint)
-	if err != nil {
-		return err
-	}
-	c := serve.Config{Machine: m, Checkpoint: filepath.Base(path), Step: state.Step, Token: token, Log: slog.New(slog.NewTextHandler(a.err, nil)), AccessLog: f.accessLog,
+	c := serve.Config{Machine: m, Checkpoint: filepath.Base(state.path), Step: state.Step, Token: token, Log: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: a.logLevel()})), AccessLog: f.accessLog,
 		MaxBody: int64(f.maxBody) << 20, Memory: int64(f.memory) << 20, Requests: f.requests, Queue: f.queue, Wait: f.wait, Read: f.read, Timeout: f.timeout, Grace: f.grace}
 	scheme := "http"
 	if f.tlsCert != "" {

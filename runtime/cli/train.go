@@ -2,32 +2,33 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/signal"
-	"path/filepath"
-	"syscall"
+	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
-	"mspecc/runtime"
-	"mspecc/runtime/ckpt"
-	"mspecc/runtime/data"
-	"mspecc/runtime/report"
-	"mspecc/runtime/train"
+	"mspecc/runtime/runs"
 )
 
 // trainFlags are the flags of train; a value counts only where changed says that it was given.
 type trainFlags struct {
 	data            dataFlags
 	out, resume     string
-	init            string
+	initFrom        string
 	steps           int
 	seed            uint64
 	lr              float64
 	logEvery        int
 	checkpointEvery int
+	summaryEvery    int
+	saveEvery       time.Duration
+	keep            int
+	timeLimit       time.Duration
+	stopAbove       float64
+	patience        time.Duration
+	otherSpec       bool
 	eval            bool
 	changed         func(name string) bool
 }
@@ -37,16 +38,23 @@ func (a *app) train() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "train",
 		Short: "Train the model",
-		Long: `Train the model. The run directory gets the checkpoints (step-*.safetensors), the log
-(log.jsonl) and the loss curve (curve.png). The same seed gives the same bits, whatever the
-number of threads, and a resumed run ends as one that was never interrupted.
+		Long: `Train the model. The run directory gets settings and sessions (run.json), the spec (spec/),
+checkpoints (checkpoints/step-*.safetensors, best.safetensors), losses (metrics.jsonl, pictures/curve.png),
+reconstructions of test examples (pictures/), all of this for TensorBoard (events/), and what was said
+(log.txt). One trainer at a time writes it.
 
-Ctrl-C writes a checkpoint and ends. A loss that is not finite stops the run; the checkpoints
-written before stay.`,
+The same seed gives the same bits, whatever the number of threads, and a resumed run ends as one
+that was never interrupted. --resume RUN takes the newest checkpoint that verifies, and the flags
+of the run where none are given.
+
+Ctrl-C, SIGTERM, SIGHUP and --time-limit finish the step, write a checkpoint and end with exit code 3;
+a second signal ends at once. A disk that is full does not stop a run: the checkpoint is tried again.
+A loss that is not finite does: the step is kept in failed/ for replay, the run as it was before.`,
 		Example: `  BIN train                               the small data set this binary carries
   BIN train --data DIR --steps 20000 --out runs/a
-  BIN train --data DIR --resume runs/a    go on with the latest checkpoint of runs/a
-  BIN train --data DIR --init pretrained.safetensors --lr 3e-5`,
+  BIN train --resume runs/a               go on where runs/a ended, whatever ended it
+  BIN train --resume runs/a --steps 40000 the same, for longer
+  BIN train --data DIR --init-from pretrained.safetensors --lr 3e-5`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.changed = cmd.Flags().Changed
 			return a.runTrain(cmd.Context(), &f)
@@ -55,16 +63,77 @@ written before stay.`,
 	f.data.add(c)
 	fl := c.Flags()
 	fl.StringVar(&f.out, "out", "", "run directory (default runs/MODEL-MODALITY, the resumed one with --resume)")
-	fl.StringVar(&f.resume, "resume", "", "run directory or checkpoint to go on from")
-	fl.StringVar(&f.init, "init", "", "checkpoint to take the first parameters from")
+	fl.StringVar(&f.resume, "resume", "", "run directory to go on with, or checkpoint to go on from in another --out")
+	fl.StringVar(&f.initFrom, "init-from", "", "checkpoint or run to take the first parameters from: those of the same name and shape")
 	fl.IntVar(&f.steps, "steps", 0, "steps to train in all (default the spec's)")
 	fl.Uint64Var(&f.seed, "seed", 0, "seed of all random numbers (default the spec's)")
 	fl.Float64Var(&f.lr, "lr", 0, "learning rate (default the spec's)")
-	fl.IntVar(&f.logEvery, "log-every", 10, "steps per line of the log")
+	fl.IntVar(&f.logEvery, "log-every", 10, "steps per line of metrics")
 	fl.IntVar(&f.checkpointEvery, "checkpoint-every", 0, "steps per checkpoint, 0 for the last only (default the spec's)")
+	fl.IntVar(&f.summaryEvery, "summary-every", 0, "steps per picture of reconstructions and histograms, 0 for the last only (default a tenth of the run, at least 100)")
+	fl.DurationVar(&f.saveEvery, "save-every", 10*time.Minute, "a checkpoint also after so much time without one, 0 for never")
+	fl.IntVar(&f.keep, "keep", 5, "newest checkpoints that stay, beside the best one; 0 for all")
+	fl.DurationVar(&f.timeLimit, "time-limit", 0, "save and end before so much time has passed, such as 7h30m")
+	fl.Float64Var(&f.stopAbove, "stop-above", 0, "a loss beyond this is a failure (default: only one that is not finite)")
+	fl.DurationVar(&f.patience, "patience", 10*time.Minute, "for how long to try to write the last checkpoint")
+	fl.BoolVar(&f.otherSpec, "allow-other-spec", false, "resume a checkpoint of another version of the spec, if its tensors fit")
 	fl.BoolVar(&f.eval, "eval", false, "evaluate the encoder after training")
 	return c
 }
+
+// check refuses flags that make no sense.
+func (f *trainFlags) check() error {
+	switch {
+	case f.resume != "" && f.initFrom != "":
+		return usagef("--resume and --init-from exclude each other")
+	case f.changed("steps") && f.steps < 1:
+		return usagef("--steps is %d, expected at least 1", f.steps)
+	case f.changed("lr") && !(f.lr >= 0 && f.lr < 1e30):
+		return usagef("--lr is %v, expected a number of at least 0", f.lr)
+	case f.logEvery < 1:
+		return usagef("--log-every is %d, expected at least 1", f.logEvery)
+	case f.checkpointEvery < 0:
+		return usagef("--checkpoint-every is %d, expected at least 0", f.checkpointEvery)
+	case f.summaryEvery < 0:
+		return usagef("--summary-every is %d, expected at least 0", f.summaryEvery)
+	case f.keep < 0:
+		return usagef("--keep is %d, expected at least 0", f.keep)
+	case f.saveEvery < 0 || f.timeLimit < 0 || f.patience < 0:
+		return usagef("--save-every, --time-limit and --patience are times of at least 0")
+	case f.changed("stop-above") && !(f.stopAbove > 0):
+		return usagef("--stop-above is %v, expected a number above 0", f.stopAbove)
+	case f.otherSpec && f.resume == "":
+		return usagef("--allow-other-spec is for --resume")
+	}
+	return nil
+}
+
+// inherit takes what was not given from the run that is to go on.
+func (f *trainFlags) inherit(m *runs.Manifest) {
+	o := m.Options
+	keep := func(name string, take func()) {
+		if !f.changed(name) {
+			take()
+		}
+	}
+	keep("log-every", func() { f.logEvery = max(1, o.LogEvery) })
+	keep("checkpoint-every", func() { f.checkpointEvery = o.CheckpointEvery })
+	keep("summary-every", func() { f.summaryEvery = o.SummaryEvery })
+	keep("save-every", func() { f.saveEvery = time.Duration(o.SaveEvery) })
+	keep("keep", func() { f.keep = o.Keep })
+	keep("stop-above", func() { f.stopAbove = o.StopAbove })
+	if !f.changed("data") && !f.changed("reader") && !f.changed("data-option") {
+		f.data = dataFlags{dir: m.Data.Folder, reader: m.Data.Reader, options: m.Data.Options}
+	}
+}
+
+// stoppedError says that a run ended before its last step, as it was asked to.
+type stoppedError struct{ why string }
+
+func (e *stoppedError) Error() string { return e.why }
+
+// exitStopped is the exit code of a run that was stopped and can go on.
+const exitStopped = 3
 
 func (a *app) runTrain(ctx context.Context, f *trainFlags) error {
 	if err := f.check(); err != nil {
@@ -75,198 +144,51 @@ func (a *app) runTrain(ctx context.Context, f *trainFlags) error {
 		return err
 	}
 	defer m.Close()
-	p := m.Program
-	if p.Step == nil {
-		return fmt.Errorf("the model %s has no objective to train", p.Name)
+	if m.Program.Step == nil {
+		return fmt.Errorf("the model %s has no objective to train", m.Program.Name)
 	}
-	state, err := a.startState(m, f)
+	s := &session{app: a, f: f, m: m}
+	err = s.run(ctx)
+	if e := s.close(); e != nil {
+		err = errors.Join(err, e)
+	}
+	if s.trained {
+		// Now that the run is nobody's any more: the report says how it ended.
+		if e := writeReport(s.dir); e != nil {
+			a.note("no report: %v", e)
+		}
+	}
 	if err != nil {
 		return err
 	}
-	var batches train.Batches
-	if p.Modality.Fed(p.Step) {
-		s, err := a.open(&f.data, p, state.Seed)
-		if err != nil {
-			return err
-		}
-		a.sayData(&f.data, s)
-		if state.Data != "" && state.Data != s.name {
-			a.note("the run was on %s before", state.Data)
-		}
-		state.Data = s.name
-		l, err := data.NewLoader(s.train.Data, s.train.Want, data.LoaderOptions{Batch: p.Batch, Seed: state.Seed, Shuffle: true})
-		if err != nil {
-			return err
-		}
-		defer l.Close()
-		defer a.sayWait(l, s)
-		batches = l
-	}
-	dir, err := f.runDir(p)
-	if err != nil {
-		return err
-	}
-	interruptible, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(interruptible, stop) // a second signal ends the process at once
-	err = a.trainLoop(interruptible, m, batches, f, dir, state)
-	interrupted := interruptible.Err() != nil
-	stop()
-	if err != nil {
-		return err
-	}
-	if f.eval && !interrupted {
+	if f.eval {
 		o := defaultEval()
-		o.checkpoint, o.data, o.seed = dir, f.data, state.Seed
+		o.checkpoint, o.data, o.seed = string(s.dir), f.data, s.state.Seed
 		return a.runEval(ctx, &o)
 	}
 	return nil
 }
 
-// check refuses flags that make no sense.
-func (f *trainFlags) check() error {
-	switch {
-	case f.resume != "" && f.init != "":
-		return usagef("--resume and --init exclude each other")
-	case f.changed("steps") && f.steps < 1:
-		return usagef("--steps is %d, expected at least 1", f.steps)
-	case f.changed("lr") && !(f.lr >= 0 && f.lr < 1e30):
-		return usagef("--lr is %v, expected a number of at least 0", f.lr)
-	case f.logEvery < 1:
-		return usagef("--log-every is %d, expected at least 1", f.logEvery)
-	case f.checkpointEvery < 0:
-		return usagef("--checkpoint-every is %d, expected at least 0", f.checkpointEvery)
-	}
-	return nil
-}
+// most is how many lines of a list are shown; the log has them all.
+const most = 20
 
-// startState puts the first parameters into the machine and says where the run starts: from
-// the spec, or where resumed from the checkpoint, flags winning over both.
-func (a *app) startState(m *runtime.Machine, f *trainFlags) (ckpt.State, error) {
-	t := m.Program.Train
-	state := ckpt.State{Seed: t.Seed, LR: t.LR, Steps: t.Steps}
-	if f.resume != "" {
-		var err error
-		if state, err = a.load(m, f.resume, true); err != nil {
-			return state, err
+// list tells the user, and the log, several lines.
+func (s *session) list(head string, lines []string) {
+	s.say("%s", head)
+	for i, l := range lines {
+		if i == most {
+			s.app.note("  and %d more, see %s", len(lines)-most, s.dir.Log())
 		}
-		if f.changed("seed") && f.seed != state.Seed {
-			return state, usagef("--seed is %d but the run to resume has seed %d; leave it out", f.seed, state.Seed)
+		if i < most {
+			s.app.note("  %s", l)
 		}
-		if state.Random != ckpt.Generator {
-			return state, fmt.Errorf("%s: its random numbers are %q, this trainer's are %s", f.resume, state.Random, ckpt.Generator)
-		}
-	}
-	if f.changed("seed") {
-		state.Seed = f.seed
-	}
-	if f.changed("lr") {
-		state.LR = f.lr
-	}
-	if f.changed("steps") {
-		state.Steps = f.steps
-	}
-	if f.resume != "" {
-		return state, nil
-	}
-	m.Initialize(state.Seed)
-	if f.init != "" {
-		if _, err := a.load(m, f.init, false); err != nil {
-			return state, err
-		}
-	}
-	return state, nil
-}
-
-// runDir makes the run directory. It never mixes two runs.
-func (f *trainFlags) runDir(p *runtime.Program) (string, error) {
-	dir := f.out
-	if f.resume != "" {
-		checkpoint, err := ckpt.Latest(f.resume)
-		if err != nil {
-			return "", err
-		}
-		if dir == "" || filepath.Clean(dir) == filepath.Dir(checkpoint) {
-			return filepath.Dir(checkpoint), nil
-		}
-	}
-	if dir == "" {
-		name := p.Name
-		if p.Modality.Name != "" && p.Modality.Name != p.Name {
-			name += "-" + p.Modality.Name
-		}
-		dir = filepath.Join("runs", name)
-		for n := 2; ; n++ {
-			if _, err := os.Stat(dir); err != nil {
-				break
-			}
-			dir = filepath.Join("runs", fmt.Sprintf("%s-%d", name, n))
-		}
-	}
-	if old, err := ckpt.Latest(dir); err == nil {
-		return "", fmt.Errorf("%s: already holds a run (%s); go on with --resume %s or choose another --out", dir, filepath.Base(old), dir)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("the run directory cannot be made: %w", err)
-	}
-	return dir, nil
-}
-
-// trainLoop trains and keeps the user informed.
-func (a *app) trainLoop(ctx context.Context, m *runtime.Machine, batches train.Batches, f *trainFlags, dir string, state ckpt.State) error {
-	p := m.Program
-	every := p.Train.CheckpointEvery
-	if f.changed("checkpoint-every") {
-		every = f.checkpointEvery
-	}
-	if !a.json {
-		fmt.Fprintf(a.out, "%s %s: %d parameters, batch %d, steps %d to %d, seed %d, %d threads, %s\n", p.Name, p.Modality.Name,
-			p.ParamCount(), p.Batch, state.Step+1, state.Steps, state.Seed, m.Threads(), dir)
-	}
-	if state.Step >= state.Steps {
-		a.note("the run is at step %d of %d already; give more --steps to go on", state.Step, state.Steps)
-		return nil
-	}
-	bar := a.progress("training", state.Steps, state.Step)
-	r, err := train.Run(ctx, m, batches, train.Options{
-		Dir: dir, State: state, CheckpointEvery: every, LogEvery: f.logEvery,
-		OnStep:   func(step int, _ []float64) { bar.set(step) },
-		OnRecord: func(r report.Record) { a.showRecord(bar, r, state.Steps) },
-	})
-	bar.end()
-	if err != nil {
-		if good, none := ckpt.Latest(dir); none == nil {
-			return fmt.Errorf("%w; the last good checkpoint is %s", err, good)
-		}
-		return fmt.Errorf("%w; there is no checkpoint yet", err)
-	}
-	return a.print(map[string]any{"step": r.Step, "steps": state.Steps, "interrupted": r.Interrupted, "checkpoint": r.Checkpoint}, func(w io.Writer) {
-		if r.Interrupted {
-			fmt.Fprintf(w, "interrupted at step %d; go on with --resume %s\n", r.Step, dir)
-			return
-		}
-		fmt.Fprintf(w, "step %d  %s  (%s)\ncheckpoint %s\n", r.Step, values(r.Last.Names, r.Last.Values), duration(r.Last.Seconds), r.Checkpoint)
-	})
-}
-
-// showRecord shows a line of the log: beside the bar, as JSON, or as plain text.
-func (a *app) showRecord(bar *progress, r report.Record, steps int) {
-	text := fmt.Sprintf("%s  %s examples/s", values(r.Names, r.Values), rate(r.Rate))
-	switch {
-	case a.json:
-		_ = a.print(r, nil) // an output that is gone shows in the summary
-	case bar.bar != nil:
-		bar.say(text)
-	default:
-		eta := float64(steps-r.Step) / r.Rate * float64(max(1, a.batch()))
-		fmt.Fprintf(a.out, "step %d/%d  %s  %s left\n", r.Step, steps, text, duration(eta))
+		s.logLines = append(s.logLines, "  "+l)
 	}
 }
 
-// batch is the chosen program's batch size.
-func (a *app) batch() int {
-	p, err := a.program()
-	if err != nil {
-		return 1
-	}
-	return p.Batch
+// sorted is a copy in order.
+func sorted(list []string) []string {
+	list = slices.Clone(list)
+	slices.Sort(list)
+	return list
 }

@@ -117,6 +117,7 @@ type Reader struct {
 	Name    string
 	Doc     string // one line
 	Options []Option
+	Letters string // how tokens 0, 1, ... are written, a letter each; "" where the reader has no tokens or no letters for them
 	Several bool   // it serves models with several inputs; others are refused them
 	Fetch   string // where users get the files, for a reader of one data set; "" for a format
 	// Open opens the data set; what it returns may hold files open until the process ends.

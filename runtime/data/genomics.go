@@ -21,8 +21,9 @@ var genomicsReader = Reader{
 		{"test_classes", "", "number of classes of the test files where it differs; 60 out of distribution"},
 		{"test_first_label", "", "first_label of the test files where it differs; 10 out of distribution"},
 	},
-	Fetch: "genomics_ood: github.com/google-research/google-research, folder genomics_ood",
-	Open:  openGenomics,
+	Letters: "ACGT",
+	Fetch:   "genomics_ood: github.com/google-research/google-research, folder genomics_ood",
+	Open:    openGenomics,
 }
 
 // tokenSet is a set of token sequences.

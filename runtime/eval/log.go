@@ -7,17 +7,18 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
+
+	"mspecc/runtime/runs"
 )
 
 // Append adds an evaluation to the log of a run directory. What the log holds already stays,
 // even if a line of it was cut short.
-func Append(dir string, e *Evaluation) error {
+func Append(dir runs.Dir, e *Evaluation) error {
 	line, err := json.Marshal(e)
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, LogName), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
+	f, err := os.OpenFile(dir.Evaluations(), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return err
 	}
@@ -44,8 +45,8 @@ func Append(dir string, e *Evaluation) error {
 // ReadLog reads the evaluations of a run directory, oldest first; none where there is no log.
 // Lines that cannot be understood, such as one that a full disk cut short, are passed over and
 // counted.
-func ReadLog(dir string) (list []Evaluation, damaged int, err error) {
-	raw, err := os.ReadFile(filepath.Join(dir, LogName))
+func ReadLog(dir runs.Dir) (list []Evaluation, damaged int, err error) {
+	raw, err := os.ReadFile(dir.Evaluations())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, 0, nil
 	}

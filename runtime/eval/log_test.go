@@ -2,14 +2,15 @@ package eval
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"mspecc/runtime/runs"
 )
 
 func TestLog(t *testing.T) {
-	dir := t.TempDir()
+	dir := runs.Dir(t.TempDir())
 	if list, damaged, err := ReadLog(dir); list != nil || damaged != 0 || err != nil {
 		t.Errorf("%v, %d, %v from an empty folder", list, damaged, err)
 	}
@@ -19,7 +20,7 @@ func TestLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A line that a full disk cut short.
-	f, err := os.OpenFile(filepath.Join(dir, LogName), os.O_WRONLY|os.O_APPEND, 0)
+	f, err := os.OpenFile(dir.Evaluations(), os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +38,7 @@ func TestLog(t *testing.T) {
 	if d := cmp.Diff([]Evaluation{first, second}, list); d != "" {
 		t.Error(d)
 	}
-	if err := Append(filepath.Join(dir, "no"), &first); err == nil {
+	if err := Append(dir+"/no", &first); err == nil {
 		t.Error("appended in a folder that does not exist")
 	}
 }

@@ -77,7 +77,7 @@ func (r *Result) predicted(p, labels []float64, classes int) {
 }
 
 // Evaluation is one call of eval: what was evaluated, how, and the results. Evaluations
-// are appended to LogName in the run directory, one JSON object a line.
+// are appended to the evaluations of the run directory, one JSON object a line.
 type Evaluation struct {
 	Time       string         `json:"time"` // RFC 3339
 	Model      string         `json:"model"`
@@ -90,6 +90,3 @@ type Evaluation struct {
 	Protocol   map[string]any `json:"protocol"`
 	Results    []Result       `json:"results"`
 }
-
-// LogName is the file of a run directory that keeps its evaluations.
-const LogName = "eval.jsonl"

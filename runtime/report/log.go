@@ -23,6 +23,7 @@ type Record struct {
 	Values  []float64 // as Names
 	LR      float64
 	Rate    float64 // examples per second
+	Wait    float64 // share of the time that went into waiting for data, 0 to 1
 	Seconds float64 // since this process began to train
 }
 
@@ -49,7 +50,7 @@ func (r Record) MarshalJSON() ([]byte, error) {
 			return nil, err
 		}
 	}
-	if err := errors.Join(put("lr", r.LR), put("examples_per_second", r.Rate), put("seconds", r.Seconds)); err != nil {
+	if err := errors.Join(put("lr", r.LR), put("examples_per_second", r.Rate), put("data_wait", r.Wait), put("seconds", r.Seconds)); err != nil {
 		return nil, err
 	}
 	b.WriteByte('}')
@@ -58,10 +59,12 @@ func (r Record) MarshalJSON() ([]byte, error) {
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
-// Log is a log.jsonl file and what it holds.
+// Log is a metrics.jsonl file and what it holds.
 type Log struct {
 	Records []Record
 	file    *os.File
+	size    int64  // of the whole lines in the file
+	pending []byte // lines that could not be written yet
 }
 
 // OpenLog opens a log for appending. Lines of steps after last, left by a run that went on
@@ -75,21 +78,11 @@ func OpenLog(name string, last int, names []string) (*Log, error) {
 	}
 	var keep bytes.Buffer
 	for scan := bufio.NewScanner(bytes.NewReader(old)); scan.Scan(); {
-		var fields map[string]*float64
-		if json.Unmarshal(scan.Bytes(), &fields) != nil || fields["step"] == nil || *fields["step"] > float64(last) {
+		r, ok := parseRecord(scan.Bytes())
+		if !ok || r.Step > last {
 			break
 		}
-		value := func(name string) float64 {
-			if v := fields[name]; v != nil {
-				return *v
-			}
-			return math.NaN()
-		}
-		r := Record{Step: int(value("step")), LR: value("lr"), Rate: value("examples_per_second"), Seconds: value("seconds"), Names: names}
-		for _, n := range names {
-			r.Values = append(r.Values, value(n))
-		}
-		l.Records = append(l.Records, r)
+		l.Records = append(l.Records, r.pick(names))
 		keep.Write(scan.Bytes())
 		keep.WriteByte('\n')
 	}
@@ -102,24 +95,75 @@ func OpenLog(name string, last int, names []string) (*Log, error) {
 			return nil, err
 		}
 	}
-	if l.file, err = os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644); err != nil {
-		return nil, fmt.Errorf("the log cannot be written: %w", err)
-	}
-	return l, nil
+	l.size = int64(keep.Len())
+	return l, l.open(name)
 }
 
-// Add appends a line.
+func (l *Log) open(name string) error {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("the metrics cannot be written: %w", err)
+	}
+	if l.file != nil {
+		_ = l.file.Close()
+	}
+	l.file = f
+	return nil
+}
+
+// Rewrite writes all records to a file of that name, where the one before has vanished.
+func (l *Log) Rewrite(name string) error {
+	var all bytes.Buffer
+	for _, r := range l.Records {
+		line, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		all.Write(line)
+		all.WriteByte('\n')
+	}
+	if err := ckpt.Atomic(name, func(w io.Writer) error {
+		_, err := w.Write(all.Bytes())
+		return err
+	}); err != nil {
+		return err
+	}
+	l.size, l.pending = int64(all.Len()), nil
+	return l.open(name)
+}
+
+// Add appends a line. Lines that a full disk does not take are kept and come with the next one.
 func (l *Log) Add(r Record) error {
 	line, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("step %d cannot be logged: %w", r.Step, err)
 	}
 	l.Records = append(l.Records, r)
-	if _, err := l.file.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("the log cannot be written: %w", err)
+	l.pending = append(append(l.pending, line...), '\n')
+	return l.flush()
+}
+
+// flush writes what is pending behind the whole lines, over what an attempt before left there.
+func (l *Log) flush() error {
+	if len(l.pending) == 0 {
+		return nil
 	}
+	if _, err := l.file.WriteAt(l.pending, l.size); err != nil {
+		_ = l.file.Truncate(l.size) // no part of a line for readers
+		return fmt.Errorf("the metrics cannot be written: %w", err)
+	}
+	l.size += int64(len(l.pending))
+	l.pending = l.pending[:0]
 	return nil
 }
 
-// Close closes the file.
-func (l *Log) Close() error { return l.file.Close() }
+// Sync writes what is pending and forces all lines to disk.
+func (l *Log) Sync() error {
+	if err := l.flush(); err != nil {
+		return err
+	}
+	return l.file.Sync()
+}
+
+// Close writes what is pending and closes the file.
+func (l *Log) Close() error { return errors.Join(l.flush(), l.file.Close()) }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"errors"
 	"image/color"
 	"image/png"
 	"math"
@@ -11,7 +12,7 @@ import (
 )
 
 func record(step int, loss float64) Record {
-	return Record{Step: step, Names: []string{"loss", "inner_loss"}, Values: []float64{loss, loss / 2}, LR: 0.1, Rate: 5, Seconds: 1}
+	return Record{Step: step, Names: []string{"loss", "inner_loss"}, Values: []float64{loss, loss / 2}, LR: 0.1, Rate: 5, Wait: 0.25, Seconds: 1}
 }
 
 func TestLogDropsWhatComesAfterTheCheckpoint(t *testing.T) {
@@ -28,7 +29,7 @@ func TestLogDropsWhatComesAfterTheCheckpoint(t *testing.T) {
 	if err := l.Add(Record{Step: 6, Names: []string{"loss"}, Values: []float64{math.NaN()}}); err != nil {
 		t.Fatal(err)
 	}
-	l.file.WriteString(`{"step":7,"lo`)
+	l.file.WriteAt([]byte(`{"step":7,"lo`), l.size)
 	l.Close()
 	for _, keep := range []int{6, 3} {
 		if l, err = OpenLog(name, keep, []string{"loss", "inner_loss"}); err != nil {
@@ -40,12 +41,56 @@ func TestLogDropsWhatComesAfterTheCheckpoint(t *testing.T) {
 			t.Errorf("kept %d lines, %d records, expected %d:\n%s", n, len(l.Records), keep, text)
 		}
 	}
-	if r := l.Records[2]; r.Step != 3 || r.Values[1] != 1.0/6 || r.Rate != 5 {
+	if r := l.Records[2]; r.Step != 3 || r.Values[1] != 1.0/6 || r.Rate != 5 || r.Wait != 0.25 {
 		t.Errorf("read back %+v", r)
 	}
 	text, _ := os.ReadFile(name)
-	if want := `{"step":1,"loss":1,"inner_loss":0.5,"lr":0.1,"examples_per_second":5,"seconds":1}` + "\n"; !strings.HasPrefix(string(text), want) {
+	if want := `{"step":1,"loss":1,"inner_loss":0.5,"lr":0.1,"examples_per_second":5,"data_wait":0.25,"seconds":1}` + "\n"; !strings.HasPrefix(string(text), want) {
 		t.Errorf("log begins %s", text)
+	}
+}
+
+// Lines that the disk does not take come with the next ones.
+func TestLogWaitsForTheDisk(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "metrics.jsonl")
+	l, err := OpenLog(name, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sound := l.file
+	if err := l.Add(record(1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if l.file, err = os.Open(name); err != nil { // not for writing
+		t.Fatal(err)
+	}
+	for step := 2; step <= 3; step++ {
+		if err := l.Add(record(step, 1)); err == nil || !strings.Contains(err.Error(), "the metrics cannot be written") {
+			t.Error(err)
+		}
+	}
+	l.file.Close()
+	l.file = sound
+	if err := l.Add(record(4, 1)); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(name)
+	if n := strings.Count(string(whole), "\n"); n != 4 || err != nil {
+		t.Errorf("%d lines, %v:\n%s", n, err, whole)
+	}
+	// A file that was removed is written again, and goes on.
+	again := filepath.Join(t.TempDir(), "metrics.jsonl")
+	if err := l.Rewrite(again); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(again); string(got) != string(whole) {
+		t.Errorf("written again:\n%s", got)
+	}
+	if err := errors.Join(l.Add(record(5, 1)), l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(again); strings.Count(string(got), "\n") != 5 {
+		t.Errorf("went on:\n%s", got)
 	}
 }
 
@@ -68,16 +113,18 @@ func TestCurve(t *testing.T) {
 	}
 }
 
-func TestGrid(t *testing.T) {
+func TestImages(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "grid.png")
-	p := Patches{Rows: 2, Cols: 3, Height: 2, Width: 2, Channels: 3}
-	target := make([]float32, p.Size())
+	p := Panel{Layout: Layout{Kind: Image, Grid: []int{2, 3}, Patch: []int{2, 2}, Channels: 3}}
+	size := p.Size() * p.Width()
+	target := make([]float32, size)
 	target[p.at(3, 5)] = 1 // the last pixel's red
-	e := Example{Target: target, Mask: []float32{0, 1, 0, 0, 0, 0}, Reconstruction: make([]float32, p.Size()), Adapted: target}
-	if p.at(3, 5) != p.Size()-3 {
-		t.Fatalf("last pixel at %d of %d", p.at(3, 5), p.Size())
+	e := Example{Target: target, Mask: []float32{0, 1, 0, 0, 0, 0}, Reconstruction: make([]float32, size), Adapted: target}
+	if p.at(3, 5) != size-3 {
+		t.Fatalf("last pixel at %d of %d", p.at(3, 5), size)
 	}
-	if err := Grid(name, p, []Example{e, e}); err != nil {
+	p.Rows = []Example{e, e}
+	if err := p.WritePicture(name); err != nil {
 		t.Fatal(err)
 	}
 	f, err := os.Open(name)
@@ -104,8 +151,8 @@ func TestGrid(t *testing.T) {
 	if got := pixel(1, 2, 2); got != black {
 		t.Errorf("visible token is %v", got)
 	}
-	e.Mask = nil
-	if err := Grid(name, p, []Example{e}); err == nil {
+	p.Rows[1].Mask = nil
+	if err := p.WritePicture(name); err == nil {
 		t.Error("a wrong mask was accepted")
 	}
 }

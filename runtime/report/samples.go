@@ -71,14 +71,23 @@ func (s Sample) picture() *image.RGBA {
 	zoom := max(1, sampleHeight/max(h, w))
 	m := image.NewRGBA(image.Rect(0, 0, w*zoom, h*zoom))
 	low, high := bounds(s.Values)
-	p := Patches{Rows: h, Cols: w, Height: 1, Width: 1, Channels: c}
-	pixels := make([]float32, len(s.Values)) // channels next to each other
-	for i, v := range s.Values {
-		pixels[i%(h*w)*c+i/(h*w)] = v
+	// Three channels are red, green and blue, more (spectral bands) show the fourth to second as
+	// such, one or two show the first as grey.
+	shown := [3]int{0, 0, 0}
+	switch {
+	case c == 3:
+		shown = [3]int{0, 1, 2}
+	case c > 3:
+		shown = [3]int{3, 2, 1}
 	}
 	for y := range h * zoom {
 		for x := range w * zoom {
-			m.SetRGBA(x, y, p.colour(pixels, y/zoom, x/zoom, low, high))
+			var px [3]uint8
+			for i, channel := range shown {
+				v := s.Values[(channel*h+y/zoom)*w+x/zoom]
+				px[i] = uint8(255*max(0, min(1, (v-low)/(high-low))) + 0.5)
+			}
+			m.SetRGBA(x, y, color.RGBA{px[0], px[1], px[2], 255})
 		}
 	}
 	return m

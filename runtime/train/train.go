@@ -1,22 +1,19 @@
 // Package train runs training steps: it feeds batches, sets the optimiser's scalars, watches
-// the loss, and keeps the run directory (checkpoints, log.jsonl, curve.png).
+// the loss, and keeps the run directory (package runs).
 //
 // Everything a step depends on follows from the seed and the step's number, so a resumed run
-// continues bit by bit as if it had never stopped.
+// continues bit by bit as if it had never stopped. The same makes it possible to compute a step
+// again that went wrong.
 package train
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"math"
-	"path/filepath"
 	"time"
 
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/runtime/data"
-	"mspecc/runtime/report"
 )
 
 // Batches gives the batch of a step, counted from 0; *data.Loader does.
@@ -93,32 +90,27 @@ type Stepper struct {
 	LR      float64 // base rate
 	Steps   int     // the run's goal, for the schedule
 	Seed    uint64
+	Waited  time.Duration // for batches, over all steps
 	values  []float64
 }
 
-// NonFiniteError says that a step's loss is no number, and what was wrong first.
-type NonFiniteError struct {
-	Step int
-	Loss float64
-	At   string // the tensors that are not finite
-}
-
-// Error names the step and the tensors.
-func (e *NonFiniteError) Error() string {
-	return fmt.Sprintf("step %d: the loss is %v (%s)", e.Step, e.Loss, e.At)
-}
-
 // Step does step number step, counted from 1, and gives the scalar outputs in the order of
-// Scalars; they are valid until the next call. A loss that is not finite is a *NonFiniteError.
+// Scalars; they are valid until the next call. Numbers that are not finite in the batch, before
+// anything is computed, or in the loss are a *NonFiniteError.
 func (s *Stepper) Step(step int) ([]float64, error) {
 	m, f, t := s.Machine, s.Machine.Program.Step, s.Machine.Program.Train
 	if s.Batches != nil {
+		asked := time.Now()
 		b, err := s.Batches.Batch(step - 1)
+		s.Waited += time.Since(asked)
 		if err != nil {
-			return nil, err
+			return nil, &BatchError{step, err}
 		}
 		if err := Feed(m, f, b); err != nil {
 			return nil, err
+		}
+		if bad := s.badBatch(step); bad != "" {
+			return nil, &NonFiniteError{Step: step, What: bad, Batch: true}
 		}
 	}
 	for name, v := range map[string]float64{
@@ -135,160 +127,56 @@ func (s *Stepper) Step(step int) ([]float64, error) {
 	}
 	s.values = readScalars(s.values[:0], m, f)
 	if len(s.values) > 0 && (math.IsNaN(s.values[0]) || math.IsInf(s.values[0], 0)) {
-		return nil, &NonFiniteError{step, s.values[0], s.blame()}
+		return nil, &NonFiniteError{Step: step, What: fmt.Sprintf("the loss is %v", s.values[0])}
 	}
 	return s.values, nil
 }
 
-// blame names what is not finite after a bad step: the data if they are, else the reports
-// and the parameters.
-func (s *Stepper) blame() string {
-	m, f := s.Machine, s.Machine.Program.Step
-	for _, in := range m.Program.Modality.Inputs {
-		if x, ok := f.Input(in.Tensor()); ok && x.DType == runtime.F32 {
-			if i := ckpt.FirstNonFinite(m.Floats(x)); i >= 0 {
-				return fmt.Sprintf("%s, the batch itself, is %v at element %d", x.Name, m.Floats(x)[i], i)
+// BatchError says that the batch of a step cannot be had; nothing was computed.
+type BatchError struct {
+	Step int
+	Err  error
+}
+
+// Error names the step and what the data reader says.
+func (e *BatchError) Error() string { return fmt.Sprintf("step %d: %v", e.Step, e.Err) }
+
+// Unwrap gives what the data reader says.
+func (e *BatchError) Unwrap() error { return e.Err }
+
+// NonFiniteError says that a number that must be finite is not.
+type NonFiniteError struct {
+	Step  int
+	What  string
+	Batch bool // it was in the batch: nothing was computed
+}
+
+// Error names the step and what is not finite.
+func (e *NonFiniteError) Error() string { return fmt.Sprintf("step %d: %s", e.Step, e.What) }
+
+// badBatch says what is not finite in the batch that was fed, "" if nothing.
+func (s *Stepper) badBatch(step int) string {
+	for _, in := range s.Machine.Program.Modality.Inputs {
+		if x, ok := s.Machine.Program.Step.Input(in.Tensor()); ok && x.DType == runtime.F32 {
+			if text := s.badInput(step, x); text != "" {
+				return text
 			}
 		}
 	}
-	at := ""
-	for _, t := range f.Outputs[1:] {
-		if i := ckpt.FirstNonFinite(m.Floats(t)); i >= 0 && t.DType == runtime.F32 {
-			at += fmt.Sprintf("%s is %v, ", t.Name, m.Floats(t)[i])
-		}
-	}
-	if p := ckpt.NonFinite(m); p != "" {
-		return at + "after its update " + p
-	}
-	return at + "batch and parameters are finite"
+	return ""
 }
 
-// Options say how a run goes.
-type Options struct {
-	Dir             string     // run directory, which must exist
-	State           ckpt.State // Step: steps done already; Steps, Seed, LR, Data as given
-	CheckpointEvery int        // steps, 0 for only the last one
-	LogEvery        int        // steps
-	OnStep          func(step int, values []float64)
-	OnRecord        func(report.Record)
-	OnCheckpoint    func(path string)
-}
-
-// Result says how a run ended.
-type Result struct {
-	Step        int
-	Checkpoint  string // the last one written, "" if none
-	Interrupted bool
-	Last        report.Record
-}
-
-// run is a Run in progress.
-type run struct {
-	Options
-	Stepper
-	log     *report.Log
-	names   []string
-	sums    []float64
-	summed  int
-	mark    time.Time // of the last record
-	started time.Time
-	result  Result
-}
-
-// Run trains from o.State.Step to o.State.Steps. When ctx ends it writes a checkpoint and
-// returns with Interrupted set. On an error the checkpoints written before stay as they are.
-func Run(ctx context.Context, m *runtime.Machine, batches Batches, o Options) (Result, error) {
-	r := &run{Options: o, names: Scalars(m.Program.Step), mark: time.Now(), started: time.Now()}
-	r.Stepper = Stepper{Machine: m, Batches: batches, LR: o.State.LR, Steps: o.State.Steps, Seed: o.State.Seed}
-	r.sums = make([]float64, len(r.names))
-	r.result.Step = o.State.Step
-	var err error
-	if r.log, err = report.OpenLog(filepath.Join(o.Dir, "log.jsonl"), o.State.Step, r.names); err != nil {
-		return r.result, err
+// badInput is badBatch of one input.
+func (s *Stepper) badInput(step int, x runtime.Tensor) string {
+	m := s.Machine
+	i := ckpt.FirstNonFinite(m.Floats(x))
+	if i < 0 {
+		return ""
 	}
-	err = r.loop(ctx)
-	return r.result, errors.Join(err, r.curve(), r.log.Close())
-}
-
-func (r *run) loop(ctx context.Context) error {
-	for step := r.State.Step + 1; step <= r.State.Steps; step++ {
-		if ctx.Err() != nil {
-			r.result.Interrupted = true
-			break
-		}
-		values, err := r.Step(step)
-		if err != nil {
-			return err
-		}
-		r.result.Step = step
-		if err := r.note(step, values); err != nil {
-			return err
-		}
-		if r.CheckpointEvery > 0 && step%r.CheckpointEvery == 0 && step < r.State.Steps {
-			pause := time.Now()
-			if err := errors.Join(r.checkpoint(step), r.curve()); err != nil {
-				return err
-			}
-			r.mark = r.mark.Add(time.Since(pause)) // the log's rate is that of training
-		}
+	row := ""
+	if l, ok := s.Batches.(interface{ Example(step, row int) int }); ok && len(x.Shape) > 0 {
+		each := x.Len() / x.Shape[0]
+		row = fmt.Sprintf(", which is value %d of the training set's example %d", i%each, l.Example(step-1, i/each))
 	}
-	if r.result.Step == r.State.Step {
-		return nil // nothing new
-	}
-	return r.checkpoint(r.result.Step)
-}
-
-// note logs the means of the scalars every LogEvery steps and at the end.
-func (r *run) note(step int, values []float64) error {
-	if r.OnStep != nil {
-		r.OnStep(step, values)
-	}
-	for i, v := range values {
-		r.sums[i] += v
-	}
-	r.summed++
-	if step%max(1, r.LogEvery) != 0 && step != r.State.Steps {
-		return nil
-	}
-	now := time.Now()
-	rec := report.Record{Step: step, Names: r.names, Values: make([]float64, len(values)),
-		LR:      LearningRate(r.Machine.Program.Train.Schedule, r.LR, step, r.Steps),
-		Rate:    float64(r.summed*max(1, r.Machine.Program.Batch)) / now.Sub(r.mark).Seconds(),
-		Seconds: now.Sub(r.started).Seconds()}
-	for i := range values {
-		rec.Values[i] = r.sums[i] / float64(r.summed)
-		r.sums[i] = 0
-	}
-	r.summed, r.mark, r.result.Last = 0, now, rec
-	if r.OnRecord != nil {
-		r.OnRecord(rec)
-	}
-	return r.log.Add(rec)
-}
-
-func (r *run) checkpoint(step int) error {
-	s := r.State
-	s.Step = step
-	f, err := ckpt.Snapshot(r.Machine, s)
-	if err != nil {
-		return err
-	}
-	path := ckpt.Path(r.Dir, step)
-	if err := f.WriteFile(path); err != nil {
-		return err
-	}
-	r.result.Checkpoint = path
-	if r.OnCheckpoint != nil {
-		r.OnCheckpoint(path)
-	}
-	return nil
-}
-
-func (r *run) curve() error {
-	p := r.Machine.Program
-	title := p.Name
-	if p.Modality.Name != "" && p.Modality.Name != p.Name {
-		title += ", " + p.Modality.Name
-	}
-	return report.Curve(filepath.Join(r.Dir, "curve.png"), title, r.log.Records)
+	return fmt.Sprintf("the batch itself is not finite: %s is %v at element %d%s", x.Name, m.Floats(x)[i], i, row)
 }

@@ -2,11 +2,9 @@ package train
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +13,7 @@ import (
 	"mspecc/runtime/ckpt"
 	"mspecc/runtime/data"
 	"mspecc/runtime/internal/tiny"
+	"mspecc/runtime/runs"
 )
 
 // start makes a machine with fresh parameters and a loader of the sample data.
@@ -40,8 +39,39 @@ func start(t *testing.T, threads int, seed uint64) (*runtime.Machine, *data.Load
 	return m, l
 }
 
-func options(dir string, done, steps int) Options {
-	return Options{Dir: dir, CheckpointEvery: 20, LogEvery: 5, State: ckpt.State{Step: done, Steps: steps, Seed: 7, LR: 0.01}}
+func options(dir *runs.Run, done, steps int) Options {
+	return Options{Run: dir, CheckpointEvery: 20, LogEvery: 5, State: ckpt.State{Step: done, Steps: steps, Seed: 7, LR: 0.01}}
+}
+
+// folder makes a run directory that the test writes.
+func folder(t *testing.T) *runs.Run {
+	t.Helper()
+	r, err := runs.Acquire(runs.Dir(t.TempDir()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.Close() })
+	if err := r.Begin(runs.Describe(tiny.Program()), tiny.Program(), 1, 0); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// resume restores the newest checkpoint and gives the options to go on.
+func resume(t *testing.T, m *runtime.Machine, dir *runs.Run) Options {
+	t.Helper()
+	f, err := runs.Find(string(dir.Dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Restore(m, true); err != nil {
+		t.Fatal(err)
+	}
+	o := options(dir, 0, 0)
+	if o.State, _, err = f.ReadState(); err != nil {
+		t.Fatal(err)
+	}
+	return o
 }
 
 // finish trains and gives the bytes of the last checkpoint.
@@ -61,7 +91,7 @@ func finish(t *testing.T, m *runtime.Machine, l *data.Loader, o Options) []byte 
 func TestLossFalls(t *testing.T) {
 	m, l := start(t, 2, 7)
 	var first, last float64
-	o := options(t.TempDir(), 0, 300)
+	o := options(folder(t), 0, 300)
 	o.OnStep = func(step int, values []float64) {
 		if step == 1 {
 			first = values[0]
@@ -72,8 +102,8 @@ func TestLossFalls(t *testing.T) {
 	if last > first/2 {
 		t.Errorf("loss %v after 300 steps, %v at first", last, first)
 	}
-	for _, f := range []string{"log.jsonl", "curve.png", "step-00000020.safetensors"} {
-		if _, err := os.Stat(filepath.Join(o.Dir, f)); err != nil {
+	for _, f := range []string{o.Run.Metrics(), o.Run.Curve(), o.Run.Checkpoint(20)} {
+		if _, err := os.Stat(f); err != nil {
 			t.Error(err)
 		}
 	}
@@ -83,7 +113,7 @@ func TestSameBitsAtAnyThreadCount(t *testing.T) {
 	var want []byte
 	for _, threads := range []int{1, 2, 3, 8} {
 		m, l := start(t, threads, 7)
-		got := finish(t, m, l, options(t.TempDir(), 0, 60))
+		got := finish(t, m, l, options(folder(t), 0, 60))
 		if want == nil {
 			want = got
 		} else if !slices.Equal(got, want) {
@@ -96,11 +126,11 @@ func TestSameBitsAtAnyThreadCount(t *testing.T) {
 // across the end of an epoch (25 steps) too.
 func TestResumeEqualsUninterrupted(t *testing.T) {
 	m, l := start(t, 1, 7)
-	through := t.TempDir()
+	through := folder(t)
 	want := finish(t, m, l, options(through, 0, 60))
 
 	m, l = start(t, 2, 7)
-	dir := t.TempDir()
+	dir := folder(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	o := options(dir, 0, 60)
 	o.OnStep = func(step int, _ []float64) {
@@ -109,69 +139,14 @@ func TestResumeEqualsUninterrupted(t *testing.T) {
 		}
 	}
 	r, err := Run(ctx, m, l, o)
-	if err != nil || !r.Interrupted || r.Step != 33 || r.Checkpoint != ckpt.Path(dir, 33) {
+	if err != nil || r.Stopped == "" || r.Step != 33 || r.Checkpoint != dir.Checkpoint(33) {
 		t.Fatalf("interrupted: %+v, %v", r, err)
 	}
 	for i := range m.Mem {
 		m.Mem[i] = 5 // nothing may survive but the checkpoint
 	}
-	f, err := ckpt.ReadFile(r.Checkpoint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Restore(m, true); err != nil {
-		t.Fatal(err)
-	}
-	if got := finish(t, m, l, options(dir, 33, 60)); !slices.Equal(got, want) {
+	if got := finish(t, m, l, resume(t, m, dir)); !slices.Equal(got, want) {
 		t.Error("the resumed run ends in other bits")
-	}
-}
-
-func TestNonFiniteLossStops(t *testing.T) {
-	m, l := start(t, 2, 7)
-	o := options(t.TempDir(), 0, 60)
-	o.OnStep = func(step int, _ []float64) {
-		if step == 30 {
-			m.Floats(m.Program.Params[0].Tensor)[4] = float32(math.NaN())
-		}
-	}
-	r, err := Run(context.Background(), m, l, o)
-	var bad *NonFiniteError
-	if !errors.As(err, &bad) || bad.Step != 31 || !strings.Contains(err.Error(), "encoder.weight is NaN") {
-		t.Fatalf("error %v", err)
-	}
-	if latest, err := ckpt.Latest(o.Dir); err != nil || latest != ckpt.Path(o.Dir, 20) || r.Checkpoint != latest {
-		t.Errorf("last good checkpoint is %s, %v", latest, err)
-	}
-	f, err := ckpt.ReadFile(r.Checkpoint)
-	if err != nil || f.Restore(m, true) != nil {
-		t.Errorf("the last good checkpoint cannot be used: %v", err)
-	}
-}
-
-type badBatches struct{ nan bool }
-
-func (b badBatches) Batch(int) (*data.Batch, error) {
-	if b.nan {
-		x := make([]float32, 128)
-		x[9] = float32(math.Inf(-1))
-		return &data.Batch{X: x}, nil
-	}
-	return nil, errors.New("file is gone")
-}
-
-func TestBadData(t *testing.T) {
-	m, _ := start(t, 1, 7)
-	for batches, want := range map[Batches]string{
-		badBatches{}:     "file is gone",
-		badBatches{true}: "x, the batch itself, is -Inf at element 9",
-	} {
-		if _, err := Run(context.Background(), m, batches, options(t.TempDir(), 0, 5)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v, expected %q", err, want)
-		}
-	}
-	if err := Feed(m, m.Program.Step, &data.Batch{X: make([]float32, 5)}); err == nil {
-		t.Error("a short batch was accepted")
 	}
 }
 

@@ -53,6 +53,7 @@ func Program() *runtime.Program {
 	inTokens := func(name string, off int) runtime.Tensor { return tensor(name, off, batch, tokens, tokens) }
 	return &runtime.Program{
 		Name: "tiny", Spec: "tiny.mspec", Digest: "0123abcd", Target: "portable", Batch: batch,
+		Sources: []runtime.Source{{Name: "std/nn.mspec", Text: "// nothing\n"}, {Name: "tiny.mspec", Text: "model tiny {}\n"}},
 		Modality: runtime.Modality{Name: "squares", Kind: "image", Inputs: []runtime.Input{{Shape: []int{1, 4, 4}}}, Reader: "idx",
 			Options: []runtime.Option{{Name: "classes", Value: "2"}}, Grid: []int{2, 2}, Patch: []int{2, 2}, Channels: 1},
 		Settings: []runtime.Setting{{Name: "hidden", Value: "5", From: "model"}},

@@ -1,0 +1,128 @@
+package ckpt
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"mspecc/runtime"
+)
+
+// State is what a run needs beside tensors to go on as if it had never stopped. The random
+// state is the seed and the step: every number drawn is a function of them.
+type State struct {
+	Step     int               `json:"step"` // steps done
+	Seed     uint64            `json:"seed"`
+	Random   string            `json:"random"` // generator
+	LR       float64           `json:"lr"`     // of the schedule, before warm-up and decay
+	Steps    int               `json:"steps"`  // the run's goal, which the schedule refers to
+	Data     Data              `json:"data"`
+	Model    string            `json:"model"`
+	Modality string            `json:"modality"`
+	Target   string            `json:"target"`
+	Digest   string            `json:"spec_digest"`
+	Sources  map[string]string `json:"sources"` // SHA-256 of every file of the spec
+	Settings map[string]string `json:"settings"`
+
+	Line  Sums  `json:"line,omitzero"`             // of the steps since the last line of metrics
+	Since Sums  `json:"since_checkpoint,omitzero"` // of the steps since the last scheduled checkpoint
+	Best  *Best `json:"best,omitempty"`
+}
+
+// Data says which examples a run is on, and where in them it is.
+type Data struct {
+	Source   string            `json:"source,omitempty"` // folder, as it was given, or "sample data"
+	Reader   string            `json:"reader,omitempty"`
+	Options  map[string]string `json:"options,omitempty"`
+	Examples int               `json:"examples,omitempty"`    // of an epoch
+	Digest   string            `json:"first_batch,omitempty"` // SHA-256 of the run's first batch
+	Epoch    int               `json:"epoch"`                 // of the next step, from 0
+	Position int               `json:"position"`              // examples of this epoch that are used
+}
+
+// Sums add the scalars of several steps.
+type Sums struct {
+	Steps int     `json:"steps"`
+	Of    []Exact `json:"of"`
+}
+
+// Add adds a step's values.
+func (s *Sums) Add(values []float64) {
+	if s.Steps == 0 {
+		s.Of = make([]Exact, len(values))
+	}
+	for i, v := range values {
+		s.Of[i] += Exact(v)
+	}
+	s.Steps++
+}
+
+// Means are the sums over the steps.
+func (s Sums) Means() []float64 {
+	out := make([]float64, len(s.Of))
+	for i, v := range s.Of {
+		out[i] = float64(v) / float64(s.Steps)
+	}
+	return out
+}
+
+// Exact is a number that JSON keeps bit by bit, also where it is not finite.
+type Exact float64
+
+// MarshalText gives the shortest text that reads back to the same number.
+func (e Exact) MarshalText() ([]byte, error) {
+	return strconv.AppendFloat(nil, float64(e), 'g', -1, 64), nil
+}
+
+// UnmarshalText reads it.
+func (e *Exact) UnmarshalText(text []byte) error {
+	v, err := strconv.ParseFloat(string(text), 64)
+	*e = Exact(v)
+	return err
+}
+
+// Best is the checkpoint with the lowest loss so far: the mean over the steps since the one before.
+type Best struct {
+	Step int     `json:"step"`
+	Loss float64 `json:"loss"`
+}
+
+// Generator is the name of the random number generator in State.
+const Generator = "philox4x32-10"
+
+// metadataKey is where the state stands in a file's metadata.
+const metadataKey = "mspecc"
+
+// describe fills in what the program knows.
+func (s *State) describe(p *runtime.Program) {
+	s.Random, s.Model, s.Modality, s.Target, s.Digest = Generator, p.Name, p.Modality.Name, p.Target, p.Digest
+	s.Settings, s.Sources = map[string]string{}, sums(p.Sources)
+	for _, x := range p.Settings {
+		s.Settings[x.Name] = x.Value
+	}
+}
+
+func sums(sources []runtime.Source) map[string]string {
+	m := map[string]string{}
+	for _, x := range sources {
+		h := sha256.Sum256([]byte(x.Text))
+		m[x.Name] = hex.EncodeToString(h[:])
+	}
+	return m
+}
+
+// ReadState is the state kept in a checkpoint. A file without one (imported from elsewhere)
+// has the zero state and false.
+func (f *File) ReadState() (State, bool, error) {
+	text, ok := f.Metadata[metadataKey]
+	if !ok {
+		return State{}, false, nil
+	}
+	var s State
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		return State{}, false, fmt.Errorf("%s: its metadata %q cannot be understood: %w", f.Name, metadataKey, err)
+	}
+	return s, true, nil
+}

@@ -1,0 +1,267 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mspecc/runtime"
+	"mspecc/runtime/data"
+	"mspecc/runtime/report"
+	"mspecc/runtime/train"
+)
+
+// layout says how examples of a modality are shown.
+func layout(m runtime.Modality, reader string) report.Layout {
+	l := report.Layout{Kind: report.Series, Grid: m.Grid, Patch: m.Patch, Channels: m.Channels}
+	switch {
+	case len(m.Inputs) > 0 && m.Inputs[0].DType == runtime.I32:
+		l.Kind = report.Tokens
+		for _, r := range data.Readers() {
+			if r.Name == reader && r.Letters != "" {
+				l.Letters = strings.Split(r.Letters, "")
+			}
+		}
+	case m.Kind == report.Spectrogram:
+		l.Kind = report.Spectrogram
+	case len(m.Grid) == 2:
+		l.Kind = report.Image
+	}
+	return l
+}
+
+// fit makes the layout's channels those of tokens of so many values: a kind of the user's own
+// need not name any.
+func fit(l report.Layout, width int) report.Layout {
+	if l.Kind == report.Tokens || l.Channels > 0 {
+		return l
+	}
+	area := 1
+	for _, p := range l.Patch {
+		area *= max(1, p)
+	}
+	l.Channels = max(1, width/area)
+	return l
+}
+
+// reconstructPanel lets the model fill in count examples of the batches that next gives. The
+// seed decides what is hidden. At most keep of the examples stay in the panel.
+func reconstructPanel(m *runtime.Machine, l report.Layout, next func(step int) (*data.Batch, error), count, keep int, seed uint64) (*report.Panel, error) {
+	f := m.Program.Reconstruct
+	p := &report.Panel{}
+	var all []*tallies
+	for step := 0; p.Count < count; step++ {
+		b, err := next(step)
+		if err != nil {
+			return nil, err
+		}
+		if err := train.Feed(m, f, b); err != nil {
+			return nil, err
+		}
+		if err := m.Execute(f, seed, uint64(step)); err != nil {
+			return nil, err
+		}
+		streams, err := readReconstruction(m)
+		if err != nil {
+			return nil, err
+		}
+		n := min(b.Count, count-p.Count)
+		for k, o := range streams {
+			if k == len(all) {
+				all = append(all, &tallies{measure: o.measure()})
+			}
+			for i := range n {
+				all[k].before.add(o, o.reconstruction, i)
+				all[k].after.add(o, o.adapted, i)
+				if k == 0 && p.Count+i < keep {
+					p.Rows = append(p.Rows, o.example(i))
+				}
+			}
+		}
+		p.Layout = fit(l, streams[0].width)
+		p.Count += n
+	}
+	for k, t := range all {
+		e := report.Errors{Measure: t.measure, Before: t.before.means(), After: t.after.means()}
+		if k > 0 {
+			p.Others = append(p.Others, e)
+			continue
+		}
+		p.Measure, p.Before, p.After = e.Measure, e.Before, e.After
+	}
+	return p, p.Check()
+}
+
+// tallies are the measures of one stream of tokens.
+type tallies struct {
+	measure       string
+	before, after tally
+}
+
+const (
+	squaredError  = "mean squared error"
+	tokenAccuracy = "token accuracy"
+)
+
+// reconstruction is one batch of a program's Reconstruct outputs, of one stream of tokens.
+type reconstruction struct {
+	batch, tokens, width            int
+	first, all                      int       // the stream's first token among all of an example
+	mask                            []float32 // of all tokens
+	target, reconstruction, adapted []float32
+	ids                             []int32 // the target where it is tokens: the others are then scores of each
+}
+
+// readReconstruction checks the outputs' shapes: mask [B, L], reconstruction and adapted [B, L,
+// P], and target the same. For tokens, P is the vocabulary and the predictions are scores; the
+// target is rows that are 1 at the token and else 0, or ids i32 [B, L]. Where there are several
+// streams, target.0, target.1 and so on are those of successive tokens.
+func readReconstruction(m *runtime.Machine) ([]*reconstruction, error) {
+	f := m.Program.Reconstruct
+	mask, ok := f.Output("mask")
+	if !ok || len(mask.Shape) != 2 {
+		return nil, errors.New("the model's reconstruct block gives no mask of each token")
+	}
+	_, several := f.Output("target.0")
+	var all []*reconstruction
+	for first := 0; first < mask.Shape[1]; first += all[len(all)-1].tokens {
+		suffix := ""
+		if several {
+			suffix = fmt.Sprint(".", len(all))
+		}
+		r, err := readStream(m, suffix, mask, first, len(all))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+// readStream reads the outputs of the stream whose names have the suffix; it belongs to the
+// input of that number.
+func readStream(m *runtime.Machine, suffix string, mask runtime.Tensor, first, input int) (*reconstruction, error) {
+	f := m.Program.Reconstruct
+	get := map[string]runtime.Tensor{}
+	for _, name := range []string{"target", "reconstruction", "adapted"} {
+		t, ok := f.Output(name + suffix)
+		if !ok && name == "adapted" {
+			t, ok = get["reconstruction"], true // a model without inner loop
+		}
+		if !ok || len(t.Shape) < 2 {
+			return nil, fmt.Errorf("the model's reconstruct block gives no %q per token", name+suffix)
+		}
+		get[name] = t
+	}
+	target, out := get["target"], get["reconstruction"]
+	r := &reconstruction{batch: mask.Shape[0], tokens: target.Shape[1], first: first, all: mask.Shape[1], mask: m.Floats(mask)}
+	head := []int{r.batch, r.tokens}
+	if !slices.Equal(out.Shape[:2], head) || !slices.Equal(get["adapted"].Shape, out.Shape) || !slices.Equal(target.Shape[:2], head) ||
+		r.tokens < 1 || first+r.tokens > r.all || suffix == "" && r.tokens != r.all || (target.DType == runtime.F32 && target.Len() != out.Len()) {
+		return nil, fmt.Errorf("the model's reconstruct block gives target %s, mask %s, reconstruction %s and adapted %s, which do not belong together",
+			target.TypeString(), mask.TypeString(), out.TypeString(), get["adapted"].TypeString())
+	}
+	r.reconstruction, r.adapted = m.Floats(out), m.Floats(get["adapted"])
+	r.width = len(r.reconstruction) / (r.batch * r.tokens)
+	inputs := m.Program.Modality.Inputs
+	switch {
+	case target.DType == runtime.I32:
+		r.ids = m.Ints(target)
+	case input < len(inputs) && inputs[input].DType == runtime.I32 && r.width == inputs[input].Vocab:
+		r.ids = best(m.Floats(target), r.width)
+	default:
+		r.target = m.Floats(target)
+	}
+	return r, nil
+}
+
+// hidden is the mask of the stream's tokens of example i.
+func (r *reconstruction) hidden(i int) []float32 {
+	at := i*r.all + r.first
+	return r.mask[at : at+r.tokens]
+}
+
+// best are the positions of the largest value of each row.
+func best(scores []float32, width int) []int32 {
+	ids := make([]int32, len(scores)/width)
+	for k := range ids {
+		row := scores[k*width : (k+1)*width]
+		for c, v := range row {
+			if v > row[ids[k]] {
+				ids[k] = int32(c)
+			}
+		}
+	}
+	return ids
+}
+
+func (r *reconstruction) measure() string {
+	if r.ids != nil {
+		return tokenAccuracy
+	}
+	return squaredError
+}
+
+// example copies example i for a panel. Visible tokens are shown as they are: the loss asks
+// nothing of the model there.
+func (r *reconstruction) example(i int) report.Example {
+	first, end := i*r.tokens, (i+1)*r.tokens
+	e := report.Example{Mask: slices.Clone(r.hidden(i))}
+	width := r.width
+	if r.ids != nil {
+		width = 1
+		id := func(ids []int32) []float32 {
+			out := make([]float32, len(ids))
+			for k, v := range ids {
+				out[k] = float32(v)
+			}
+			return out
+		}
+		scores := func(x []float32) []float32 { return id(best(x[first*r.width:end*r.width], r.width)) }
+		e.Target, e.Reconstruction, e.Adapted = id(r.ids[first:end]), scores(r.reconstruction), scores(r.adapted)
+	} else {
+		cut := func(x []float32) []float32 { return slices.Clone(x[first*width : end*width]) }
+		e.Target, e.Reconstruction, e.Adapted = cut(r.target), cut(r.reconstruction), cut(r.adapted)
+	}
+	for t, hidden := range e.Mask {
+		if hidden <= 0.5 {
+			lo, hi := t*width, (t+1)*width
+			copy(e.Reconstruction[lo:hi], e.Target[lo:hi])
+			copy(e.Adapted[lo:hi], e.Target[lo:hi])
+		}
+	}
+	return e
+}
+
+// tally adds up a measure over visible [0] and hidden [1] tokens.
+type tally struct{ sum, n [2]float64 }
+
+// add scores example i.
+func (t *tally) add(r *reconstruction, out []float32, i int) {
+	width := r.width
+	for token, hidden := range r.hidden(i) {
+		k, where := i*r.tokens+token, 0
+		if hidden > 0.5 {
+			where = 1
+		}
+		row := out[k*width : (k+1)*width]
+		if r.ids != nil {
+			if best(row, width)[0] == r.ids[k] {
+				t.sum[where]++
+			}
+			t.n[where]++
+			continue
+		}
+		for j, v := range row {
+			d := float64(v) - float64(r.target[k*width+j])
+			t.sum[where] += d * d
+		}
+		t.n[where] += float64(width)
+	}
+}
+
+// means are the measures, 0 where no token counted.
+func (t *tally) means() [2]float64 {
+	return [2]float64{t.sum[0] / max(1, t.n[0]), t.sum[1] / max(1, t.n[1])}
+}

@@ -1,0 +1,458 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"mspecc/runtime"
+	"mspecc/runtime/ckpt"
+	"mspecc/runtime/data"
+	"mspecc/runtime/report"
+	"mspecc/runtime/runs"
+	"mspecc/runtime/train"
+)
+
+// session is one process's part of a run.
+type session struct {
+	app      *app
+	f        *trainFlags
+	m        *runtime.Machine
+	dir      runs.Dir
+	keep     *runs.Run // the directory, once it is this process's
+	state    ckpt.State
+	old      *runs.Manifest // of the run that goes on, nil for a new one
+	loader   *data.Loader
+	set      *sets // nil for a model without data
+	trained  bool  // something was done
+	data     runs.Data
+	logLines []string // said before there was a log
+}
+
+// say tells the user and the log something.
+func (s *session) say(format string, args ...any) {
+	s.app.note(format, args...)
+	s.logLines = append(s.logLines, fmt.Sprintf(format, args...))
+}
+
+// warn is say once the log is open.
+func (s *session) warn(format string, args ...any) {
+	s.app.note(format, args...)
+	s.keep.Say(format, args...)
+}
+
+// close gives back what the session holds.
+func (s *session) close() error {
+	if s.loader != nil {
+		s.loader.Close()
+	}
+	if s.keep != nil {
+		return s.keep.Close()
+	}
+	return nil
+}
+
+// run prepares the run, trains, and says how it ended.
+func (s *session) run(ctx context.Context) error {
+	var err error
+	if s.f.resume != "" {
+		err = s.goOn()
+	} else {
+		err = s.begin()
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.openData(); err != nil {
+		return err
+	}
+	if s.keep == nil {
+		if err := s.newDir(); err != nil {
+			return err
+		}
+	}
+	for _, l := range s.logLines {
+		s.keep.Say("%s", l)
+	}
+	if s.state.Step >= s.state.Steps {
+		s.app.note("the run is at step %d of %d already; give more --steps to go on", s.state.Step, s.state.Steps)
+		return nil
+	}
+	if err := s.keep.Begin(s.manifest(), s.m.Program, s.m.Threads(), s.state.Step); err != nil {
+		return err
+	}
+	return s.train(ctx)
+}
+
+// begin sets a new run up.
+func (s *session) begin() error {
+	t := s.m.Program.Train
+	s.state = ckpt.State{Seed: t.Seed, LR: t.LR, Steps: t.Steps}
+	if !s.f.changed("checkpoint-every") {
+		s.f.checkpointEvery = t.CheckpointEvery
+	}
+	if s.f.changed("seed") {
+		s.state.Seed = s.f.seed
+	}
+	s.choose()
+	if !s.f.changed("summary-every") {
+		s.f.summaryEvery = summaryEvery(s.state.Steps)
+	}
+	return s.initialize(s.f.initFrom)
+}
+
+// choose lets flags win over the spec or the checkpoint.
+func (s *session) choose() {
+	if s.f.changed("lr") {
+		s.state.LR = s.f.lr
+	}
+	if s.f.changed("steps") {
+		s.state.Steps = s.f.steps
+	}
+}
+
+// initialize gives the parameters their first values, those of a checkpoint as far as they fit.
+func (s *session) initialize(from string) error {
+	s.m.Initialize(s.state.Seed)
+	if from == "" {
+		return nil
+	}
+	found, err := s.app.find(from)
+	if err != nil {
+		return err
+	}
+	tr, err := found.Adopt(s.m)
+	if err != nil {
+		return err
+	}
+	s.say("%d of %d parameters are those of %s", len(tr.Taken), len(s.m.Program.Params), found.Path)
+	if len(tr.Fresh) > 0 {
+		s.list(fmt.Sprintf("%d parameters keep their first values", len(tr.Fresh)), tr.Fresh)
+	}
+	if len(tr.Unused) > 0 {
+		s.list(fmt.Sprintf("%d tensors of the checkpoint are not used", len(tr.Unused)), sorted(tr.Unused))
+	}
+	return nil
+}
+
+// goOn restores the run that is to go on.
+func (s *session) goOn() error {
+	f := s.f
+	from := runs.Dir(f.resume)
+	if of := runs.Of(f.resume); of != "" {
+		from = of
+	} else if filepath.Base(f.resume) == "checkpoints" {
+		from = runs.Dir(filepath.Dir(filepath.Clean(f.resume)))
+	}
+	info, err := os.Stat(f.resume)
+	if err != nil {
+		return fmt.Errorf("%s: no such checkpoint or run directory", f.resume)
+	}
+	isRun := info.IsDir() || from != runs.Dir(f.resume)
+	if !isRun && f.out == "" {
+		return usagef("%s lies in no run directory: name one with --out", f.resume)
+	}
+	if isRun {
+		if s.old, err = from.ReadManifest(); err == nil {
+			f.inherit(s.old)
+		} else if !errors.Is(err, os.ErrNotExist) {
+			s.say("%v", err)
+		}
+	}
+	if s.old == nil && !f.changed("checkpoint-every") {
+		f.checkpointEvery = s.m.Program.Train.CheckpointEvery
+	}
+	if s.old == nil && !f.changed("summary-every") {
+		f.summaryEvery = summaryEvery(s.m.Program.Train.Steps)
+	}
+	if isRun && (f.out == "" || filepath.Clean(f.out) == filepath.Clean(string(from))) {
+		s.dir = from
+		if s.keep, err = runs.Acquire(from); err != nil {
+			return err
+		}
+		s.sayKilled()
+	}
+	found, err := s.app.find(f.resume)
+	var none *runs.NoCheckpointError
+	if errors.As(err, &none) && len(none.Skipped) == 0 && s.old != nil {
+		return s.startOver()
+	}
+	if err != nil {
+		return err
+	}
+	for _, x := range found.Skipped {
+		s.logLines = append(s.logLines, "skipped "+x.Err.Error())
+	}
+	if s.keep != nil {
+		if err := s.checkNewest(found); err != nil {
+			return err
+		}
+		if err := runs.SetAside(found.Skipped); err != nil {
+			return err
+		}
+	}
+	return s.restore(found)
+}
+
+// sayKilled says so where the session before ended without a word.
+func (s *session) sayKilled() {
+	if s.old == nil || len(s.old.Sessions) == 0 {
+		return
+	}
+	if last := s.old.Sessions[len(s.old.Sessions)-1]; last.End == "" {
+		s.say("the session of %s (process %d on %s) was killed", last.Started.Format(time.RFC3339), last.PID, last.Host)
+	}
+}
+
+// startOver begins a run again that was killed before its first checkpoint.
+func (s *session) startOver() error {
+	o := s.old.Options
+	if s.old.Digest != s.m.Program.Digest && !s.f.otherSpec {
+		return fmt.Errorf("%s: was begun with another version of %s, and has no checkpoint yet; begin a new run", s.dir, s.m.Program.Spec)
+	}
+	s.say("%s has no checkpoint yet: it starts over", s.dir)
+	s.state = ckpt.State{Seed: o.Seed, LR: o.LR, Steps: o.Steps}
+	if s.f.changed("seed") && s.f.seed != o.Seed {
+		return usagef("--seed is %d but the run to resume has seed %d; leave it out", s.f.seed, o.Seed)
+	}
+	s.choose()
+	s.f.initFrom = o.InitFrom
+	return s.initialize(o.InitFrom)
+}
+
+// checkNewest refuses to go back within a run: what lies behind would be written over.
+func (s *session) checkNewest(found *runs.Found) error {
+	steps, err := s.dir.Steps()
+	if err != nil || len(steps) == 0 || len(found.Skipped) > 0 {
+		return err
+	}
+	newest := s.dir.Checkpoint(steps[len(steps)-1])
+	if filepath.Clean(found.Path) == filepath.Clean(newest) || filepath.Clean(s.f.resume) == filepath.Clean(string(s.dir)) {
+		return nil
+	}
+	return fmt.Errorf("%s: the run goes on to step %d; resume %s, or name another --out to branch off here", found.Path, steps[len(steps)-1], s.dir)
+}
+
+// restore takes parameters, optimiser and all else from a checkpoint.
+func (s *session) restore(found *runs.Found) error {
+	p := s.m.Program
+	state, known, err := found.ReadState()
+	if err != nil {
+		return err
+	}
+	if !known {
+		return fmt.Errorf("%s: holds no training state to go on from; use --init-from to start from its parameters", found.Path)
+	}
+	if diff := found.Differences(state, p); len(diff) > 0 {
+		if !s.f.otherSpec {
+			return fmt.Errorf("%s: is a checkpoint of another version of %s:\n  %s\n--init-from starts a new run from what fits; --allow-other-spec goes on if all tensors fit",
+				found.Path, p.Spec, strings.Join(diff, "\n  "))
+		}
+		s.list(found.Path+" is a checkpoint of another version of "+p.Spec, diff)
+	}
+	if state.Random != ckpt.Generator {
+		return fmt.Errorf("%s: its random numbers are %q, this trainer's are %s", found.Path, state.Random, ckpt.Generator)
+	}
+	if s.f.changed("seed") && s.f.seed != state.Seed {
+		return usagef("--seed is %d but the run to resume has seed %d; leave it out", s.f.seed, state.Seed)
+	}
+	if state.Target != p.Target {
+		s.say("the run was computed with %s kernels, this session has %s: the last digits may differ", state.Target, p.Target)
+	}
+	if err := found.Restore(s.m, true); err != nil {
+		return err
+	}
+	s.state = state
+	s.choose()
+	s.say("going on after step %d, from %s", state.Step, found.Path)
+	return nil
+}
+
+// openData opens the training data, where the model has any.
+func (s *session) openData() error {
+	p := s.m.Program
+	if !p.Modality.Fed(p.Step) {
+		return nil
+	}
+	set, err := s.app.open(&s.f.data, p, s.state.Seed)
+	if err != nil {
+		return err
+	}
+	s.set = set
+	s.app.sayData(&s.f.data, set)
+	now := ckpt.Data{Source: set.name, Reader: set.reader, Options: set.options, Examples: set.train.Data.Len()}
+	s.data = runs.Data{Reader: set.reader, Train: set.train.Data.Len(), Test: set.test.Data.Len()}
+	for _, k := range slices.Sorted(maps.Keys(set.options)) {
+		s.data.Options = append(s.data.Options, k+"="+set.options[k])
+	}
+	if dir := s.f.data.dir; dir != "" {
+		if s.data.Folder, err = filepath.Abs(dir); err != nil {
+			return err
+		}
+	}
+	if s.loader, err = data.NewLoader(set.train.Data, set.train.Want, data.LoaderOptions{Batch: p.Batch, Seed: s.state.Seed, Shuffle: true}); err != nil {
+		return err
+	}
+	if now.Digest, err = s.firstBatch(); err != nil {
+		return err
+	}
+	was := s.state.Data
+	if s.state.Step == 0 {
+		s.state.Data = now
+		return nil
+	}
+	if was.Reader != now.Reader || was.Examples != now.Examples || was.Digest != now.Digest || !maps.Equal(was.Options, now.Options) {
+		return fmt.Errorf("a run goes on with the data it began with: %s; these are others: %s; --init-from starts a new run from its parameters",
+			describeData(was), describeData(now))
+	}
+	return nil
+}
+
+// firstBatch is the SHA-256 of the first batch of the run, by which other data are noticed.
+func (s *session) firstBatch() (string, error) {
+	b, err := s.loader.Batch(0)
+	if err != nil {
+		return "", err
+	}
+	f := s.m.Program.Step
+	if err := train.Feed(s.m, f, b); err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	for _, t := range f.Inputs {
+		if !strings.HasPrefix(t.Name, "opt.") {
+			h.Write(ckpt.Take(s.m, t, t.Name).Data)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func describeData(d ckpt.Data) string {
+	text := fmt.Sprintf("%d examples of %s, read by %s", d.Examples, d.Source, d.Reader)
+	for _, k := range slices.Sorted(maps.Keys(d.Options)) {
+		text += " " + k + "=" + d.Options[k]
+	}
+	return fmt.Sprintf("%s (first batch %.12s...)", text, d.Digest)
+}
+
+// newDir makes the directory of a new run. It never mixes two runs.
+func (s *session) newDir() error {
+	dir := s.f.out
+	if dir == "" {
+		p := s.m.Program
+		name := p.Name
+		if p.Modality.Name != "" && p.Modality.Name != p.Name {
+			name += "-" + p.Modality.Name
+		}
+		dir = filepath.Join("runs", name)
+		for n := 2; ; n++ {
+			if _, err := os.Stat(dir); err != nil {
+				break
+			}
+			dir = filepath.Join("runs", fmt.Sprintf("%s-%d", name, n))
+		}
+	}
+	s.dir = runs.Dir(dir)
+	keep, err := runs.Acquire(s.dir)
+	if err != nil {
+		return err
+	}
+	s.keep = keep
+	if s.dir.Exists() {
+		return fmt.Errorf("%s: already holds a run; go on with --resume %s or choose another --out", dir, dir)
+	}
+	return nil
+}
+
+// manifest describes the run for run.json.
+func (s *session) manifest() *runs.Manifest {
+	m := runs.Describe(s.m.Program)
+	m.Data = s.data
+	m.Options = runs.Options{Steps: s.state.Steps, Seed: s.state.Seed, LR: s.state.LR, InitFrom: s.f.initFrom, LogEvery: s.f.logEvery,
+		CheckpointEvery: s.f.checkpointEvery, SummaryEvery: s.f.summaryEvery, SaveEvery: runs.Duration(s.f.saveEvery), Keep: s.f.keep, StopAbove: s.f.stopAbove}
+	if s.old != nil {
+		m.Options.InitFrom = s.old.Options.InitFrom
+	}
+	return m
+}
+
+// train trains and keeps the user informed.
+func (s *session) train(ctx context.Context) error {
+	a, p, state := s.app, s.m.Program, s.state
+	if !a.json && !a.quiet {
+		fmt.Fprintf(a.out, "%s %s: %d parameters, batch %d, steps %d to %d, seed %d, %d threads, %s\n", p.Name, p.Modality.Name,
+			p.ParamCount(), p.Batch, state.Step+1, state.Steps, state.Seed, s.m.Threads(), s.dir)
+	}
+	s.trained = true
+	ctx, stop := a.untilSignal(ctx)
+	defer stop()
+	show := a.trainView(p, state)
+	sum := newSummaries(s.m, s.dir, s.f.summaryEvery, state, s.set, s.warn)
+	defer sum.close()
+	o := train.Options{Run: s.keep, State: state, CheckpointEvery: s.f.checkpointEvery, SaveEvery: s.f.saveEvery, Keep: s.f.keep,
+		Patience: s.f.patience, LogEvery: s.f.logEvery, StopAbove: s.f.stopAbove,
+		OnStep: func(step int, values []float64) {
+			show.step(step, values)
+			if sum.due(step) {
+				sum.take(step)
+			}
+		},
+		OnRecord: func(r report.Record) { show.record(r); sum.record(r) }, OnWarn: func(text string) { a.note("%s", text) }}
+	if s.f.timeLimit > 0 {
+		o.Deadline = a.begun.Add(s.f.timeLimit)
+	}
+	var batches train.Batches
+	if s.loader != nil {
+		batches = s.loader
+	}
+	r, err := train.Run(ctx, s.m, batches, o)
+	show.bar.end()
+	if s.loader != nil {
+		a.sayWait(s.loader, s.set)
+	}
+	how := runs.Finished
+	switch {
+	case err != nil:
+		how = runs.Failed
+	case r.Stopped != "":
+		how = runs.Stopped
+	}
+	if e := s.keep.End(how, r.Step, err); e != nil {
+		a.note("how the run ended is not recorded: %v", e)
+	}
+	if err == nil && r.Step > state.Step {
+		sum.take(r.Step)
+	}
+	if err != nil {
+		return err
+	}
+	return s.summary(r)
+}
+
+// summary says how the session ended.
+func (s *session) summary(r train.Result) error {
+	out := map[string]any{"step": r.Step, "steps": s.state.Steps, "interrupted": r.Stopped != "", "checkpoint": r.Checkpoint}
+	if r.Stopped != "" {
+		out["reason"] = r.Stopped
+	}
+	err := s.app.print(out, func(w io.Writer) {
+		if r.Stopped != "" {
+			fmt.Fprintf(w, "%s at step %d; go on with --resume %s\n", r.Stopped, r.Step, s.dir)
+			return
+		}
+		fmt.Fprintf(w, "step %d  %s  (%s)\ncheckpoint %s\n", r.Step, values(r.Last.Names, r.Last.Values), duration(r.Last.Seconds), r.Checkpoint)
+	})
+	if err == nil && r.Stopped != "" {
+		err = &stoppedError{r.Stopped}
+	}
+	return err
+}

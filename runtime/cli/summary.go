@@ -1,0 +1,230 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"mspecc/runtime"
+	"mspecc/runtime/ckpt"
+	"mspecc/runtime/data"
+	"mspecc/runtime/report"
+	"mspecc/runtime/runs"
+	"mspecc/runtime/tensorboard"
+	"mspecc/runtime/train"
+)
+
+// summaries keeps what people look at during and after a run: the events for TensorBoard, and
+// every so many steps histograms and a panel of reconstructed test examples. Nothing of it is
+// worth losing a run for: what fails is said once, and left out.
+type summaries struct {
+	m        *runtime.Machine
+	dir      runs.Dir
+	every    int // steps, 0 for the end alone
+	steps    int
+	seed     uint64
+	layout   report.Layout
+	examples *data.Loader // of the test set, nil where nothing can be reconstructed
+	batches  *data.Loader // those of training once more, for gradients; nil where the model takes no data
+	rows     int          // of a panel
+	count    int          // of the examples whose errors are measured
+	last     int          // step of the last summary
+	events   *tensorboard.Writer
+	warn     func(format string, args ...any)
+	warned   map[string]bool
+}
+
+// Limits of a panel: examples, and values of all of them in a file.
+const (
+	panelRows   = 8
+	panelValues = 1 << 18
+)
+
+// panelSeed chooses the examples and what is hidden of them: the same in every run, so that
+// pictures of different steps and runs can be compared.
+const panelSeed = 1
+
+// summaryEvery is how often summaries are made where nobody says: ten times in a run, but not
+// for fewer than 100 steps each.
+func summaryEvery(steps int) int { return max(100, steps/10) }
+
+// newSummaries prepares the summaries of a session; set is nil for a model without data.
+func newSummaries(m *runtime.Machine, dir runs.Dir, every int, state ckpt.State, set *sets, warn func(string, ...any)) *summaries {
+	s := &summaries{m: m, dir: dir, every: every, steps: state.Steps, seed: state.Seed, last: state.Step, warn: warn, warned: map[string]bool{}}
+	w, err := tensorboard.Create(dir.Events(), state.Step)
+	s.said("events", err)
+	if s.events = w; err == nil && state.Step == 0 {
+		var sum tensorboard.Summary
+		sum.Text("settings", settingsText(m.Program))
+		s.said("events", w.Write(0, &sum))
+	}
+	if set != nil {
+		s.openData(set)
+	}
+	return s
+}
+
+func (s *summaries) openData(set *sets) {
+	p := s.m.Program
+	s.layout = layout(p.Modality, set.reader)
+	var err error
+	if p.Reconstruct != nil && set.test.Len() > 0 {
+		s.examples, err = data.NewLoader(set.test.Data, set.test.Want, data.LoaderOptions{Batch: p.Batch, Seed: panelSeed, Shuffle: true, Partial: true})
+		s.said("reconstructions", err)
+		values := 3 * s.layout.Size() * max(1, fit(s.layout, 1).Width())
+		s.rows = max(1, min(panelRows, panelValues/max(1, values)))
+		s.count = min(p.Batch, set.test.Len())
+	}
+	if p.Replay != nil {
+		s.batches, err = data.NewLoader(set.train.Data, set.train.Want, data.LoaderOptions{Batch: p.Batch, Seed: s.seed, Shuffle: true})
+		s.said("gradients", err)
+	}
+}
+
+// said warns of the first error of each kind, and says whether there is one.
+func (s *summaries) said(what string, err error) bool {
+	if err == nil {
+		return false
+	}
+	if !s.warned[what] {
+		s.warned[what] = true
+		s.warn("no %s for now: %v; the run goes on", what, err)
+	}
+	return true
+}
+
+// record writes a line of metrics as scalars.
+func (s *summaries) record(r report.Record) {
+	var sum tensorboard.Summary
+	for i, n := range r.Names {
+		sum.Scalar("train/"+n, r.Values[i])
+	}
+	sum.Scalar("optimizer/lr", r.LR)
+	sum.Scalar("speed/examples_per_second", r.Rate)
+	sum.Scalar("speed/data_wait", r.Wait)
+	s.write(r.Step, &sum)
+}
+
+// write appends to the events. A file that has vanished is begun anew.
+func (s *summaries) write(step int, sum *tensorboard.Summary) {
+	if s.events == nil || s.events.Gone() {
+		w, err := tensorboard.Create(s.dir.Events(), s.last)
+		if s.said("events", err) {
+			return
+		}
+		if s.events != nil {
+			_ = s.events.Close() // nothing in it can be found any more
+		}
+		s.events = w
+	}
+	s.said("events", s.events.Write(step, sum))
+}
+
+// due says whether a step is one that is summed up.
+func (s *summaries) due(step int) bool { return s.every > 0 && step%s.every == 0 && step < s.steps }
+
+// take sums up a step that is done: the machine holds its parameters.
+func (s *summaries) take(step int) {
+	if s.last == step {
+		return
+	}
+	s.last = step
+	var sum tensorboard.Summary
+	for _, q := range s.m.Program.Params {
+		sum.Histogram("parameters/"+q.Name, tensorboard.NewHistogram(s.m.Floats(q.Tensor)))
+	}
+	if s.m.Program.Replay != nil {
+		s.said("gradients", s.gradients(step, &sum))
+	}
+	if s.examples != nil {
+		s.said("reconstructions", s.panel(step, &sum))
+	}
+	s.write(step, &sum)
+	if step < s.steps {
+		s.said("report", writeReport(s.dir))
+	}
+}
+
+// gradients adds those of the step's batch at the parameters after the step, without dropout.
+func (s *summaries) gradients(step int, sum *tensorboard.Summary) error {
+	f := s.m.Program.Replay
+	if s.batches != nil {
+		b, err := s.batches.Batch(step - 1)
+		if err == nil {
+			err = train.Feed(s.m, f, b)
+		}
+		s.batches.Close() // nothing is prefetched until the next summary
+		if err != nil {
+			return err
+		}
+	}
+	if err := s.m.Execute(f, s.seed, uint64(step)); err != nil {
+		return err
+	}
+	for _, t := range f.Outputs {
+		if name, ok := strings.CutPrefix(t.Name, "grad."); ok {
+			sum.Histogram("gradients/"+name, tensorboard.NewHistogram(s.m.Floats(t)))
+		}
+	}
+	return nil
+}
+
+// panel reconstructs test examples and keeps them as numbers, as a picture, and in the events.
+func (s *summaries) panel(step int, sum *tensorboard.Summary) error {
+	p, err := reconstructPanel(s.m, s.layout, s.examples.Batch, s.count, s.rows, panelSeed)
+	s.examples.Close()
+	if err != nil {
+		return err
+	}
+	p.Step = step
+	if p.Measure == squaredError {
+		sum.Scalar("test/hidden_error_before", p.Before[1])
+		sum.Scalar("test/hidden_error_adapted", p.After[1])
+	} else {
+		sum.Scalar("test/hidden_accuracy_before", p.Before[1])
+		sum.Scalar("test/hidden_accuracy_adapted", p.After[1])
+	}
+	if err := s.draw(p, sum); err != nil {
+		return err
+	}
+	return errors.Join(p.WriteFile(s.dir.Panel(step)), p.WritePicture(s.dir.Picture(step, p.Ending())))
+}
+
+func (s *summaries) draw(p *report.Panel, sum *tensorboard.Summary) error {
+	if p.Kind == report.Tokens {
+		var b strings.Builder
+		if err := p.Text(&b, 100, nil); err != nil {
+			return err
+		}
+		sum.Text("reconstruction", "    "+strings.ReplaceAll(b.String(), "\n", "\n    "))
+		return nil
+	}
+	m, err := p.Picture()
+	if err != nil {
+		return err
+	}
+	return sum.Image("reconstruction", m)
+}
+
+// close gives back what the summaries hold.
+func (s *summaries) close() {
+	for _, l := range []*data.Loader{s.examples, s.batches} {
+		if l != nil {
+			l.Close()
+		}
+	}
+	if s.events != nil {
+		s.said("events", s.events.Close())
+	}
+}
+
+// settingsText is the model and its settings as a Markdown table.
+func settingsText(p *runtime.Program) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "| setting | value | from |\n| --- | --- | --- |\n| model | %s (%s) | |\n| modality | %s | |\n", p.Name, p.Spec, p.Modality.Name)
+	fmt.Fprintf(&b, "| batch | %d | |\n| parameters | %d | |\n", p.Batch, p.ParamCount())
+	for _, s := range p.Settings {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", s.Name, s.Value, s.From)
+	}
+	return b.String()
+}

@@ -1,0 +1,217 @@
+package overview
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"mspecc/runtime/report"
+)
+
+// Comparison lays runs side by side.
+type Comparison struct {
+	Runs []*Run
+	Rows []CompareRow
+}
+
+// CompareRow is one thing that runs are compared by: a text for each run, "" where a run has
+// nothing to say, and which of them are best (none where there is no better and worse).
+type CompareRow struct {
+	Group string   `json:"group"` // "run", "result", "evaluation" or "settings"
+	Name  string   `json:"name"`
+	Text  []string `json:"text"`
+	Best  []bool   `json:"best"`
+}
+
+// Compare lays runs side by side; all says whether settings that are the same everywhere are
+// wanted too.
+func Compare(list []*Run, all bool) *Comparison {
+	c := &Comparison{Runs: list}
+	c.row("run", "state", func(r *Run) string { return r.State })
+	c.row("run", "step", func(r *Run) string { return fmt.Sprintf("%s of %s", count(r.Step()), count(r.Manifest.Options.Steps)) })
+	c.row("run", "parameters", func(r *Run) string { return count(r.Manifest.Parameters) })
+	c.results()
+	c.evaluations()
+	c.settings(all)
+	return c
+}
+
+// row adds a row of texts, unless no run has any.
+func (c *Comparison) row(group, name string, text func(r *Run) string) {
+	row := CompareRow{Group: group, Name: name, Best: make([]bool, len(c.Runs))}
+	for _, r := range c.Runs {
+		row.Text = append(row.Text, text(r))
+	}
+	if slices.ContainsFunc(row.Text, func(t string) bool { return t != "" }) {
+		c.Rows = append(c.Rows, row)
+	}
+}
+
+// Which of several numbers is best.
+const (
+	lower   = -1
+	neither = 0
+	higher  = 1
+)
+
+// numbers adds a row of numbers, NaN where a run has none.
+func (c *Comparison) numbers(group, name string, better int, value func(r *Run) float64, text func(v float64) string) {
+	best := math.NaN()
+	for _, r := range c.Runs {
+		if v := value(r); finite(v) && !(float64(better)*v <= float64(better)*best) {
+			best = v
+		}
+	}
+	before := len(c.Rows)
+	c.row(group, name, func(r *Run) string {
+		if v := value(r); finite(v) {
+			return text(v)
+		}
+		return ""
+	})
+	if len(c.Rows) == before || better == neither || len(c.Runs) < 2 {
+		return
+	}
+	for i, r := range c.Runs {
+		c.Rows[before].Best[i] = value(r) == best
+	}
+}
+
+// Names are the scalars of all runs, each once, in order.
+func (c *Comparison) Names() []string {
+	var names []string
+	for _, r := range c.Runs {
+		for _, n := range r.Names() {
+			if !slices.Contains(names, n) {
+				names = append(names, n)
+			}
+		}
+	}
+	return names
+}
+
+func (c *Comparison) results() {
+	plain := func(v float64) string { return fmt.Sprintf("%.5g", v) }
+	if at, same := c.common(); !same {
+		c.numbers("result", "loss at step "+count(at), lower, func(r *Run) float64 { return r.lossAt(at) }, plain)
+	}
+	c.numbers("result", "loss", lower, func(r *Run) float64 { last, _, _ := r.Loss(); return last }, plain)
+	c.numbers("result", "lowest loss", lower, func(r *Run) float64 { _, best, _ := r.Loss(); return best }, plain)
+	for i, n := range c.Names() {
+		if i > 0 {
+			c.numbers("result", strings.ReplaceAll(n, "_", " "), neither, func(r *Run) float64 {
+				_, y := r.values(func(rec report.Record) float64 { return rec.Value(n) })
+				_, last := ends(y)
+				return last
+			}, plain)
+		}
+	}
+	for _, measure := range []string{"mean squared error", "token accuracy"} {
+		better := lower
+		if measure == "token accuracy" {
+			better = higher
+		}
+		for k, when := range []string{"before adaptation", "after adaptation"} {
+			c.numbers("result", measure+" on hidden tokens, "+when, better, func(r *Run) float64 {
+				if n := len(r.Panels); n > 0 && r.Panels[n-1].Measure == measure {
+					return [2]float64{r.Panels[n-1].Before[1], r.Panels[n-1].After[1]}[k]
+				}
+				return nan
+			}, plain)
+		}
+	}
+	c.numbers("result", "examples per second", higher, (*Run).Rate, short)
+	c.numbers("result", "time", neither, func(r *Run) float64 {
+		if s := r.Seconds(); s > 0 {
+			return s
+		}
+		return nan
+	}, span)
+}
+
+// common is the last step that all runs have metrics of, and whether it is the last of each.
+func (c *Comparison) common() (step int, same bool) {
+	step, same = math.MaxInt, true
+	for _, r := range c.Runs {
+		step = min(step, r.Step())
+	}
+	for _, r := range c.Runs {
+		same = same && r.Step() == step
+	}
+	return step, same
+}
+
+// lossAt is the loss of the last line of metrics up to a step, NaN where there is none.
+func (r *Run) lossAt(step int) float64 {
+	v := nan
+	for _, rec := range r.Records {
+		if rec.Step <= step && len(rec.Values) > 0 {
+			v = rec.Values[0]
+		}
+	}
+	return v
+}
+
+// evaluations compares what the newest evaluation of each run says of the trained encoder.
+func (c *Comparison) evaluations() {
+	var methods []string
+	for _, r := range c.Runs {
+		if e := r.Evaluation(); e != nil {
+			for i := range e.Results {
+				if name := evaluated(e.Results[i].Metric, Method(&e.Results[i])); e.Results[i].Input == TrainedInput && !slices.Contains(methods, name) {
+					methods = append(methods, name)
+				}
+			}
+		}
+	}
+	for _, name := range methods {
+		texts := map[float64]string{}
+		c.numbers("evaluation", name, higher, func(r *Run) float64 {
+			e := r.Evaluation()
+			if e == nil {
+				return nan
+			}
+			for i := range e.Results {
+				x := &e.Results[i]
+				if x.Input == TrainedInput && x.Test != nil && evaluated(x.Metric, Method(x)) == name {
+					texts[x.Test.Mean] = Score(x.Metric, x.Test)
+					return x.Test.Mean
+				}
+			}
+			return nan
+		}, func(v float64) string { return texts[v] })
+	}
+}
+
+func evaluated(metric, method string) string { return method + ", test " + Metric(metric) }
+
+// settings adds those that differ, or all.
+func (c *Comparison) settings(all bool) {
+	var names []string
+	lists := make([]map[string]string, len(c.Runs))
+	for i, r := range c.Runs {
+		lists[i] = map[string]string{}
+		for _, f := range slices.Concat(r.training(), r.model(), r.machine()) {
+			value := f.Value
+			if f.Name == "learning rate" {
+				value += ", " + f.Note
+			}
+			lists[i][f.Name] = value
+			if !slices.Contains(names, f.Name) {
+				names = append(names, f.Name)
+			}
+		}
+	}
+	for _, name := range names {
+		same := true
+		for _, l := range lists {
+			same = same && l[name] == lists[0][name]
+		}
+		if name == "steps" || name == "parameters" || same && !all {
+			continue // above already
+		}
+		i := -1
+		c.row("settings", name, func(*Run) string { i++; return lists[i][name] })
+	}
+}

@@ -1,0 +1,211 @@
+// Package overview gathers what a run left behind and shows it: as a page of its own, side by side
+// with other runs, or as a line of a list.
+package overview
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"mspecc/runtime/eval"
+	"mspecc/runtime/report"
+	"mspecc/runtime/runs"
+)
+
+// Run is what a run directory says of its run, which may still go on.
+type Run struct {
+	Dir         runs.Dir
+	State       string // runs.Running and so on
+	Manifest    *runs.Manifest
+	Records     []report.Record   // metrics, by step
+	Evaluations []eval.Evaluation // oldest first
+	Panels      []*report.Panel   // reconstructions, by step; see ReadPanels
+	Notes       []string          // what could not be read
+}
+
+// Open reads a run directory, all but its pictures.
+func Open(d runs.Dir) (*Run, error) {
+	r := &Run{Dir: d}
+	var err error
+	if r.State, r.Manifest, err = d.State(); err != nil {
+		return nil, err
+	}
+	if r.Records, err = report.ReadRecords(d.Metrics()); err != nil {
+		return nil, err
+	}
+	var damaged int
+	if r.Evaluations, damaged, err = eval.ReadLog(d); err != nil {
+		return nil, err
+	}
+	if damaged > 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("%d lines of %s cannot be understood", damaged, d.Evaluations()))
+	}
+	return r, nil
+}
+
+// ReadPanels reads the reconstructions. Of a run that went back to a checkpoint, those of steps
+// that it has not reached again are left out.
+func (r *Run) ReadPanels() error {
+	names, err := filepath.Glob(filepath.Join(r.Dir.Pictures(), "step-*.safetensors"))
+	if err != nil {
+		return err
+	}
+	sort.Strings(names)
+	for _, n := range names {
+		p, err := report.ReadPanel(n)
+		switch {
+		case errors.Is(err, os.ErrNotExist): // taken away meanwhile
+		case err != nil:
+			r.Notes = append(r.Notes, err.Error())
+		case p.Step <= r.Step() || len(r.Records) == 0:
+			r.Panels = append(r.Panels, p)
+		}
+	}
+	return nil
+}
+
+// Name is the run directory's name.
+func (r *Run) Name() string {
+	if abs, err := filepath.Abs(string(r.Dir)); err == nil {
+		return filepath.Base(abs)
+	}
+	return filepath.Base(string(r.Dir))
+}
+
+// Step is the last step known to be done.
+func (r *Run) Step() int {
+	step := 0
+	if n := len(r.Records); n > 0 {
+		step = r.Records[n-1].Step
+	}
+	for _, s := range r.Manifest.Sessions {
+		if s.End != "" {
+			step = max(step, s.Step)
+		}
+	}
+	return step
+}
+
+// Names are the scalars of the metrics: the loss first, then the reports.
+func (r *Run) Names() []string {
+	if len(r.Records) == 0 {
+		return nil
+	}
+	return r.Records[len(r.Records)-1].Names
+}
+
+// Loss is the last mean of the loss in the metrics, and the lowest one with its step; NaN and 0
+// where there is none.
+func (r *Run) Loss() (last, best float64, at int) {
+	last, best = math.NaN(), math.NaN()
+	names := r.Names()
+	if len(names) == 0 {
+		return last, best, 0
+	}
+	for _, rec := range r.Records {
+		v := rec.Value(names[0])
+		if finite(v) {
+			last = v
+		}
+		if finite(v) && !(v >= best) {
+			best, at = v, rec.Step
+		}
+	}
+	return last, best, at
+}
+
+// Seconds is the time spent training, over all sessions.
+func (r *Run) Seconds() float64 {
+	total, last := 0.0, 0.0
+	for _, rec := range r.Records {
+		if rec.Seconds < last {
+			total += last // another session
+		}
+		if finite(rec.Seconds) {
+			last = rec.Seconds
+		}
+	}
+	return total + last
+}
+
+// Rate is the median of the examples per second, NaN where none is known.
+func (r *Run) Rate() float64 {
+	var list []float64
+	for _, rec := range r.Records {
+		if finite(rec.Rate) {
+			list = append(list, rec.Rate)
+		}
+	}
+	if len(list) == 0 {
+		return math.NaN()
+	}
+	sort.Float64s(list)
+	return list[len(list)/2]
+}
+
+// TrainedInput is what eval calls the features of the trained encoder.
+const TrainedInput = "trained encoder"
+
+// Evaluation is the newest one, nil where there is none.
+func (r *Run) Evaluation() *eval.Evaluation {
+	if len(r.Evaluations) == 0 {
+		return nil
+	}
+	return &r.Evaluations[len(r.Evaluations)-1]
+}
+
+// Best is the highest test metric that any evaluation gave the trained encoder after the last
+// epoch, and what it is; nil where there is none. Correlations and shares are not compared:
+// the metric is that of the newest evaluation.
+func (r *Run) Best() *eval.Result {
+	newest := r.Evaluation()
+	if newest == nil {
+		return nil
+	}
+	var best *eval.Result
+	for i := range r.Evaluations {
+		for j := range r.Evaluations[i].Results {
+			x := &r.Evaluations[i].Results[j]
+			if x.Input == TrainedInput && x.Test != nil && x.Metric == newest.Results[0].Metric && (best == nil || x.Test.Mean > best.Test.Mean) {
+				best = x
+			}
+		}
+	}
+	return best
+}
+
+// Method is a result's method with what distinguishes it, such as "knn, k 20".
+func Method(r *eval.Result) string {
+	if r.Detail == "" {
+		return r.Method
+	}
+	return r.Method + ", " + r.Detail
+}
+
+// Metric is a metric's name for people.
+func Metric(name string) string { return strings.ReplaceAll(name, "_", " ") }
+
+// isShare says whether a metric is a share, shown in per cent, rather than a correlation or an area.
+func isShare(metric string) bool { return metric == "accuracy" || metric == "weighted_f1" }
+
+// Score is a score for people: shares in per cent, correlations as they are, with the deviation
+// where there are several values; "-" for none.
+func Score(metric string, s *eval.Score) string {
+	switch {
+	case s == nil:
+		return "-"
+	case !isShare(metric) && len(s.Values) == 1:
+		return fmt.Sprintf("%.4f", s.Mean)
+	case !isShare(metric):
+		return fmt.Sprintf("%.4f ± %.4f", s.Mean, s.Deviation)
+	case len(s.Values) == 1:
+		return fmt.Sprintf("%.2f %%", 100*s.Mean)
+	}
+	return fmt.Sprintf("%.2f ± %.2f %%", 100*s.Mean, 100*s.Deviation)
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

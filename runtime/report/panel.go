@@ -1,0 +1,170 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"mspecc/runtime/ckpt"
+)
+
+// What examples are shown as.
+const (
+	Image       = "image"
+	Spectrogram = "spectrogram" // an image of time (to the right) and frequency (upwards, row 0 lowest)
+	Series      = "series"
+	Tokens      = "tokens"
+)
+
+// Layout says how the tokens of an example make up what a person sees.
+type Layout struct {
+	Kind     string   `json:"kind"`
+	Grid     []int    `json:"grid"`              // tokens per axis: [rows, columns] of images, [L] otherwise
+	Patch    []int    `json:"patch"`             // extents of a token: [height, width] of images, [samples] of series
+	Channels int      `json:"channels"`          // values at each of a token's places, next to each other
+	Letters  []string `json:"letters,omitempty"` // how token ids are written, where it is known
+}
+
+// Size is the number of tokens of an example.
+func (l Layout) Size() int { return product(l.Grid) }
+
+// Width is the number of values of a token: 1, the id, for Tokens.
+func (l Layout) Width() int {
+	if l.Kind == Tokens {
+		return 1
+	}
+	return product(l.Patch) * l.Channels
+}
+
+func product(list []int) int {
+	n := 1
+	for _, d := range list {
+		n *= d
+	}
+	return n
+}
+
+// check refuses what no example can look like.
+func (l Layout) check() error {
+	axes := 1
+	switch l.Kind {
+	case Image, Spectrogram:
+		axes = 2
+	case Series, Tokens:
+	default:
+		return fmt.Errorf("examples cannot be shown as %q, expected %s, %s, %s or %s", l.Kind, Image, Spectrogram, Series, Tokens)
+	}
+	if len(l.Grid) != axes || slices.Min(l.Grid) < 1 || l.Kind != Tokens && (len(l.Patch) != axes || slices.Min(l.Patch) < 1 || l.Channels < 1) {
+		return fmt.Errorf("tokens %v of patches %v with %d channels make no %s", l.Grid, l.Patch, l.Channels, l.Kind)
+	}
+	return nil
+}
+
+// Example is what was shown, which tokens were hidden (1, else 0), and what the model made of
+// it before and after adaptation: Target, Reconstruction and Adapted hold Size*Width values,
+// Mask Size.
+type Example struct {
+	Target, Mask, Reconstruction, Adapted []float32
+}
+
+// Panel is a few examples that a model reconstructed.
+type Panel struct {
+	Layout
+	Step    int        `json:"step"`           // of the parameters
+	Measure string     `json:"measure"`        // such as "mean squared error"
+	Before  [2]float64 `json:"reconstruction"` // on visible and on hidden tokens, over Count examples
+	After   [2]float64 `json:"adapted"`
+	Count   int        `json:"examples"`
+	Rows    []Example  `json:"-"`
+	Others  []Errors   `json:"other_inputs,omitempty"` // of models with several; the panel shows the first
+}
+
+// Errors say how well an input's tokens were reconstructed, as in a Panel.
+type Errors struct {
+	Measure string     `json:"measure"`
+	Before  [2]float64 `json:"reconstruction"`
+	After   [2]float64 `json:"adapted"`
+}
+
+// Check refuses a panel whose parts do not belong together.
+func (p *Panel) Check() error {
+	if err := p.check(); err != nil {
+		return err
+	}
+	n, values := p.Size(), p.Size()*p.Width()
+	for i, e := range p.Rows {
+		if len(e.Mask) != n || len(e.Target) != values || len(e.Reconstruction) != values || len(e.Adapted) != values {
+			return fmt.Errorf("example %d has %d values and %d mask entries, an example of this modality has %d and %d", i, len(e.Target), len(e.Mask), values, n)
+		}
+	}
+	return nil
+}
+
+// parts are an example's tensors in a file.
+func (e *Example) parts() map[string]*[]float32 {
+	return map[string]*[]float32{"target": &e.Target, "mask": &e.Mask, "reconstruction": &e.Reconstruction, "adapted": &e.Adapted}
+}
+
+// partNames fixes their order.
+var partNames = []string{"target", "mask", "reconstruction", "adapted"}
+
+// panelKey is where all but the values stands in the file's metadata.
+const panelKey = "mspecc.panel"
+
+// WriteFile stores a panel as safetensors: target, reconstruction and adapted [n, tokens, values], mask
+// [n, tokens].
+func (p *Panel) WriteFile(name string) error {
+	if err := p.Check(); err != nil {
+		return err
+	}
+	head, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	f := &ckpt.File{Metadata: map[string]string{panelKey: string(head)}}
+	for _, part := range partNames {
+		var all []float32
+		for i := range p.Rows {
+			all = append(all, *p.Rows[i].parts()[part]...)
+		}
+		shape := []int{len(p.Rows), p.Size(), p.Width()}
+		if part == "mask" {
+			shape = shape[:2]
+		}
+		f.Tensors = append(f.Tensors, ckpt.Floats(part, shape, all))
+	}
+	return f.WriteFile(name)
+}
+
+// ReadPanel reads what WriteFile wrote.
+func ReadPanel(name string) (*Panel, error) {
+	f, err := ckpt.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	var p Panel
+	if err := json.Unmarshal([]byte(f.Metadata[panelKey]), &p); err != nil {
+		return nil, fmt.Errorf("%s: holds no reconstructions", name)
+	}
+	for _, part := range partNames {
+		t, ok := f.Find(part)
+		if !ok || len(t.Shape) < 2 || t.Shape[0] < 1 {
+			return nil, fmt.Errorf("%s: holds no %q of reconstructed examples", name, part)
+		}
+		values, err := t.Values()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		n := len(values) / t.Shape[0]
+		for i := range t.Shape[0] {
+			if i == len(p.Rows) {
+				p.Rows = append(p.Rows, Example{})
+			}
+			*p.Rows[i].parts()[part] = values[i*n : (i+1)*n]
+		}
+	}
+	if err := p.Check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return &p, nil
+}
