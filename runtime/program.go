@@ -121,7 +121,7 @@ type Modality struct {
 	Inputs  []Input    `json:"inputs"`  // of one example, mostly one
 	Reader  string     `json:"reader"`  // data reader, "" where the spec names none
 	Options []Option   `json:"options"` // the reader's options, in the order of the spec
-	Metric  string     `json:"metric"`  // "accuracy", "weighted_f1" or "spearman"; "" follows from the labels
+	Metric  string     `json:"metric"`  // "accuracy", "weighted_f1", "auroc", "spearman" or "pearson"; "" follows from the labels
 	Tasks   []EvalTask `json:"tasks"`
 
 	Grid     []int `json:"grid"`  // tokens per axis: [L], or [rows, columns] for images

@@ -69,7 +69,7 @@ type checked struct {
 	Reader   string        `json:"reader"`
 	Doc      string        `json:"doc"`
 	Data     string        `json:"data"`
-	Files    int           `json:"files"` // in use
+	Files    int           `json:"files"` // that were read
 	Bytes    int64         `json:"bytes"`
 	Examples string        `json:"example"` // type of one
 	Classes  int           `json:"classes"`
@@ -78,6 +78,8 @@ type checked struct {
 	Skipped  int           `json:"bad_records"`
 	Tasks    []checkedTask `json:"tasks,omitempty"`
 	Picture  string        `json:"picture,omitempty"`
+
+	used *witness // of the files
 }
 
 // checkedPart describes the training or the test part.
@@ -128,6 +130,7 @@ func (a *app) runCheck(ctx context.Context, f *checkFlags) error {
 		}
 		c.Parts = append(c.Parts, *d)
 	}
+	c.Files, c.Bytes = c.used.sum()
 	c.Skipped = s.skip.Count()
 	if f.data.task == "" {
 		for _, t := range p.Modality.Tasks {
@@ -174,7 +177,7 @@ func (a *app) check(d *dataFlags, p *runtime.Program, seed uint64) (*checked, *s
 	}
 	c := &checked{Modality: p.Modality.Name, Task: d.task, Reader: readerText(name, list), Doc: r.Doc, Data: s.name,
 		Examples: want(p.Modality).String(), Classes: s.train.Data.Labels().Classes, Names: s.train.Data.Labels().Names}
-	c.Files, c.Bytes = w.sum()
+	c.used = w
 	return c, s, nil
 }
 
@@ -301,7 +304,7 @@ func (c *checked) write(w io.Writer) {
 	}
 	line("reader", "%s", c.Reader)
 	line("", "%s", c.Doc)
-	line("data", "%s: %d files in use, %.1f MiB", c.Data, c.Files, float64(c.Bytes)/(1<<20))
+	line("data", "%s: %d files read, %.1f MiB", c.Data, c.Files, float64(c.Bytes)/(1<<20))
 	switch {
 	case c.Classes == 0:
 		line("labels", "none")

@@ -101,7 +101,7 @@ confusion matrix of each method.`,
 	fl.Float64Var(&f.tuneLR, "tune-lr", f.tuneLR, "finetune: highest learning rate of encoder and head")
 	fl.Uint64Var(&f.seed, "seed", f.seed, "first seed; also of the data's random windows and of the random encoder")
 	fl.BoolVar(&f.standardize, "standardize", false, "bring every feature to mean 0 and deviation 1 first (not in the published protocol)")
-	fl.StringVar(&f.metric, "metric", "", "accuracy, weighted_f1 or spearman (default follows from the labels)")
+	fl.StringVar(&f.metric, "metric", "", "one of "+strings.Join(eval.Metrics, ", ")+" (default follows from the labels)")
 	fl.IntVar(&f.max, "max-examples", 0, "use at most so many examples of each part (default all)")
 	fl.StringVar(&f.cache, "feature-cache", "", "folder that keeps features (default mspecc/features in the user's cache folder)")
 	fl.BoolVar(&f.noCache, "no-feature-cache", false, "compute all features anew and keep none")

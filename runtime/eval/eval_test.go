@@ -2,7 +2,9 @@ package eval
 
 import (
 	"context"
+	"encoding/json"
 	"math"
+	"os"
 	"strings"
 	"testing"
 
@@ -357,5 +359,69 @@ func TestFeaturesOfTokens(t *testing.T) {
 	}
 	if _, err := Raw(s); err == nil {
 		t.Error("raw inputs are no vectors of tokens")
+	}
+}
+
+// The metrics are those of scikit-learn and scipy, see testdata/metrics.py.
+func TestMetricsOfOtherTools(t *testing.T) {
+	raw, err := os.ReadFile("testdata/metrics.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var golden struct {
+		Cases []map[string]any
+	}
+	if err := json.Unmarshal(raw, &golden); err != nil {
+		t.Fatal(err)
+	}
+	numbers := func(x any) (out []float64) {
+		for _, v := range x.([]any) {
+			out = append(out, v.(float64))
+		}
+		return out
+	}
+	compared := map[string]int{}
+	for i, c := range golden.Cases {
+		for _, name := range Metrics {
+			want, ok := c[name].(float64)
+			if !ok {
+				continue
+			}
+			compared[name]++
+			if got := Metric(name, numbers(c["predictions"]), numbers(c["labels"]), int(c["classes"].(float64))); math.Abs(got-want) > 1e-12 {
+				t.Errorf("case %d: %s is %v, expected %v", i, name, got, want)
+			}
+		}
+	}
+	for _, name := range Metrics {
+		if compared[name] == 0 {
+			t.Errorf("no case compares %s", name)
+		}
+	}
+	if Metric("auroc", []float64{1, 2}, []float64{1, 1}, 2) != 0.5 {
+		t.Error("one class has no area under a curve")
+	}
+}
+
+// Where the order counts, methods are measured by their scores, not by their decisions.
+func TestAreaUnderCurve(t *testing.T) {
+	train, test := blobs(60, 3, 2, "train"), blobs(60, 3, 2, "test")
+	o := Options{Epochs: 20, LR: 0.01, Batch: 8, Seeds: 1, Metric: "auroc"}
+	for name, f := range map[string]func() (Result, error){
+		"linear":  func() (Result, error) { return Linear(context.Background(), train, test, o) },
+		"knn":     func() (Result, error) { return Nearest(context.Background(), train, test, 5, o) },
+		"fewshot": func() (Result, error) { return FewShot(context.Background(), train, test, 5, 3, o) },
+	} {
+		r, err := f()
+		if err != nil {
+			t.Fatal(err)
+		}
+		decisions := Metric("auroc", r.Predictions, r.Labels, 2)
+		if r.Test.Mean < 0.8 || r.Test.Mean == decisions && decisions < 1 {
+			t.Errorf("%s: area %v, that of the decisions alone is %v", name, r.Test.Mean, decisions)
+		}
+	}
+	if _, err := CheckMetric(3, "auroc"); err == nil {
+		t.Error("auroc of three classes")
 	}
 }

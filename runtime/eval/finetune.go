@@ -143,7 +143,7 @@ func (u *tuning) measure(ctx context.Context, epoch int) error {
 		return err
 	}
 	p := u.head.predict(set)
-	u.curves.epoch(u.seed, epoch, Metric(u.r.Metric, p, set.Y, set.Classes))
+	u.curves.epoch(u.seed, epoch, u.head.measure(u.r.Metric, p, set))
 	if u.seed == 0 && epoch == u.o.Epochs {
 		u.r.predicted(p, set.Y, set.Classes)
 	}

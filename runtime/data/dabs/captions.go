@@ -24,8 +24,7 @@ var captionsReader = data.Reader{
 		{Name: "lower", Default: "true", Doc: "lower the text and drop accents, as models called uncased want it"},
 		{Name: "swap_seed", Default: "42", Doc: "vqa and mismatched: seed of what is exchanged. The published code seeds only mismatched, so its vqa cannot be drawn again"},
 	},
-	Fetch: "MS COCO 2017 and 2014: cocodataset.org; VQA v1 (multiple choice): visualqa.org; vocab.txt: the model bert-base-uncased",
-	Open:  openCaptions,
+	Open: openCaptions,
 }
 
 // pair is a picture with a text.
@@ -218,7 +217,7 @@ func coco(s *data.Source, train bool) (all []pair, names []string, err error) {
 	if train {
 		part = "train2017"
 	}
-	base, err := folder(s, "annotations/captions_"+part+".json", ".", "COCO", "captioned_images/mscoco", "coco_mini")
+	base, err := folder(s, "cocodataset.org", "annotations/captions_"+part+".json", ".", "COCO", "captioned_images/mscoco", "coco_mini")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -303,7 +302,7 @@ func vqa(s *data.Source, train bool, seed uint32) (all []pair, err error) {
 	if train {
 		part = "train2014"
 	}
-	base, err := folder(s, "annotations/captions_"+part+".json", ".", "coco-vqa", "captioned_images/vqa/coco-vqa")
+	base, err := folder(s, "visualqa.org and cocodataset.org", "annotations/captions_"+part+".json", ".", "coco-vqa", "captioned_images/vqa/coco-vqa")
 	if err != nil {
 		return nil, err
 	}

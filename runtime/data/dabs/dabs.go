@@ -27,18 +27,17 @@ const splitSeed = 42
 // maxFile bounds a file that holds one example: beyond it something else was given.
 const maxFile = 1 << 28
 
-// folder finds the folder that holds a file: the first of the candidates below the data folder, "." for itself.
-func folder(s *data.Source, marker string, candidates ...string) (string, error) {
-	for _, c := range candidates {
-		if _, err := fs.Stat(s.Root, path.Join(c, marker)); err == nil {
-			return c, nil
-		}
-	}
+// folder finds the folder that holds a file: the first of the candidates below the data folder, "." for itself. From is where users get the data set.
+func folder(s *data.Source, from, marker string, candidates ...string) (string, error) {
 	var looked []string
 	for _, c := range candidates {
-		looked = append(looked, path.Join(c, marker))
+		name := path.Join(c, marker)
+		if _, err := fs.Stat(s.Root, name); err == nil {
+			return c, nil
+		}
+		looked = append(looked, name)
 	}
-	return "", s.Fail("", "", "lacks "+strings.Join(looked, " and "), "give the folder that the data set was unpacked in")
+	return "", s.Fail("", "", "lacks "+strings.Join(looked, " or "), "give the folder that the data set was unpacked in; it comes from "+from)
 }
 
 // readFile reads a whole file.

@@ -78,7 +78,7 @@ func subfolders(s *data.Source, dir string) ([]string, error) {
 
 // imagenet: train/WNID/*.JPEG and val/WNID/*.JPEG; classes are the folders in order.
 func imagenet(s *data.Source) (train, test []item, names []string, err error) {
-	base, err := folder(s, "train", ".", "imagenet", "ImageNet")
+	base, err := folder(s, "image-net.org (ILSVRC2012)", "train", ".", "imagenet", "ImageNet")
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -112,7 +112,7 @@ func classFolders(s *data.Source, dir string, names []string) ([]item, error) {
 
 // cub: CUB-200-2011 with its own split; images.txt, image_class_labels.txt (from 1) and train_test_split.txt (1 = training).
 func cub(s *data.Source) (train, test []item, names []string, err error) {
-	base, err := folder(s, "images.txt", ".", "CUB_200_2011", "natural_images/cu_birds/CUB_200_2011")
+	base, err := folder(s, "data.caltech.edu (CUB-200-2011)", "images.txt", ".", "CUB_200_2011", "natural_images/cu_birds/CUB_200_2011")
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -154,7 +154,7 @@ func cub(s *data.Source) (train, test []item, names []string, err error) {
 // flowers: jpg/image_%05d.jpg with the classes (from 1) in imagelabels.mat; classes are taken in
 // the order in which they appear there, which decides the random split.
 func flowers(s *data.Source) (train, test []item, names []string, err error) {
-	base, err := folder(s, "imagelabels.mat", ".", "flowers102", "natural_images/flowers")
+	base, err := folder(s, "robots.ox.ac.uk/~vgg/data/flowers/102", "imagelabels.mat", ".", "flowers102", "natural_images/flowers")
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -238,7 +238,7 @@ func matrix(s *data.Source, name, variable string) ([]int, error) {
 
 // dtd: images/CLASS/NAME.jpg, the lists labels/train1.txt and val1.txt against test1.txt.
 func dtd(s *data.Source) (train, test []item, names []string, err error) {
-	base, err := folder(s, "labels/train1.txt", ".", "dtd", "imagenet/dtd", "natural_images/dtd/dtd")
+	base, err := folder(s, "robots.ox.ac.uk/~vgg/data/dtd", "labels/train1.txt", ".", "dtd", "imagenet/dtd", "natural_images/dtd/dtd")
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -270,7 +270,7 @@ func dtd(s *data.Source) (train, test []item, names []string, err error) {
 // trafficSign: GTSRB, Final_Training/Images/%05d/TRACK_FRAME.ppm. The frames of a track show one sign while
 // the car draws near; a split by pictures has almost every test picture's neighbour in training.
 func trafficSign(s *data.Source) (train, test []item, names []string, err error) {
-	base, err := folder(s, "Final_Training/Images", ".", "GTSRB", "imagenet/traffic_sign/GTSRB", "natural_images/traffic_sign/GTSRB")
+	base, err := folder(s, "benchmark.ini.rub.de (GTSRB)", "Final_Training/Images", ".", "GTSRB", "imagenet/traffic_sign/GTSRB", "natural_images/traffic_sign/GTSRB")
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -332,7 +332,7 @@ func track(it item) string {
 
 // aircraft: FGVC-Aircraft, classes are the variants, pictures are cut to their boxes.
 func aircraft(s *data.Source) (train, test []item, names []string, err error) {
-	base, err := folder(s, "images_box.txt", ".", "data", "fgvc-aircraft-2013b/data", "imagenet/fgvc-aircraft-2013b/data", "natural_images/aircraft/fgvc-aircraft-2013b/data")
+	base, err := folder(s, "robots.ox.ac.uk/~vgg/data/fgvc-aircraft", "images_box.txt", ".", "data", "fgvc-aircraft-2013b/data", "imagenet/fgvc-aircraft-2013b/data", "natural_images/aircraft/fgvc-aircraft-2013b/data")
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -21,8 +21,6 @@ var picturesReader = data.Reader{
 		{Name: "mean", Default: "", Doc: "to subtract from each channel"},
 		{Name: "std", Default: "", Doc: "to divide each channel by"},
 	},
-	Fetch: "ImageNet: image-net.org (ILSVRC2012); CUB-200-2011: data.caltech.edu; flowers: the 102 Category Flower Dataset of robots.ox.ac.uk/~vgg; " +
-		"DTD and FGVC-Aircraft: robots.ox.ac.uk/~vgg/data; traffic signs: GTSRB of benchmark.ini.rub.de",
 	Open: openPictures,
 }
 

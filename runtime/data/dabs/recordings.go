@@ -56,7 +56,7 @@ func speakers(found map[int][]item) (ids []int, names []string) {
 }
 
 func libriFolder(s *data.Source, part string) (string, error) {
-	return folder(s, part, ".", "LibriSpeech", "speech/LibriSpeech")
+	return folder(s, "openslr.org/12", part, ".", "LibriSpeech", "speech/LibriSpeech")
 }
 
 // librispeech: the training parts; the label is the speaker, dev-clean has other speakers.
@@ -109,7 +109,7 @@ func librispeechTransfer(s *data.Source) (*speechSet, error) {
 
 // voxceleb: iden_split.txt has a part (1, 2 train, 3 tests) and a recording below wav/ in each line; the label is the speaker.
 func voxceleb(s *data.Source) (*speechSet, error) {
-	base, err := folder(s, "iden_split.txt", ".", "voxceleb1", "speech/voxceleb1")
+	base, err := folder(s, "robots.ox.ac.uk/~vgg/data/voxceleb", "iden_split.txt", ".", "voxceleb1", "speech/voxceleb1")
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ var audioMNISTTest = []string{"26", "52", "60", "18", "32", "42", "05", "13", "2
 
 // audioMNIST: data/SPEAKER/DIGIT_SPEAKER_INDEX.wav.
 func audioMNIST(s *data.Source) (*speechSet, error) {
-	base, err := folder(s, "data", ".", "AudioMNIST", "speech/AudioMNIST")
+	base, err := folder(s, "github.com/soerenab/AudioMNIST", "data", ".", "AudioMNIST", "speech/AudioMNIST")
 	if err != nil {
 		return nil, err
 	}
@@ -206,7 +206,7 @@ var googleWords = []string{"eight", "right", "happy", "three", "yes", "up", "no"
 
 // googleSpeech: WORD/*.wav; testing_list.txt and validation_list.txt name recordings, the latter train.
 func googleSpeech(s *data.Source) (*speechSet, error) {
-	base, err := folder(s, "testing_list.txt", ".", "google_speech", "speech/google_speech")
+	base, err := folder(s, "download.tensorflow.org/data (speech_commands_v0.02)", "testing_list.txt", ".", "google_speech", "speech/google_speech")
 	if err != nil {
 		return nil, err
 	}
@@ -271,7 +271,7 @@ var fluentLabels = map[string][]string{
 
 // fluent: data/{train,valid,test}_data.csv with the columns path, action, object and location; train and valid train.
 func fluent(s *data.Source) (*speechSet, error) {
-	base, err := folder(s, "data/train_data.csv", ".", "fluent_speech_commands_dataset", "speech/fluent_speech_commands_dataset")
+	base, err := folder(s, "fluent.ai (Fluent Speech Commands)", "data/train_data.csv", ".", "fluent_speech_commands_dataset", "speech/fluent_speech_commands_dataset")
 	if err != nil {
 		return nil, err
 	}

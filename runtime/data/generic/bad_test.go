@@ -76,6 +76,7 @@ func TestBadArrays(t *testing.T) {
 		{npy(head("|O", "False", "2,"), strings.Repeat("0", 16)), []string{"expected numbers of at most 8 bytes"}},
 		{npy(head("<f4", "False", ""), "0123"), []string{"single number"}},
 		{npy(head("<f4", "False", "0, 2"), ""), []string{"holds no example"}},
+		{npy(head("<f4", "False", "999999999, 0"), ""), []string{"an example has no values"}},
 		{npy(head("<f4", "False", "2, 3"), strings.Repeat("0", 24)), []string{"row 0", "has 3 values", "wants 2"}},
 		{npy(head("<f4", "False", "2, 2"), strings.Repeat("\xff", 16)), []string{"row 0", "lacks a value"}},
 	} {

@@ -330,6 +330,9 @@ func (a *array) setShape(fail func(string, ...any) error, shape string, fortran 
 	for _, n := range a.shape[1:] {
 		a.perRow *= n
 	}
+	if a.perRow == 0 {
+		return fail("has the shape (%s): an example has no values", shape)
+	}
 	a.rowSize = int64(a.perRow) * int64(a.size)
 	a.offset += start
 	return nil

@@ -22,6 +22,9 @@ var parquetReader = data.Reader{
 	Open:    func(s *data.Source) (data.Dataset, data.Dataset, error) { return openTables(s, openParquet) },
 }
 
+// maxRowsPerByte bounds the rows that a file may claim: repeated values take next to no room in it.
+const maxRowsPerByte = 64
+
 // parquetTable is a Parquet file, of which the wanted columns lie unpacked in a spool: columns
 // are packed in pages, and unpacking a page for each example would take longer than a step.
 type parquetTable struct {
@@ -47,6 +50,9 @@ func openParquet(s *data.Source, p *plan, name string) (t table, err error) {
 	f, err := parquet.OpenFile(readerOf{b}, b.size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
 	if err != nil {
 		return nil, s.Fail(name, "", "is no sound Parquet file ("+reason(err)+")", "fetch it again")
+	}
+	if f.NumRows() > maxRowsPerByte*b.size {
+		return nil, s.Fail(name, "", fmt.Sprintf("says it has %d rows in %d bytes", f.NumRows(), b.size), "it is damaged: fetch it again")
 	}
 	q := &parquetTable{s: s, file: name, offsets: []int64{0}}
 	for _, leaf := range f.Schema().Columns() {

@@ -114,20 +114,37 @@ func (m *Image) across(width int, f Filter) *Image {
 	n := m.Channels
 	all := f.resampling(m.Width, width)
 	for y := range m.Height {
-		src, dst := m.Pix[y*m.Width*n:], out.Pix[y*width*n:]
+		src, dst := m.Pix[y*m.Width*n:(y+1)*m.Width*n], out.Pix[y*width*n:(y+1)*width*n]
+		if n == 3 {
+			across3(dst, src, all)
+			continue
+		}
 		for x, t := range all {
 			for c := range n {
 				sum := int32(1 << (fraction - 1))
-				at := t.first*n + c
-				for _, w := range t.weights {
-					sum += int32(src[at]) * w
-					at += n
+				for k, w := range t.weights {
+					sum += int32(src[(t.first+k)*n+c]) * w
 				}
 				dst[x*n+c] = clip(sum >> fraction)
 			}
 		}
 	}
 	return out
+}
+
+// across3 is a row of three channels, the usual case.
+func across3(dst, src []byte, all []taps) {
+	for x, t := range all {
+		r, g, b := int32(1<<(fraction-1)), int32(1<<(fraction-1)), int32(1<<(fraction-1))
+		p := src[3*t.first:][:3*len(t.weights)]
+		for _, w := range t.weights {
+			r += int32(p[0]) * w
+			g += int32(p[1]) * w
+			b += int32(p[2]) * w
+			p = p[3:]
+		}
+		dst[3*x], dst[3*x+1], dst[3*x+2] = clip(r>>fraction), clip(g>>fraction), clip(b>>fraction)
+	}
 }
 
 func (m *Image) down(height int, f Filter) *Image {

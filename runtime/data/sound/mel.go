@@ -140,6 +140,7 @@ func (m *Mel) Spectrogram(dst []float32, samples []float32) {
 // transform fills power with the spectrum of the frame that begins at sample start.
 func (m *Mel) transform(samples []float32, start int) {
 	n := len(samples)
+	silent := true
 	for i := range m.frame {
 		at := start + i
 		if (at < 0 || at >= n) && m.opt.Pad == "reflect" {
@@ -148,7 +149,12 @@ func (m *Mel) transform(samples []float32, start int) {
 		m.frame[i] = 0
 		if at >= 0 && at < n {
 			m.frame[i] = float64(samples[at]) * m.window[i]
+			silent = silent && samples[at] == 0
 		}
+	}
+	if silent { // much of a short recording is
+		clear(m.power)
+		return
 	}
 	m.fft.Coefficients(m.bins, m.frame)
 	for k, c := range m.bins {
