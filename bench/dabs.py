@@ -213,7 +213,7 @@ DOMAINS = {
     "higgs": (higgs, ["batch=256"], ["higgs"]),
     "genomics": (genomics, ["batch=32"], ["genomics-id", "genomics-ood"]),
     "pfam": (pfam, ["batch=32"], ["pfam", "secondary-structure", "stability"]),
-    "librispeech": (librispeech, ["batch=16"], ["librispeech", "audiomnist"]),
+    "librispeech": (librispeech, ["batch=16"], ["librispeech", "audiomnist"], ["rate=any"]),
     "imagenet32": (imagenet32, ["batch=64"], ["cifar10"]),
     "wafer": (wafer, ["batch=64"], ["wafer"]),
     "eurosat": (eurosat, ["batch=4"], ["eurosat"]),

@@ -1,4 +1,5 @@
-// The inputs of the DABS benchmark, and the small real data sets beside this file.
+// The small real data sets beside this file, and inputs of the same kinds. The data sets of the
+// DABS benchmark are in dabs/.
 
 import "std/modality"
 
@@ -31,29 +32,12 @@ modality genomics = tokens(vocab: 4, length: 250) {
     set batch = 32, mask_ratio = 0.5
 }
 
-modality pfam = tokens(vocab: 26, length: 128) {
-    set batch = 128, mask_ratio = 0.5
-}
-
-modality librispeech = image(1, 224, 224, patch: 16) {
-    set batch = 64, mask_ratio = 0.75
-}
-
 modality imagenet32 = image(3, 32, 32, patch: 4) {
     set batch = 64, mask_ratio = 0.75
 }
 
 modality cifar10 = image(3, 32, 32, patch: 4) {
     data cifar10()
-    set batch = 64, mask_ratio = 0.75
-}
-
-modality wafer = image(3, 32, 32, patch: 4) {
-    metric "weighted_f1"
-    set batch = 128, mask_ratio = 0.75
-}
-
-modality eurosat = image(13, 64, 64, patch: 8) {
     set batch = 64, mask_ratio = 0.75
 }
 

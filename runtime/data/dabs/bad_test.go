@@ -101,6 +101,7 @@ func TestBad(t *testing.T) {
 		{"bad split", "voxceleb1", "voxceleb1/iden_split.txt", swap("3 id10002", "7 id10002"), nil, "iden_split.txt, line 1"},
 		{"unknown word", "google speech", "testing_list.txt", swap("zero/b", "zebra/b"), nil, "zebra|none of Speech Commands"},
 		{"unknown action", "fluent action", "data/train_data.csv", swap("activate", "levitate"), nil, "train_data.csv, line 2|levitate"},
+		{"mixed rates", "librispeech", "", nil, map[string]string{"rate": ""}, "19-100-0000.wav: has 8000 samples per second, expected 16000"},
 		{"wrong frames", "voxceleb1", "", nil, map[string]string{"hop": "300"}, "f32[1,mels,14]"},
 		{"cut table", "wafer", "wafer_map/labeled.pkl", cut, nil, "labeled.pkl|cut off"},
 		{"empty table", "wafer", "wafer_map/labeled.pkl", empty, nil, "labeled.pkl|is empty"},

@@ -1,6 +1,7 @@
 package dabs
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -22,6 +23,7 @@ var speechReader = data.Reader{
 		{Name: "mean", Default: "", Doc: "decibels to subtract; default that of the data set"},
 		{Name: "std", Default: "", Doc: "decibels to divide by; default that of the data set"},
 		{Name: "cut", Default: "", Doc: "what is kept of long recordings: random (the head or the tail) or head; default random in training, always head for testing and for librispeech_transfer"},
+		{Name: "rate", Default: "", Doc: "samples per second that every recording must have; default that of the first one; any: each has its own, as in a mixture"},
 		{Name: "samples", Default: "150526", Doc: "length that recordings are cut or padded with silence to, at the rate they have"},
 		{Name: "hop", Default: "672", Doc: "samples from frame to frame"},
 		{Name: "fft", Default: "2048", Doc: "samples of a frame"},
@@ -80,13 +82,50 @@ func openSpeech(s *data.Source) (data.Dataset, data.Dataset, error) {
 	if cut != "random" && cut != "head" {
 		return nil, nil, s.BadOption("cut", "random or head")
 	}
+	if err := front.settleRate(s, train); err != nil {
+		return nil, nil, err
+	}
 	train.decode, test.decode = front.decoder(cut == "random"), front.decoder(false)
 	return train, test, nil
+}
+
+// settleRate reads the option rate, or the first good recording.
+func (f *frontEnd) settleRate(s *data.Source, set *files) error {
+	switch text := s.Text("rate"); text {
+	case "any":
+		return nil
+	case "":
+	default:
+		var err error
+		f.rate, err = s.Integer("rate", 0, 1)
+		return err
+	}
+	for i := range set.items {
+		name := set.items[i].name
+		raw, err := readFile(s, name)
+		var clip *sound.Clip
+		if err == nil {
+			if clip, err = sound.Decode(raw); err == nil {
+				f.rate = clip.Rate
+				return nil
+			}
+			err = s.Fail(name, "", err.Error(), "fetch it again, or remove it")
+		}
+		var bad *data.Error
+		if !errors.As(err, &bad) {
+			return err
+		}
+		if err := s.Bad(bad); err != nil {
+			return err
+		}
+	}
+	return s.Fail("", "", "has no recording that can be read", "fetch the data set again")
 }
 
 // frontEnd turns recordings into spectrograms.
 type frontEnd struct {
 	samples   int
+	rate      int              // that every recording must have, 0: any
 	opt       sound.MelOptions // without the rate, which is that of the recording
 	mean, std float32
 	pools     sync.Map // rate to a *sync.Pool of *sound.Mel
@@ -145,6 +184,9 @@ func (f *frontEnd) decoder(random bool) func(raw []byte, it *item, word uint64, 
 		clip, err := sound.Decode(raw)
 		if err != nil {
 			return err
+		}
+		if f.rate > 0 && clip.Rate != f.rate {
+			return fmt.Errorf("has %d samples per second, expected %d as the option rate or the first recording says", clip.Rate, f.rate)
 		}
 		samples := clip.Samples
 		switch n := len(samples); {

@@ -175,7 +175,7 @@ for i, path in enumerate(digits):
     shutil.copyfile(path, at(f"libri/{to}"))
     libri[speaker].append((to, [19, 1272].index(speaker)))
 shutil.copyfile(f"{samples}/speech/flac/librispeech_dummy_0.flac", at("libri/LibriSpeech/train-clean-100/7/1/7-1-0000.flac"))
-speech("librispeech", "libri", {"layout": "librispeech", "parts": "train-clean-100"}, -22.924, 12.587, [("LibriSpeech/train-clean-100/7/1/7-1-0000.flac", 0)],
+speech("librispeech", "libri", {"layout": "librispeech", "parts": "train-clean-100", "rate": "any"}, -22.924, 12.587, [("LibriSpeech/train-clean-100/7/1/7-1-0000.flac", 0)],
        [(p, 0) for s in (19, 1272) for p, _ in libri[s]])
 speech("librispeech transfer", "libri", {"layout": "librispeech_transfer"}, -22.924, 12.587, *fifths([libri[19], libri[1272]]))
 
