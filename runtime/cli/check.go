@@ -171,7 +171,11 @@ func (a *app) check(d *dataFlags, p *runtime.Program, seed uint64) (*checked, *s
 	}
 	var list []runtime.Option
 	for _, o := range r.Options {
-		if v, ok := options[o.Name]; ok {
+		v, ok := options[o.Name]
+		if british, given := options["standardise"]; given && o.Name == "standardize" {
+			v, ok = british, true
+		}
+		if ok {
 			list = append(list, runtime.Option{Name: o.Name, Value: v})
 		}
 	}
@@ -262,6 +266,9 @@ func readPart(ctx context.Context, name string, set data.Dataset, w data.Want, m
 	}
 	if count > 0 {
 		mean := sum / count
+		if math.Abs(mean) < 1e-7*(high-low) {
+			mean = 0 // but for rounding
+		}
 		d.Min, d.Max, d.Mean = &low, &high, &mean
 	}
 	d.Tokens = len(tokens)
