@@ -20,7 +20,8 @@ func (a *app) replay() *cobra.Command {
 		Use:   "replay",
 		Short: "One step's loss and gradients on given numbers, without dropout or update",
 		Long: `Compute one training step's loss and gradients from a safetensors file that holds
-param.NAME for every parameter, batch.x, and batch.STREAM for every random stream. The result
+param.NAME for every parameter, batch.x (batch.x.INPUT of each where there are several inputs),
+and batch.STREAM for every random stream. The result
 holds the loss, every report, z, z_adapted, and grad.NAME for every parameter. A missing,
 extra or misshapen tensor is an error; tensors named expect.* are passed over. A random stream
 that the file lacks is drawn only where --seed is given.`,

@@ -292,7 +292,7 @@ func (s *session) openData() error {
 	s.set = set
 	s.app.sayData(&s.f.data, set)
 	now := ckpt.Data{Source: set.name, Reader: set.reader, Options: set.options, Examples: set.train.Data.Len()}
-	s.data = runs.Data{Reader: set.reader, Train: set.train.Data.Len(), Test: set.test.Data.Len()}
+	s.data = runs.Data{Reader: set.reader, Train: set.train.Data.Len(), Test: set.test.Data.Len(), SkipBad: s.f.data.skipBad}
 	for _, k := range slices.Sorted(maps.Keys(set.options)) {
 		s.data.Options = append(s.data.Options, k+"="+set.options[k])
 	}

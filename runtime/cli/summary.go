@@ -105,6 +105,9 @@ func (s *summaries) record(r report.Record) {
 	sum.Scalar("optimizer/lr", r.LR)
 	sum.Scalar("speed/examples_per_second", r.Rate)
 	sum.Scalar("speed/data_wait", r.Wait)
+	if r.LeftOut > 0 {
+		sum.Scalar("data/bad_records", float64(r.LeftOut))
+	}
 	s.write(r.Step, &sum)
 }
 

@@ -123,8 +123,9 @@ func (f *trainFlags) inherit(m *runs.Manifest) {
 	keep("keep", func() { f.keep = o.Keep })
 	keep("stop-above", func() { f.stopAbove = o.StopAbove })
 	if !f.changed("data") && !f.changed("reader") && !f.changed("data-option") {
-		f.data = dataFlags{dir: m.Data.Folder, reader: m.Data.Reader, options: m.Data.Options}
+		f.data.dir, f.data.reader, f.data.options = m.Data.Folder, m.Data.Reader, m.Data.Options
 	}
+	keep("skip-bad", func() { f.data.skipBad = m.Data.SkipBad })
 }
 
 // stoppedError says that a run ended before its last step, as it was asked to.

@@ -40,7 +40,7 @@ func (s *session) tellData() {
 	perSecond := float64(st.Examples) / max(st.Decoding.Seconds(), 1e-9)
 	s.warn("data: waited %s for the first batch and %s for the others; a core decodes %s examples/s",
 		duration(st.First.Seconds()), duration(st.Waited.Seconds()), rate(perSecond))
-	if n := s.set.skip.Count(); n > 0 {
-		s.warn("data: %d bad records were left out, the next good ones stood for them", n)
+	if st.LeftOut > 0 {
+		s.warn("data: %d bad records were left out, the next good ones stood for them", st.LeftOut)
 	}
 }

@@ -40,6 +40,7 @@ type Stats struct {
 	Waited   time.Duration // waited for the others
 	Examples int           // decoded
 	Decoding time.Duration // that decoding took, summed over the goroutines
+	LeftOut  int           // different bad records left out so far, of all that share the data set's Skip
 }
 
 // Loader cuts a data set into batches and decodes the next ones in the background, on
@@ -111,6 +112,9 @@ func (l *Loader) Steps() int { return l.steps }
 func (l *Loader) Stats() Stats {
 	s := l.stats
 	s.Examples, s.Decoding = int(l.examples.Load()), time.Duration(l.decoding.Load())
+	if t, ok := l.set.(tolerant); ok {
+		s.LeftOut = t.skip.Count()
+	}
 	return s
 }
 

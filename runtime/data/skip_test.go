@@ -25,6 +25,9 @@ func TestSkipBad(t *testing.T) {
 			t.Errorf("step %d: %s", step, got)
 		}
 	}
+	if n := l.Stats().LeftOut; n != 3 {
+		t.Errorf("the loader says %d, expected 3", n)
+	}
 	if skip.Count() != 3 || noted != 3 {
 		t.Errorf("%d bad records, %d noted, expected 3", skip.Count(), noted)
 	}

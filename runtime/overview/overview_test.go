@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -202,6 +203,57 @@ func TestReportOfLittle(t *testing.T) {
 	for _, w := range []string{"cannot be understood", "not a sound safetensors file", "step 50 of 50"} {
 		if !strings.Contains(page, w) {
 			t.Errorf("the page lacks %q", w)
+		}
+	}
+}
+
+// Each of several inputs has its own pictures, errors and course.
+func TestReportOfSeveralInputs(t *testing.T) {
+	d := example(t, report.Image, 5)
+	for _, step := range []int{10, 50} {
+		if err := os.Remove(d.Panel(step, "")); err != nil {
+			t.Fatal(err)
+		}
+		for input, kind := range map[string]string{"image": report.Image, "text": report.Tokens} {
+			p := panel(kind)
+			p.Step, p.Input = step, input
+			if kind == report.Tokens {
+				p.Measure, p.Before, p.After = "token accuracy", [2]float64{1, 0.125}, [2]float64{1, 0.25}
+			}
+			if err := p.WriteFile(d.Panel(step, input)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	page := readReport(t, d)
+	wellFormed(t, page)
+	for _, w := range []string{"Test examples after step 50: image", "Test examples after step 50: text", "<i>·</i>", "data:image/png;base64,", "on hidden tokens of text, before",
+		"mean squared error on hidden tokens of image of test examples", "token accuracy on hidden tokens of text of test examples"} {
+		if !strings.Contains(page, w) {
+			t.Errorf("the page lacks %q", w)
+		}
+	}
+	r, err := Open(d)
+	if err == nil {
+		err = r.ReadPanels()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Compare([]*Run{r, r}, false)
+	if !slices.ContainsFunc(c.Rows, func(r CompareRow) bool {
+		return r.Name == "token accuracy on hidden tokens of text, after adaptation" && r.Text[1] == "0.25"
+	}) {
+		t.Errorf("rows %+v", c.Rows)
+	}
+	name := filepath.Join(t.TempDir(), "c.html")
+	if err := c.WritePage(name); err != nil {
+		t.Fatal(err)
+	}
+	raw, _ := os.ReadFile(name)
+	for _, w := range []string{"first: text", "reconstruction of first", "<em>"} {
+		if !strings.Contains(string(raw), w) {
+			t.Errorf("the comparison lacks %q", w)
 		}
 	}
 }

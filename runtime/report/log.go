@@ -25,6 +25,7 @@ type Record struct {
 	Rate    float64 // examples per second
 	Wait    float64 // share of the time that went into waiting for data, 0 to 1
 	Seconds float64 // since this process began to train
+	LeftOut int     // bad records that this process left out so far
 }
 
 // MarshalJSON writes one flat object, in order.
@@ -52,6 +53,9 @@ func (r Record) MarshalJSON() ([]byte, error) {
 	}
 	if err := errors.Join(put("lr", r.LR), put("examples_per_second", r.Rate), put("data_wait", r.Wait), put("seconds", r.Seconds)); err != nil {
 		return nil, err
+	}
+	if r.LeftOut > 0 {
+		fmt.Fprintf(&b, `,"bad_records":%d`, r.LeftOut)
 	}
 	b.WriteByte('}')
 	return b.Bytes(), nil

@@ -62,6 +62,8 @@ func parseRecord(line []byte) (Record, bool) {
 			r.Wait = v
 		case "seconds":
 			r.Seconds = v
+		case "bad_records":
+			r.LeftOut = int(v)
 		default:
 			r.Names, r.Values = append(r.Names, name), append(r.Values, v)
 		}

@@ -12,7 +12,7 @@ import (
 )
 
 func record(step int, loss float64) Record {
-	return Record{Step: step, Names: []string{"loss", "inner_loss"}, Values: []float64{loss, loss / 2}, LR: 0.1, Rate: 5, Wait: 0.25, Seconds: 1}
+	return Record{Step: step, Names: []string{"loss", "inner_loss"}, Values: []float64{loss, loss / 2}, LR: 0.1, Rate: 5, Wait: 0.25, Seconds: 1, LeftOut: step / 2}
 }
 
 func TestLogDropsWhatComesAfterTheCheckpoint(t *testing.T) {
@@ -41,7 +41,7 @@ func TestLogDropsWhatComesAfterTheCheckpoint(t *testing.T) {
 			t.Errorf("kept %d lines, %d records, expected %d:\n%s", n, len(l.Records), keep, text)
 		}
 	}
-	if r := l.Records[2]; r.Step != 3 || r.Values[1] != 1.0/6 || r.Rate != 5 || r.Wait != 0.25 {
+	if r := l.Records[2]; r.Step != 3 || r.Values[1] != 1.0/6 || r.Rate != 5 || r.Wait != 0.25 || r.LeftOut != 1 {
 		t.Errorf("read back %+v", r)
 	}
 	text, _ := os.ReadFile(name)

@@ -50,6 +50,7 @@ type Data struct {
 	Options []string `json:"options,omitempty"` // NAME=VALUE
 	Train   int      `json:"train_examples"`
 	Test    int      `json:"test_examples"`
+	SkipBad int      `json:"skip_bad,omitempty"` // bad records that may be left out
 }
 
 // How a session ended. One without an end runs, or was killed.

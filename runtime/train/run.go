@@ -67,7 +67,7 @@ func Run(ctx context.Context, m *runtime.Machine, batches Batches, o Options) (R
 		return r.result, err
 	}
 	r.guard.take(m, r.State)
-	r.waited = r.waitedForData()
+	r.waited, _ = r.dataStats()
 	err = r.loop(ctx)
 	return r.result, errors.Join(err, r.log.Close())
 }
@@ -166,13 +166,14 @@ func (r *run) note(step int, values []float64) {
 		return
 	}
 	now := time.Now()
-	took, waited := now.Sub(r.mark).Seconds(), r.waitedForData()
+	took := now.Sub(r.mark).Seconds()
+	waited, leftOut := r.dataStats()
 	// The speed is that of this session, the means may begin in the one before.
 	rec := report.Record{Step: step, Names: r.names, Values: means,
 		LR:      LearningRate(r.Machine.Program.Train.Schedule, r.LR, step, r.Steps),
 		Rate:    float64((step-r.marked)*max(1, r.Machine.Program.Batch)) / took,
 		Wait:    (waited - r.waited).Seconds() / took,
-		Seconds: now.Sub(r.started).Seconds()}
+		Seconds: now.Sub(r.started).Seconds(), LeftOut: leftOut}
 	r.mark, r.marked, r.waited, r.result.Last = now, step, waited, rec
 	if r.OnRecord != nil {
 		r.OnRecord(rec)
@@ -184,13 +185,13 @@ func (r *run) note(step int, values []float64) {
 	r.logSick = err != nil
 }
 
-// waitedForData is how long the run has waited for batches so far.
-func (r *run) waitedForData() time.Duration {
+// dataStats are how long the run has waited for batches so far, and how many bad records were left out.
+func (r *run) dataStats() (waited time.Duration, leftOut int) {
 	if r.Batches == nil {
-		return 0
+		return 0, 0
 	}
 	s := r.Batches.Stats()
-	return s.First + s.Waited
+	return s.First + s.Waited, s.LeftOut
 }
 
 // warn says what went wrong without stopping the run.
