@@ -60,13 +60,13 @@ func TestOwnReader(t *testing.T) {
 	must("go", "build", "-trimpath", "-o", "mine", ".")
 
 	must("./mine", "train", "--data", "data", "--steps", "40", "--checkpoint-every", "20", "--out", "run", "--log-every", "20")
-	if curve := losses(t, filepath.Join(dir, "run", "log.jsonl")); len(curve) != 2 || !(curve[1] < curve[0]) {
+	if curve := losses(t, filepath.Join(dir, "run", "metrics.jsonl")); len(curve) != 2 || !(curve[1] < curve[0]) {
 		t.Errorf("losses %v do not fall", curve)
 	}
 	// Resumed in the middle, decoded by another number of threads: the same bits.
-	must("./mine", "train", "--data", "data", "--steps", "40", "--resume", "run/step-00000020.safetensors", "--out", "again", "--threads", "1")
-	a, err := os.ReadFile(filepath.Join(dir, "run", "step-00000040.safetensors"))
-	b, err2 := os.ReadFile(filepath.Join(dir, "again", "step-00000040.safetensors"))
+	must("./mine", "train", "--data", "data", "--steps", "40", "--resume", "run/checkpoints/step-00000020.safetensors", "--out", "again", "--threads", "1")
+	a, err := os.ReadFile(filepath.Join(dir, "run", "checkpoints", "step-00000040.safetensors"))
+	b, err2 := os.ReadFile(filepath.Join(dir, "again", "checkpoints", "step-00000040.safetensors"))
 	if err != nil || err2 != nil || string(a) != string(b) {
 		t.Errorf("the resumed run ends with other parameters (%v, %v)", err, err2)
 	}
@@ -81,7 +81,7 @@ func TestOwnReader(t *testing.T) {
 	must("./mine", "embed", "--data", "data", "--checkpoint", "run", "--out", "f.npy")
 	must("./mine", "bench", "--steps", "2")
 	must("./mine", "export", "--checkpoint", "run", "--out", "m.onnx")
-	if out := must("./mine", "data", "check", "--data", "data"); !strings.Contains(out, "1 files in use") {
+	if out := must("./mine", "data", "check", "--data", "data"); !strings.Contains(out, "1 files read") {
 		t.Errorf("data check:\n%s", out)
 	}
 	for _, c := range []struct{ file, want string }{{"0 1 2\n", "line 1: has 3 numbers, expected 17"}, {"", "holds 0 examples"}} {

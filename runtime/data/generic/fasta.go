@@ -63,8 +63,7 @@ type fasta struct {
 	segs      []segment // of letters: table is the record
 	names     []string  // of the groups
 	groups    map[string]int
-	test      bool // of test files
-	tested    int  // records before those
+	tested    int // records before those
 }
 
 func openFASTA(s *data.Source) (data.Dataset, data.Dataset, error) {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"fmt"
-	"io"
 	"maps"
 	"math"
 	"slices"
@@ -183,11 +182,6 @@ func (t *tokenizer) build() error {
 	return t.special(padToken)
 }
 
-// tokens are the vocabulary in the order of the ids.
-func (t *tokenizer) tokens() []string {
-	return slices.SortedFunc(maps.Keys(t.ids), func(a, b string) int { return cmp.Compare(t.ids[a], t.ids[b]) })
-}
-
 // each calls use with each token of a text until it says false.
 func (t *tokenizer) each(text string, use func(token string) bool) {
 	if t.lower {
@@ -270,14 +264,4 @@ func (t *tokenizer) encode(dst []int32, c cell) (message string) {
 		dst[n] = t.pad
 	}
 	return message
-}
-
-// writeTokens writes a vocabulary as a file that the option vocabulary takes.
-func writeTokens(w io.Writer, tokens []string) error {
-	for _, t := range tokens {
-		if _, err := io.WriteString(w, t+"\n"); err != nil {
-			return err
-		}
-	}
-	return nil
 }
