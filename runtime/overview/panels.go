@@ -29,9 +29,9 @@ type (
 )
 
 const (
-	shownExamples = 6  // of a panel
-	shownSeries   = 4  // examples of series, each with its channels
-	stripLength   = 10 // pictures of the course of the run
+	shownExamples = 6 // of a panel
+	shownSeries   = 4 // examples of series, each with its channels
+	stripLength   = 8 // pictures of the course of the run
 )
 
 // panelViews are the newest panel, and the errors of all of them where there are several.
@@ -160,7 +160,7 @@ func panelErrors(list []*report.Panel) *figure {
 	if len(list) < 2 {
 		return nil
 	}
-	before, after := line{name: "reconstruction", colour: 5}, line{name: "after adaptation", colour: 1}
+	before, after := line{name: "reconstruction", colour: 5, broad: true}, line{name: "after adaptation", colour: 1}
 	for _, p := range list {
 		before.x, before.y = append(before.x, float64(p.Step)), append(before.y, p.Before[1])
 		after.x, after.y = append(after.x, float64(p.Step)), append(after.y, p.After[1])
