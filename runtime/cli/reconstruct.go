@@ -22,6 +22,7 @@ type reconstructFlags struct {
 	checkpoint, split, out, as string
 	seed                       uint64
 	count                      int
+	channels                   []int
 }
 
 func (a *app) reconstruct() *cobra.Command {
@@ -35,7 +36,7 @@ they are. What comes out depends on the kind of data:
   images, spectrograms   a PNG with one row per example: original, what the model saw,
                          reconstruction, reconstruction after adaptation
   series                 a PNG of line plots: the original, the hidden stretches in grey, and
-                         there both reconstructions; the first three channels
+                         there both reconstructions; the first three channels, or --channels
   tokens                 aligned text, hidden tokens marked · and wrong ones ^ below
 
 The errors on visible and hidden tokens are printed for every kind. An --out that ends in
@@ -50,6 +51,7 @@ The errors on visible and hidden tokens are printed for every kind. An --out tha
 	fl.StringVar(&f.split, "split", "test", "train or test")
 	fl.StringVar(&f.out, "out", "", "file to write (default reconstruction.png; none for tokens, which are printed)")
 	fl.StringVar(&f.as, "as", "", "show the examples as image, spectrogram or series (default follows from the modality)")
+	fl.IntSliceVar(&f.channels, "channels", nil, "channels of series to draw, such as 0,3,7 (default the first three)")
 	fl.IntVar(&f.count, "count", 8, "number of examples")
 	fl.Uint64Var(&f.seed, "seed", 1, "seed of the choice of examples and of the masks")
 	return c
@@ -61,6 +63,8 @@ func (f *reconstructFlags) check(l report.Layout) error {
 	switch {
 	case f.count < 1:
 		return usagef("--count is %d, expected at least 1", f.count)
+	case len(f.channels) > 0 && l.Kind != report.Series:
+		return usagef("--channels is for series, the examples are shown as %s", l.Kind)
 	case f.as != "" && !slices.Contains(kinds, f.as):
 		return usagef("--as is %q, expected %s", f.as, strings.Join(kinds, ", "))
 	case f.out != "" && !slices.Contains([]string{l.Ending(), ".safetensors"}, filepath.Ext(f.out)):
@@ -84,6 +88,7 @@ func (a *app) runReconstruct(f *reconstructFlags) error {
 	if err := f.check(l); err != nil {
 		return err
 	}
+	l.Show = f.channels
 	m, state, err := a.trained(f.checkpoint)
 	if err != nil {
 		return err

@@ -157,7 +157,7 @@ func TestReport(t *testing.T) {
 		d := example(t, kind, 5)
 		page := readReport(t, d)
 		wellFormed(t, page)
-		for _, w := range append(want, "meta&lt;mae&gt; on wafers &amp; co", "first: step 50 of 50, batch 64, seed 7", "finished", "74.50 %", "0.3 → 0.2", "recall", "70 %",
+		for _, w := range append(want, "meta&lt;mae&gt; on wafers &amp; co", "first: step 50 of 50, batch 64, seed 7", "finished", "74.50 %", "on hidden tokens after adaptation, 0.3 before", "0.3 → 0.2 after adaptation", "recall", "70 %",
 			"mask_ratio", "A CPU", "8.0 GiB", "carried by the trainer", "inner loss", "learning rate", "time waiting for data", "The numbers as a table",
 			"model &lt;/pre&gt;&lt;script&gt;alert", "2026-11-26 05:00:00 UTC", "stopped") {
 			if !strings.Contains(page, w) {

@@ -131,7 +131,7 @@ func (r *Run) tiles() []tile {
 	}
 	if n := len(r.Panels); n > 0 {
 		p := r.Panels[n-1]
-		list = append(list, tile{p.Measure, pair(p.Before[1], p.After[1]), "on hidden tokens, before and after adaptation"})
+		list = append(list, tile{p.Measure, short(p.After[1]), fmt.Sprintf("on hidden tokens after adaptation, %s before", short(p.Before[1]))})
 	}
 	if b := r.Best(); b != nil {
 		list = append(list, tile{"test " + Metric(b.Metric), Score(b.Metric, b.Test), Method(b) + " on " + b.Input})
@@ -358,9 +358,6 @@ func (r *Run) sources() []sourceText {
 	})
 	return list
 }
-
-// pair is two numbers of a kind, one before and one after.
-func pair(before, after float64) string { return fmt.Sprintf("%.3g → %.3g", before, after) }
 
 // count is a whole number with its thousands apart.
 func count(n int) string {

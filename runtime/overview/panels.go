@@ -59,7 +59,7 @@ func viewPanel(p *report.Panel) (*panelView, error) {
 		return v, v.text(p, rows[:min(2, len(rows))])
 	case report.Series:
 		for i, e := range rows[:min(len(rows), shownSeries)] {
-			for c := range min(p.Channels, report.MaxChannels) {
+			for _, c := range p.Shown() {
 				v.Series = append(v.Series, viewSeries(p, e, i, c))
 			}
 		}
@@ -144,9 +144,9 @@ func strip(list []*report.Panel) ([]picture, error) {
 	if err := add(last.Tiles(last.Rows[0])[1], "what it saw"); err != nil {
 		return nil, err
 	}
-	every := (len(list) + stripLength - 1) / stripLength
-	for i := (len(list) - 1) % every; i < len(list); i += every {
-		if p := list[i]; len(p.Rows) > 0 && p.Kind == last.Kind {
+	n := min(len(list), stripLength)
+	for k := range n {
+		if p := list[k*(len(list)-1)/max(1, n-1)]; len(p.Rows) > 0 && p.Kind == last.Kind {
 			if err := add(p.Tiles(p.Rows[0])[3], "step "+count(p.Step)); err != nil {
 				return nil, err
 			}

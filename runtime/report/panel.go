@@ -23,6 +23,22 @@ type Layout struct {
 	Patch    []int    `json:"patch"`             // extents of a token: [height, width] of images, [samples] of series
 	Channels int      `json:"channels"`          // values at each of a token's places, next to each other
 	Letters  []string `json:"letters,omitempty"` // how token ids are written, where it is known
+	Show     []int    `json:"show,omitempty"`    // channels of a series to draw; none for the first MaxChannels
+}
+
+// MaxChannels is the number of a series' channels that are shown where nobody chose any.
+const MaxChannels = 3
+
+// Shown are the channels of a series that are drawn.
+func (l Layout) Shown() []int {
+	if len(l.Show) > 0 {
+		return l.Show
+	}
+	list := make([]int, min(l.Channels, MaxChannels))
+	for c := range list {
+		list[c] = c
+	}
+	return list
 }
 
 // Size is the number of tokens of an example.
@@ -56,6 +72,11 @@ func (l Layout) check() error {
 	}
 	if len(l.Grid) != axes || slices.Min(l.Grid) < 1 || l.Kind != Tokens && (len(l.Patch) != axes || slices.Min(l.Patch) < 1 || l.Channels < 1) {
 		return fmt.Errorf("tokens %v of patches %v with %d channels make no %s", l.Grid, l.Patch, l.Channels, l.Kind)
+	}
+	for _, c := range l.Show {
+		if c < 0 || c >= l.Channels {
+			return fmt.Errorf("there is no channel %d, the examples have 0 to %d", c, l.Channels-1)
+		}
 	}
 	return nil
 }

@@ -56,6 +56,14 @@ func TestSeries(t *testing.T) {
 	if got := p.Hidden(Example{Mask: []float32{1, 1, 0}}); !reflect.DeepEqual(got, []Span{{0, 7}}) {
 		t.Errorf("hidden are %v", got)
 	}
+	one := *p
+	one.Show = []int{1}
+	if err := one.Check(); err != nil || len(one.Shown()) != 1 || len(p.Shown()) != 2 {
+		t.Errorf("channels %v and %v are shown, %v", one.Shown(), p.Shown(), err)
+	}
+	if one.Show = []int{2}; one.Check() == nil {
+		t.Error("a channel that is not there is shown")
+	}
 	if got := p.Channel(p.Rows[0].Target, 1); got[11] != -11 {
 		t.Errorf("channel 1 is %v", got)
 	}
