@@ -147,26 +147,42 @@ func (a *app) showPanel(p *report.Panel, out string) error {
 		Picture string `json:"picture,omitempty"`
 	}{p, out}
 	return a.print(result, func(w io.Writer) {
-		if p.Kind == report.Tokens {
-			var paint func(string, report.Mark) string
-			if colourful(w) {
-				paint = report.Terminal
+		for k, q := range p.All() {
+			file := out
+			if k > 0 && filepath.Ext(out) != ".safetensors" {
+				file = q.FileName(out)
+			} else if k > 0 {
+				file = ""
 			}
-			_ = p.Text(w, columns(w), paint) // an output that is gone takes nothing more
-		}
-		fmt.Fprintf(w, "%d examples, %s\n", p.Count, p.Measure)
-		fmt.Fprintf(w, "                 visible     hidden\n")
-		fmt.Fprintf(w, "reconstruction  %8.5g   %8.5g\nadapted         %8.5g   %8.5g\n", p.Before[0], p.Before[1], p.After[0], p.After[1])
-		switch {
-		case out == "":
-		case filepath.Ext(out) == ".png" && p.Kind == report.Series:
-			fmt.Fprintf(w, "%s: original, and reconstructions of the hidden stretches before and after adaptation\n", out)
-		case filepath.Ext(out) == ".png":
-			fmt.Fprintf(w, "%s: original, masked, reconstruction, reconstruction after adaptation\n", out)
-		default:
-			fmt.Fprintf(w, "%s\n", out)
+			writePanel(w, q, file)
 		}
 	})
+}
+
+// writePanel prints what became of one input.
+func writePanel(w io.Writer, p *report.Panel, out string) {
+	if p.Kind == report.Tokens {
+		var paint func(string, report.Mark) string
+		if colourful(w) {
+			paint = report.Terminal
+		}
+		_ = p.Text(w, columns(w), paint) // an output that is gone takes nothing more
+	}
+	if p.Name != "" {
+		fmt.Fprintf(w, "%s: ", p.Name)
+	}
+	fmt.Fprintf(w, "%d examples, %s\n", p.Count, p.Measure)
+	fmt.Fprintf(w, "                 visible     hidden\n")
+	fmt.Fprintf(w, "reconstruction  %8.5g   %8.5g\nadapted         %8.5g   %8.5g\n", p.Before[0], p.Before[1], p.After[0], p.After[1])
+	switch {
+	case out == "":
+	case filepath.Ext(out) == ".png" && p.Kind == report.Series:
+		fmt.Fprintf(w, "%s: original, and reconstructions of the hidden stretches before and after adaptation\n", out)
+	case filepath.Ext(out) == ".png":
+		fmt.Fprintf(w, "%s: original, masked, reconstruction, reconstruction after adaptation\n", out)
+	default:
+		fmt.Fprintf(w, "%s\n", out)
+	}
 }
 
 // columns is the width of a terminal, and what suits a file.

@@ -177,33 +177,39 @@ func (s *summaries) panel(step int, sum *tensorboard.Summary) error {
 		return err
 	}
 	p.Step = step
-	if p.Measure == squaredError {
-		sum.Scalar("test/hidden_error_before", p.Before[1])
-		sum.Scalar("test/hidden_error_adapted", p.After[1])
-	} else {
-		sum.Scalar("test/hidden_accuracy_before", p.Before[1])
-		sum.Scalar("test/hidden_accuracy_adapted", p.After[1])
-	}
-	if err := s.draw(p, sum); err != nil {
-		return err
+	for _, q := range p.All() {
+		if err := draw(q, sum); err != nil {
+			return err
+		}
 	}
 	return errors.Join(p.WriteFile(s.dir.Panel(step)), p.WritePicture(s.dir.Picture(step, p.Ending())))
 }
 
-func (s *summaries) draw(p *report.Panel, sum *tensorboard.Summary) error {
+// draw adds the reconstructions of one input, and their errors on hidden tokens.
+func draw(p *report.Panel, sum *tensorboard.Summary) error {
+	tag, of := "reconstruction", ""
+	if p.Name != "" {
+		tag, of = tag+"/"+p.Name, p.Name+"_"
+	}
+	what := "error"
+	if p.Measure == tokenAccuracy {
+		what = "accuracy"
+	}
+	sum.Scalar("test/"+of+"hidden_"+what+"_before", p.Before[1])
+	sum.Scalar("test/"+of+"hidden_"+what+"_adapted", p.After[1])
 	if p.Kind == report.Tokens {
 		var b strings.Builder
 		if err := p.Text(&b, 100, nil); err != nil {
 			return err
 		}
-		sum.Text("reconstruction", "    "+strings.ReplaceAll(b.String(), "\n", "\n    "))
+		sum.Text(tag, "    "+strings.ReplaceAll(b.String(), "\n", "\n    "))
 		return nil
 	}
 	m, err := p.Picture()
 	if err != nil {
 		return err
 	}
-	return sum.Image("reconstruction", m)
+	return sum.Image(tag, m)
 }
 
 // close gives back what the summaries hold.

@@ -107,20 +107,7 @@ func (c *Comparison) results() {
 			}, plain)
 		}
 	}
-	for _, measure := range []string{"mean squared error", "token accuracy"} {
-		better := lower
-		if measure == "token accuracy" {
-			better = higher
-		}
-		for k, when := range []string{"before adaptation", "after adaptation"} {
-			c.numbers("result", measure+" on hidden tokens, "+when, better, func(r *Run) float64 {
-				if n := len(r.Panels); n > 0 && r.Panels[n-1].Measure == measure {
-					return [2]float64{r.Panels[n-1].Before[1], r.Panels[n-1].After[1]}[k]
-				}
-				return nan
-			}, plain)
-		}
-	}
+	c.panelErrors(plain)
 	c.numbers("result", "examples per second", higher, (*Run).Rate, short)
 	c.numbers("result", "time", neither, func(r *Run) float64 {
 		if s := r.Seconds(); s > 0 {
@@ -128,6 +115,48 @@ func (c *Comparison) results() {
 		}
 		return nan
 	}, span)
+}
+
+// panelErrors compares the errors on hidden tokens of each input.
+func (c *Comparison) panelErrors(text func(float64) string) {
+	type input struct{ measure, name string }
+	find := func(r *Run, in input) *report.Panel {
+		if n := len(r.Panels); n > 0 {
+			for _, p := range r.Panels[n-1].All() {
+				if in == (input{p.Measure, p.Name}) {
+					return p
+				}
+			}
+		}
+		return nil
+	}
+	var inputs []input
+	for _, r := range c.Runs {
+		if n := len(r.Panels); n > 0 {
+			for _, p := range r.Panels[n-1].All() {
+				if in := (input{p.Measure, p.Name}); !slices.Contains(inputs, in) {
+					inputs = append(inputs, in)
+				}
+			}
+		}
+	}
+	for _, in := range inputs {
+		name, better := in.measure+" on hidden tokens", lower
+		if in.name != "" {
+			name += " of " + in.name
+		}
+		if in.measure == "token accuracy" {
+			better = higher
+		}
+		for k, when := range []string{", before adaptation", ", after adaptation"} {
+			c.numbers("result", name+when, better, func(r *Run) float64 {
+				if p := find(r, in); p != nil {
+					return [2]float64{p.Before[1], p.After[1]}[k]
+				}
+				return nan
+			}, text)
+		}
+	}
 }
 
 // common is the last step that all runs have metrics of, and whether it is the last of each.

@@ -95,6 +95,11 @@ func example(t *testing.T, kind string, lines int) runs.Dir {
 
 // panel is two reconstructed examples of a kind.
 func panel(kind string) *report.Panel {
+	if kind == "both" {
+		p, text := panel(report.Image), panel(report.Tokens)
+		text.Name, p.More = "text", []*report.Panel{text}
+		return p
+	}
 	p := &report.Panel{Measure: "mean squared error", Before: [2]float64{0.1, 0.3}, After: [2]float64{0.1, 0.2}, Count: 2}
 	switch kind {
 	case report.Image, report.Spectrogram:
@@ -149,6 +154,7 @@ func wellFormed(t *testing.T, page string) {
 
 func TestReport(t *testing.T) {
 	for kind, want := range map[string][]string{
+		"both":             {`alt="example 1: reconstruction"`, "<h3>text</h3>", "<em>&lt;</em>"},
 		report.Image:       {`alt="example 1: reconstruction"`, "data:image/png;base64,", "what it saw", "The first example in the course of the run", "step 50"},
 		report.Spectrogram: {"data:image/png;base64,"},
 		report.Series:      {"example 2, channel 1", `class="band"`, `class="line broad c5"`},

@@ -21,6 +21,7 @@ type (
 	}
 	panelView struct {
 		Title, Errors string
+		More          []*panelView  // of further inputs
 		Tiles         [][][]picture // two halves of the examples, each example four pictures
 		Text          template.HTML // of tokens
 		Series        []figure
@@ -49,10 +50,26 @@ func (r *Run) panelViews() (*panelView, *figure, error) {
 	return v, panelErrors(r.Panels), nil
 }
 
-// viewPanel prepares a panel for a page.
+// viewPanel prepares a panel with all its inputs for a page.
 func viewPanel(p *report.Panel) (*panelView, error) {
-	v := &panelView{Title: fmt.Sprintf("Test examples after step %s", count(p.Step)),
-		Errors: fmt.Sprintf("%s on hidden tokens: %s → %s after adaptation", p.Measure, short(p.Before[1]), short(p.After[1]))}
+	v, err := viewInput(p)
+	if err != nil {
+		return nil, err
+	}
+	v.Title = "Test examples after step " + count(p.Step)
+	for _, q := range p.More {
+		more, err := viewInput(q)
+		if err != nil {
+			return nil, err
+		}
+		more.Title = q.Name
+		v.More = append(v.More, more)
+	}
+	return v, nil
+}
+
+func viewInput(p *report.Panel) (*panelView, error) {
+	v := &panelView{Errors: fmt.Sprintf("%s on hidden tokens: %s → %s after adaptation", p.Measure, short(p.Before[1]), short(p.After[1]))}
 	rows := p.Rows[:min(len(p.Rows), shownExamples)]
 	switch p.Kind {
 	case report.Tokens:

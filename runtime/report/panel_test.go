@@ -32,12 +32,19 @@ func TestPanelFile(t *testing.T) {
 	if err := p.WriteFile(name); err != nil {
 		t.Fatal(err)
 	}
+	second := ramp()
+	second.Rows = append(second.Rows, second.Rows[0])
+	second.Name, second.Rows[0].Adapted, second.Rows[1].Adapted = "text", p.Rows[0].Adapted, p.Rows[0].Adapted
+	p.More = []*Panel{second}
+	if err := p.WriteFile(name); err != nil {
+		t.Fatal(err)
+	}
 	got, err := ReadPanel(name)
 	if err != nil || !reflect.DeepEqual(got, p) {
 		t.Errorf("read back %+v, %v", got, err)
 	}
 	raw, _ := os.ReadFile(name)
-	for _, c := range []struct{ from, to string }{{`[3]`, `[4]`}, {`"target"`, `"tarXet"`}, {"series", "serial"}, {"mspecc.panel", "mspecc.banal"}} {
+	for _, c := range []struct{ from, to string }{{`[3]`, `[4]`}, {`"target"`, `"tarXet"`}, {"series", "serial"}, {"mspecc.panel", "mspecc.banal"}, {"mask.text", "mask.tent"}} {
 		bad := strings.Replace(string(raw), c.from, c.to, 1)
 		if err := os.WriteFile(name, []byte(bad), 0o644); err != nil {
 			t.Fatal(err)
@@ -45,6 +52,27 @@ func TestPanelFile(t *testing.T) {
 		if _, err := ReadPanel(name); err == nil || !strings.Contains(err.Error(), "p.safetensors") {
 			t.Errorf("%s for %s: error %v", c.to, c.from, err)
 		}
+	}
+}
+
+// Every input of an example has a file of its own.
+func TestSeveralInputs(t *testing.T) {
+	p := &Panel{Layout: Layout{Kind: Image, Grid: []int{1, 2}, Patch: []int{1, 1}, Channels: 1}}
+	p.Rows = []Example{{Target: []float32{0, 1}, Mask: []float32{0, 1}, Reconstruction: []float32{0, 1}, Adapted: []float32{0, 1}}}
+	q := &Panel{Layout: Layout{Kind: Tokens, Grid: []int{2}}, Name: "text", Rows: p.Rows}
+	p.More = []*Panel{q}
+	dir := t.TempDir()
+	if err := p.WritePicture(filepath.Join(dir, "step-1.png")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"step-1.png", "step-1-text.txt"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
+	q.Rows = nil
+	if p.Check() == nil {
+		t.Error("inputs with different numbers of examples were accepted")
 	}
 }
 
