@@ -149,10 +149,11 @@ func (a *app) showPanel(p *report.Panel, out string) error {
 	return a.print(result, func(w io.Writer) {
 		for k, q := range p.All() {
 			file := out
-			if k > 0 && filepath.Ext(out) != ".safetensors" {
+			switch {
+			case k > 0 && (out == "" || filepath.Ext(out) == ".safetensors"):
+				file = "" // nothing was written, or all into one file
+			case k > 0:
 				file = q.FileName(out)
-			} else if k > 0 {
-				file = ""
 			}
 			writePanel(w, q, file)
 		}

@@ -226,6 +226,27 @@ func TestRunFigures(t *testing.T) {
 	}
 }
 
+// Of very many panels some are read: the first, the last, and others at even distances.
+func TestManyPanels(t *testing.T) {
+	r, err := Open(example(t, report.Image, 100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for step := 10; step <= 1000; step += 10 {
+		p := panel(report.Image)
+		p.Step = step
+		if err := p.WriteFile(r.Dir.Panel(step)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.ReadPanels(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.Panels); n != maxPanels || r.Panels[0].Step != 10 || r.Panels[n-1].Step != 1000 || r.Panels[20].Step != 510 {
+		t.Errorf("%d panels", n)
+	}
+}
+
 func TestLargeConfusionIsAPicture(t *testing.T) {
 	c := make([][]int, 30)
 	for i := range c {

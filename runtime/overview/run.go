@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -47,6 +48,9 @@ func Open(d runs.Dir) (*Run, error) {
 	return r, nil
 }
 
+// maxPanels is the number of panels that are read: those between are left out at even distances.
+const maxPanels = 40
+
 // ReadPanels reads the reconstructions. Of a run that went back to a checkpoint, those of steps
 // that it has not reached again are left out.
 func (r *Run) ReadPanels() error {
@@ -55,13 +59,19 @@ func (r *Run) ReadPanels() error {
 		return err
 	}
 	sort.Strings(names)
-	for _, n := range names {
-		p, err := report.ReadPanel(n)
+	names = slices.DeleteFunc(names, func(n string) bool {
+		var step int
+		_, err := fmt.Sscanf(filepath.Base(n), "step-%d.", &step)
+		return err != nil || step > r.Step() && len(r.Records) > 0
+	})
+	n := min(len(names), maxPanels)
+	for k := range n {
+		p, err := report.ReadPanel(names[k*(len(names)-1)/max(1, n-1)])
 		switch {
 		case errors.Is(err, os.ErrNotExist): // taken away meanwhile
 		case err != nil:
 			r.Notes = append(r.Notes, err.Error())
-		case p.Step <= r.Step() || len(r.Records) == 0:
+		default:
 			r.Panels = append(r.Panels, p)
 		}
 	}
