@@ -31,6 +31,7 @@ type Options struct {
 type Module struct {
 	Model    *build.Model
 	Target   string
+	Library  bool // a package with func Programs, for a main of the user's own, rather than a program
 	Programs []*Program
 	Kernels  []*Kernel
 	Drivers  []*Driver

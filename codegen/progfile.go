@@ -78,7 +78,7 @@ func (mod *Module) programFile(p *Program, constantAt int) ([]byte, error) {
 func tensor(t Tensor, typed bool) *jen.Statement {
 	fields := jen.Values(jen.Dict{
 		jen.Id("Name"):   jen.Lit(t.Name),
-		jen.Id("DType"):  rt(map[ir.DType]string{ir.F32: "F32", ir.I32: "I32"}[t.Type.DType]),
+		jen.Id("DType"):  dtype(t.Type.DType),
 		jen.Id("Shape"):  ints(t.Type.Shape),
 		jen.Id("Offset"): jen.Lit(t.Offset)})
 	if typed {
@@ -133,17 +133,32 @@ func stageInfos(c Call) *jen.Statement {
 	})
 }
 
+func dtype(d ir.DType) *jen.Statement {
+	return rt(map[ir.DType]string{ir.F32: "F32", ir.I32: "I32"}[d])
+}
+
+func options(list []build.Option) *jen.Statement {
+	return jen.Index().Add(rt("Option")).ValuesFunc(func(g *jen.Group) {
+		for _, o := range list {
+			g.Values(jen.Lit(o.Name), jen.Lit(o.Value))
+		}
+	})
+}
+
 func modality(m build.Modality) *jen.Statement {
 	return rt("Modality").Values(jen.Dict{
-		jen.Id("Name"):   jen.Lit(m.Name),
-		jen.Id("Kind"):   jen.Lit(m.Kind),
-		jen.Id("Input"):  ints(m.Input.Shape),
-		jen.Id("DType"):  rt(map[ir.DType]string{ir.F32: "F32", ir.I32: "I32"}[m.Input.DType]),
-		jen.Id("Vocab"):  jen.Lit(m.Vocab),
-		jen.Id("Reader"): jen.Lit(m.Reader),
-		jen.Id("Options"): jen.Index().Add(rt("Option")).ValuesFunc(func(g *jen.Group) {
-			for _, o := range m.Options {
-				g.Values(jen.Lit(o.Name), jen.Lit(o.Value))
+		jen.Id("Name"): jen.Lit(m.Name),
+		jen.Id("Kind"): jen.Lit(m.Kind),
+		jen.Id("Inputs"): jen.Index().Add(rt("Input")).ValuesFunc(func(g *jen.Group) {
+			for _, in := range m.Inputs {
+				g.Values(jen.Dict{jen.Id("Name"): jen.Lit(in.Name), jen.Id("Shape"): ints(in.Type.Shape), jen.Id("DType"): dtype(in.Type.DType), jen.Id("Vocab"): jen.Lit(in.Vocab)})
+			}
+		}),
+		jen.Id("Reader"):  jen.Lit(m.Reader),
+		jen.Id("Options"): options(m.Options),
+		jen.Id("Tasks"): jen.Index().Add(rt("EvalTask")).ValuesFunc(func(g *jen.Group) {
+			for _, t := range m.Tasks {
+				g.Line().Values(jen.Dict{jen.Id("Name"): jen.Lit(t.Name), jen.Id("Reader"): jen.Lit(t.Reader), jen.Id("Options"): options(t.Options), jen.Id("Metric"): jen.Lit(t.Metric)})
 			}
 		}),
 		jen.Id("Metric"):   jen.Lit(m.Metric),

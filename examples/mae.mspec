@@ -61,6 +61,7 @@ model mae(m: modality) {
 
     features(x) {
         let z = encode(m.embed(x, enc_width) + enc_pos[1:])
+        expose tokens = z[:, 1:]
         return mean(z[:, 1:], 1)
     }
 

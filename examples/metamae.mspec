@@ -113,6 +113,7 @@ model metamae(m: modality) {
     // features: the mean token with nothing hidden, what evaluation and embedding use.
     features(x) {
         let z = encode(m.embed(x, enc_width) + enc_pos[1:])
+        expose tokens = z[:, 1:]
         return mean(z[:, 1:], 1)
     }
 

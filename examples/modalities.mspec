@@ -25,6 +25,9 @@ modality higgs = series(1, 28) {
 modality genomics = tokens(vocab: 4, length: 250) {
     data genomics()
     sample "data/genomics_ood"
+    task "genomics-ood" {
+        data genomics(train: "between_2011-2016_ood_val/*.tfrecord*", classes: 60, first_label: 10, test: "split")
+    }
     set batch = 32, mask_ratio = 0.5
 }
 

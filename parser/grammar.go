@@ -77,7 +77,8 @@ type kindItem struct {
 
 type inputItem struct {
 	span
-	DType *name   `parser:"'input' @@"`
+	First *name   `parser:"'input' @@"` // the name, or the type where there is no name
+	DType *name   `parser:"@@?"`
 	Shape []*Expr `parser:"'[' ( @@ ( ',' @@ )* ','? )? ']'"`
 	Below *Expr   `parser:"( '<' @@ )?"`
 }
@@ -93,7 +94,15 @@ type modalityItem struct {
 	Data   *Expr      `parser:"'data' @@"`
 	Sample *stringLit `parser:"| 'sample' @@"`
 	Metric *stringLit `parser:"| 'metric' @@"`
+	Task   *taskItem  `parser:"| @@"`
 	Set    *setItem   `parser:"| @@"`
+}
+
+type taskItem struct {
+	span
+	Name   *stringLit `parser:"'task' @@"`
+	Data   *Expr      `parser:"'{' 'data' @@"`
+	Metric *stringLit `parser:"( 'metric' @@ )? '}'"`
 }
 
 type setItem struct {

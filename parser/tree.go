@@ -84,8 +84,7 @@ func (d *kindDecl) tree() *spec.Kind {
 	for _, it := range d.Items {
 		switch {
 		case it.Input != nil:
-			in := it.Input
-			k.Input = &spec.Input{Range: in.where(), DType: in.DType.tree(), Shape: each(in.Shape, (*Expr).tree), Below: in.Below.tree()}
+			k.Inputs = append(k.Inputs, it.Input.tree())
 		case it.Let != nil:
 			k.Items = append(k.Items, it.Let.tree())
 		case it.Require != nil:
@@ -95,6 +94,15 @@ func (d *kindDecl) tree() *spec.Kind {
 		}
 	}
 	return k
+}
+
+func (d *inputItem) tree() *spec.Input {
+	in := &spec.Input{Range: d.where(), DType: d.First.tree(), Shape: each(d.Shape, (*Expr).tree), Below: d.Below.tree()}
+	if d.DType != nil {
+		name := d.First.tree()
+		in.Name, in.DType = &name, d.DType.tree()
+	}
+	return in
 }
 
 // asCall sees a bare name as a call without arguments.
@@ -115,6 +123,12 @@ func (d *modalityDecl) tree() *spec.Modality {
 			m.Sample = it.Sample.tree()
 		case it.Metric != nil:
 			m.Metric = it.Metric.tree()
+		case it.Task != nil:
+			t := &spec.Task{Range: it.Task.where(), Name: it.Task.Name.tree(), Data: asCall(it.Task.Data.X)}
+			if it.Task.Metric != nil {
+				t.Metric = it.Task.Metric.tree()
+			}
+			m.Tasks = append(m.Tasks, t)
 		case it.Set != nil:
 			m.Sets = append(m.Sets, it.Set.tree()...)
 		}

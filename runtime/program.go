@@ -10,6 +10,7 @@ package runtime
 import (
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 )
 
@@ -81,30 +82,65 @@ type Option struct {
 	Value string `json:"value"`
 }
 
-// Modality describes the input a program was specialised to. A model without input has an
-// empty Input.
-type Modality struct {
+// Input is one input of an example.
+type Input struct {
+	Name  string `json:"name"`  // "" for the only input of its kind
+	Shape []int  `json:"shape"` // of one example, without the batch
+	DType DType  `json:"dtype"` // F32 values or I32 token ids
+	Vocab int    `json:"vocab"` // number of different tokens, 0 for values
+}
+
+// Len is the number of values or tokens of one example.
+func (in Input) Len() int { return Tensor{Shape: in.Shape}.Len() }
+
+// Tensor is the name of the input's batch among a function's inputs.
+func (in Input) Tensor() string {
+	if in.Name == "" {
+		return "x"
+	}
+	return "x." + in.Name
+}
+
+// TypeString is the type of one example in the spec's notation.
+func (in Input) TypeString() string {
+	return Tensor{DType: in.DType, Shape: in.Shape}.TypeString()
+}
+
+// EvalTask is data to evaluate on, by name.
+type EvalTask struct {
 	Name    string   `json:"name"`
-	Kind    string   `json:"kind"`    // "series", "image", "tokens", or whatever the spec calls it
-	Input   []int    `json:"input"`   // shape of one example, without the batch
-	DType   DType    `json:"dtype"`   // F32 values or I32 token ids
-	Vocab   int      `json:"vocab"`   // number of different tokens, 0 for values
-	Reader  string   `json:"reader"`  // data reader, "" where the spec names none
-	Options []Option `json:"options"` // the reader's options, in the order of the spec
-	Metric  string   `json:"metric"`  // "accuracy", "weighted_f1" or "spearman"; "" follows from the labels
+	Reader  string   `json:"reader"`
+	Options []Option `json:"options"`
+	Metric  string   `json:"metric"` // as Modality.Metric
+}
+
+// Modality describes the input a program was specialised to. A model without data has no Inputs.
+type Modality struct {
+	Name    string     `json:"name"`
+	Kind    string     `json:"kind"`    // "series", "image", "tokens", or whatever the spec calls it
+	Inputs  []Input    `json:"inputs"`  // of one example, mostly one
+	Reader  string     `json:"reader"`  // data reader, "" where the spec names none
+	Options []Option   `json:"options"` // the reader's options, in the order of the spec
+	Metric  string     `json:"metric"`  // "accuracy", "weighted_f1", "auroc", "spearman" or "pearson"; "" follows from the labels
+	Tasks   []EvalTask `json:"tasks"`
 
 	Grid     []int `json:"grid"`  // tokens per axis: [L], or [rows, columns] for images
 	Patch    []int `json:"patch"` // patch size per axis
 	Channels int   `json:"channels"`
 }
 
-// ReaderOptions are the reader's options as a map.
-func (m Modality) ReaderOptions() map[string]string {
-	o := make(map[string]string, len(m.Options))
-	for _, x := range m.Options {
+// ReaderOptions are a reader's options as a map.
+func ReaderOptions(options []Option) map[string]string {
+	o := make(map[string]string, len(options))
+	for _, x := range options {
 		o[x.Name] = x.Value
 	}
 	return o
+}
+
+// Fed says whether a function takes any of the modality's inputs.
+func (m Modality) Fed(f *Function) bool {
+	return slices.ContainsFunc(m.Inputs, func(in Input) bool { _, ok := f.Input(in.Tensor()); return ok })
 }
 
 // Source is one file of a spec. Names are with slashes and relative: written out under them, the
@@ -213,7 +249,8 @@ func find(list []Tensor, name string) (Tensor, bool) {
 
 // Program is a model compiled for one modality.
 //
-// Step trains on one batch: inputs "x" (absent where the model has no data input), "opt.lr"
+// The batch of an input is called "x", or "x.NAME" where the input has a name; below, "x" stands
+// for all of them. Step trains on one batch: inputs "x" (absent where the model has no data input), "opt.lr"
 // and, for Adam, "opt.bias1" and "opt.bias2" (1 - beta^t); outputs "loss" first, then every
 // report, then "grad_norm" where gradients are clipped; it updates parameters and state in
 // place. Replay computes loss, reports, z, z_adapted and "grad.NAME" of every parameter

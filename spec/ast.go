@@ -62,14 +62,16 @@ type Kind struct {
 	Range
 	Name   Name
 	Params []*FuncParam
-	Input  *Input
-	Items  []Stmt // let and require, in order
+	Inputs []*Input // of one example, at least one
+	Items  []Stmt   // let and require, in order
 	Funcs  []*Func
 }
 
-// Input is the type of one example: `input f32[channels, length]`, `input i32[length] < vocab`.
+// Input is the type of one input of an example: `input f32[channels, length]`,
+// `input text i32[length] < vocab`.
 type Input struct {
 	Range
+	Name  *Name // nil: none, for the only input of a kind
 	DType Name
 	Shape []Expr
 	Below Expr // nil for f32
@@ -83,7 +85,16 @@ type Modality struct {
 	Data   *Call // nil: none
 	Sample *Str  // folder of a data set to carry in the binary; nil: none
 	Metric *Str  // how transfer is scored; nil: it follows from the labels
+	Tasks  []*Task
 	Sets   []*Setting
+}
+
+// Task names data to evaluate on: `task "NAME" { data ... metric ... }`.
+type Task struct {
+	Range
+	Name   *Str
+	Data   *Call
+	Metric *Str // nil: it follows from the labels
 }
 
 // Setting is one `name = value` of a set statement.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -26,6 +27,7 @@ type buildFlags struct {
 	memory     string
 	disable    []string
 	emit       string
+	library    bool
 	output     string
 	quiet      bool
 }
@@ -102,11 +104,18 @@ installed Go toolchain and nothing else, and works from any folder.`,
   mspecc build model.mspec -o trainer --set batch=128 --set enc_layers=6 --emit gen`,
 		Args: oneFile,
 		RunE: func(_ *cobra.Command, args []string) error {
+			switch {
+			case f.library && f.emit == "":
+				return usageError{errors.New("--library writes a package: name its directory with --emit")}
+			case f.library && f.output != "":
+				return usageError{errors.New("--library builds no binary: leave -o out")}
+			}
 			_, err := f.build(args[0])
 			return err
 		},
 	}
 	f.full(cmd)
+	cmd.Flags().BoolVar(&f.library, "library", false, "with --emit: write a package to import into a main of your own, and build no binary")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "", "name of the binary (default: the spec's name without .mspec)")
 	return cmd
 }
@@ -123,6 +132,7 @@ func (f *buildFlags) build(file string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	mod.Library = f.library
 	files, err := mod.Files()
 	if err != nil {
 		return "", err
@@ -149,6 +159,9 @@ func (f *buildFlags) build(file string) (string, error) {
 	}
 	f.say("building with go build")
 	cmd := exec.Command("go", "build", "-trimpath", "-o", out, ".")
+	if f.library {
+		cmd = exec.Command("go", "build", "-trimpath", ".")
+	}
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if text, err := cmd.CombinedOutput(); err != nil {
@@ -156,6 +169,10 @@ func (f *buildFlags) build(file string) (string, error) {
 			return "", fmt.Errorf("go is not installed or not on PATH; mspecc needs it to build the trainer")
 		}
 		return "", fmt.Errorf("go build of the generated module in %s failed: %w\n%s", dir, err, text)
+	}
+	if f.library {
+		f.say("wrote the Go module trainer to %s (%.1f s): trainer.Programs gives its programs", f.emit, time.Since(start).Seconds())
+		return "", nil
 	}
 	size := int64(0)
 	if st, err := os.Stat(out); err == nil {

@@ -71,7 +71,7 @@ func (f *buildFlags) run(file string, trainer []string, steps int) error {
 	}
 	out := filepath.Join("runs", name+"-"+first.Modality.Name)
 	train := []string{"train", "--steps", strconv.Itoa(steps), "--log-every", strconv.Itoa(max(1, steps/30)), "--out", out}
-	if first.Features != nil && first.Modality.HasInput {
+	if first.Features != nil && len(first.Modality.Inputs) > 0 {
 		train = append(train, "--eval")
 	}
 	if err := execute(bin, train...); err != nil {
@@ -97,7 +97,7 @@ func (f *buildFlags) firstLook(file string) (*build.Variant, error) {
 		return nil, err
 	}
 	for _, v := range m.Variants {
-		if v.Modality.Sample != "" || !v.Modality.HasInput {
+		if v.Modality.Sample != "" || len(v.Modality.Inputs) == 0 {
 			f.say("a first look at %s with modality %s", file, v.Modality.Name)
 			return v, nil
 		}

@@ -99,11 +99,11 @@ func newSubject(t *testing.T, i int) *subject {
 
 // input draws the input of a batch.
 func (u *subject) input(batch int) input {
-	in := u.v.Modality.Input
-	x := input{in.DType.String(), append([]int{batch}, in.Shape...), nil}
-	for _, v := range refcase.Uniform(fmt.Sprint("onnx/x", batch), batch*in.Len()) {
-		if u.v.Modality.Vocab > 0 {
-			x.Data = append(x.Data, math.Floor(v*float64(u.v.Modality.Vocab)))
+	in := u.v.Modality.Inputs[0]
+	x := input{in.Type.DType.String(), append([]int{batch}, in.Type.Shape...), nil}
+	for _, v := range refcase.Uniform(fmt.Sprint("onnx/x", batch), batch*in.Type.Len()) {
+		if in.Vocab > 0 {
+			x.Data = append(x.Data, math.Floor(v*float64(in.Vocab)))
 		} else {
 			x.Data = append(x.Data, float64(float32(2*v-1)))
 		}

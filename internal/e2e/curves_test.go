@@ -38,8 +38,8 @@ func TestCurves(t *testing.T) {
 				Optimizer: refcase.Optimizer{LR: 1e-4, WeightDecay: 1e-4},
 			}
 			root := filepath.Join("..", "..", "examples", "data", set.samples)
-			want := data.Want{Shape: c.Input.Shape}
-			train, _, err := data.Open(set.reader, set.options, os.DirFS(root), root, want, 0)
+			want := data.Want{{Shape: c.Input.Shape}}
+			train, _, err := data.Open(set.reader, set.options, os.DirFS(root), root, want, data.OpenOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -110,11 +110,11 @@ func (f *featureCase) inputs(t *testing.T, v *build.Variant, dir string) {
 		t.Fatal(err)
 	}
 	add("cotangent", "cotangent", []int{f.batch, fn.Outputs[0].Value.Shape()[1]}, 1, 0)
-	shape := append([]int{f.batch}, v.Modality.Input.Shape...)
-	if v.Modality.Vocab > 0 {
+	shape := append([]int{f.batch}, v.Modality.Inputs[0].Type.Shape...)
+	if v.Modality.Inputs[0].Vocab > 0 {
 		tokens := make([]int32, size(shape))
 		for i, u := range refcase.Uniform("features/x", len(tokens)) {
-			tokens[i] = int32(u * float64(v.Modality.Vocab))
+			tokens[i] = int32(u * float64(v.Modality.Inputs[0].Vocab))
 			feeds["x"] = append(feeds["x"], float64(tokens[i]))
 		}
 		file.Tensors = append(file.Tensors, ckpt.Ints("x", shape, tokens))

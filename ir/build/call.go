@@ -19,6 +19,8 @@ func (e *elab) call(x *spec.Call, env *scope) value {
 		}
 		e.focus(x.Range)
 		return e.callBuiltin(f, args, x.Range)
+	case *kindOf:
+		return e.instantiate(f, x, env)
 	default:
 		e.fail(x.Range, "E031", "this is not a function but %s", describe(f))
 	}
@@ -35,7 +37,7 @@ func (e *elab) callee(x spec.Expr, env *scope) value {
 	for s := env; s != nil; s = s.parent {
 		if v, ok := s.vars[id.Name]; ok {
 			switch f := v.val.(type) {
-			case *function, *builtin:
+			case *function, *builtin, *kindOf:
 				return f
 			}
 		}
@@ -67,7 +69,41 @@ func (e *elab) callFunction(f *function, x *spec.Call, env *scope) value {
 	}
 	inner := newScope(f.env)
 	e.bind(f.decl.Name.Text, f.decl.Params, f.decl.Name.Pos, x, env, inner)
-	return e.enter(f.decl, x.Range, inner)
+	depth := len(e.labels)
+	e.labels = append(e.labels, f.labels...)
+	e.setLabel()
+	v := e.enter(f.decl, x.Range, inner)
+	e.labels = e.labels[:depth]
+	e.setLabel()
+	return v
+}
+
+// instantiate makes a modality from a kind: its values and functions in a scope of their own.
+func (e *elab) instantiate(k *kindOf, x *spec.Call, env *scope) *instance {
+	name := k.decl.Name
+	for _, fr := range e.frames {
+		if fr.fn.Name == name {
+			e.failWith(x.Range, "E080", []spec.Note{{Pos: name.Pos, Msg: name.Text + " is declared here"}}, "the kind %s is made of itself", name.Text)
+		}
+	}
+	if len(e.frames) >= maxCalls {
+		e.fail(x.Range, "E081", "more than %d calls inside each other", maxCalls)
+	}
+	inner := newScope(fileScope(k.from))
+	e.bind(name.Text, k.decl.Params, name.Pos, x, env, inner)
+	e.frames = append(e.frames, frame{&spec.Func{Name: name}, x.Range})
+	for _, f := range k.decl.Funcs {
+		inner.set(f.Name.Text, &function{decl: f, env: inner}, f.Name.Pos)
+	}
+	for _, s := range k.decl.Items {
+		before := len(e.diags)
+		e.stmt(s, inner)
+		if len(e.diags) > before {
+			panic(failure{}) // what follows would only repeat it
+		}
+	}
+	e.frames = e.frames[:len(e.frames)-1]
+	return &instance{env: inner, kind: k.decl}
 }
 
 // enter runs a function's body in a scope that holds its arguments.

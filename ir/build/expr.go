@@ -2,6 +2,7 @@ package build
 
 import (
 	"math"
+	"slices"
 	"strconv"
 
 	"mspecc/ir"
@@ -76,7 +77,10 @@ func (e *elab) lookup(name string, env *scope) value {
 		return v.val
 	}
 	if f, from := env.file.findFunc(name); f != nil {
-		return &function{f, fileScope(from)}
+		return &function{decl: f, env: fileScope(from)}
+	}
+	if k, from := env.file.findKind(name); k != nil {
+		return &kindOf{k, from}
 	}
 	if name == "training" {
 		return e.training
@@ -103,6 +107,9 @@ func (e *elab) member(x *spec.Member, env *scope) value {
 		e.fail(x.Range, "E031", "only a modality has members; %s follows something else", x.Name.Text)
 	}
 	if v, ok := m.env.vars[x.Name.Text]; ok {
+		if f, ok := v.val.(*function); ok && len(m.labels) > 0 {
+			return &function{f.decl, f.env, m.labels}
+		}
 		return v.val
 	}
 	e.failWith(x.Name.Range, "E020", spec.DidYouMean(x.Name.Text, m.env.names()),
@@ -122,6 +129,9 @@ func (e *elab) labelled(x *spec.Label, env *scope) value {
 	}
 	e.setLabel()
 	v := e.eval(x.X, env)
+	if m, ok := v.(*instance); ok {
+		v = &instance{m.env, m.kind, append(slices.Clone(e.labels[depth:]), m.labels...)}
+	}
 	e.labels = e.labels[:depth]
 	e.setLabel()
 	return v

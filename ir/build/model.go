@@ -59,14 +59,36 @@ type Output struct {
 // Option is one option of a data reader, as text.
 type Option struct{ Name, Value string }
 
+// Input is one input of an example.
+type Input struct {
+	Name  string  // "" for the only one of a kind
+	Type  ir.Type // without the batch axis
+	Vocab int     // number of different tokens, 0 for values
+}
+
+// Tensor is the name of the input's batch among a program's inputs.
+func (in Input) Tensor() string {
+	if in.Name == "" {
+		return "x"
+	}
+	return "x." + in.Name
+}
+
+// Task is data to evaluate on, by name.
+type Task struct {
+	Name    string
+	Reader  string
+	Options []Option
+	Metric  string
+}
+
 // Modality describes the input of a variant.
 type Modality struct {
 	Name, Kind string
-	Input      ir.Type // one example, without the batch axis
-	HasInput   bool
-	Vocab      int // number of different tokens, 0 for values
+	Inputs     []Input // of one example; none for a model without data
 	Reader     string
 	Options    []Option
+	Tasks      []Task
 	Sample     string // folder of the data set to carry, relative to the working directory or absolute; "" for none
 	Metric     string
 	Grid       []int // tokens per axis

@@ -17,7 +17,7 @@ func (v *Variant) FeaturesAt(batch int) (*Func, error) {
 	switch {
 	case v.Features == nil:
 		return nil, errors.New("the model has no features")
-	case v.build == nil || !v.Modality.HasInput:
+	case v.build == nil || len(v.Modality.Inputs) == 0:
 		return nil, errors.New("the features have no data input")
 	case batch < 1:
 		return nil, fmt.Errorf("a batch of %d examples", batch)

@@ -173,9 +173,8 @@ func (r *resolver) kind(k *spec.Kind) {
 		r.declare(f.Name, "function", false)
 	}
 	r.params(k.Params)
-	if in := k.Input; in != nil {
-		defer r.input(k)
-	} else {
+	defer r.inputs(k)
+	if len(k.Inputs) == 0 {
 		r.fail(k.Name.Range, "E073", []spec.Note{{Msg: "say what an example is: input f32[channels, length]"}}, "the kind %s has no input", k.Name.Text)
 	}
 	for _, s := range k.Items {
@@ -188,12 +187,10 @@ func (r *resolver) kind(k *spec.Kind) {
 		}
 		r.stmt(s)
 	}
-	if k.Input != nil {
-		for _, d := range k.Input.Shape {
-			r.expr(d)
-		}
-		if k.Input.Below != nil {
-			r.expr(k.Input.Below)
+	for _, in := range k.Inputs {
+		r.exprs(in.Shape)
+		if in.Below != nil {
+			r.expr(in.Below)
 		}
 	}
 	for _, f := range k.Funcs {
@@ -202,9 +199,23 @@ func (r *resolver) kind(k *spec.Kind) {
 	r.pop()
 }
 
-// input checks the element type of a kind's input.
-func (r *resolver) input(k *spec.Kind) {
-	in := k.Input
+// inputs checks the element types of a kind's inputs, and that several have names.
+func (r *resolver) inputs(k *spec.Kind) {
+	first := map[string]spec.Pos{}
+	for _, in := range k.Inputs {
+		r.input(in)
+		switch {
+		case in.Name == nil && len(k.Inputs) > 1:
+			r.fail(in.Range, "E073", []spec.Note{{Msg: "write input NAME " + in.DType.Text + "[...]"}}, "the kind %s has %d inputs: each needs a name", k.Name.Text, len(k.Inputs))
+		case in.Name != nil && first[in.Name.Text].Known():
+			r.diags = append(r.diags, duplicate(*in.Name, first[in.Name.Text]))
+		case in.Name != nil:
+			first[in.Name.Text] = in.Name.Pos
+		}
+	}
+}
+
+func (r *resolver) input(in *spec.Input) {
 	switch in.DType.Text {
 	case "f32":
 		if in.Below != nil {
@@ -231,6 +242,16 @@ func (r *resolver) modality(m *spec.Modality) {
 	}
 	if m.Data != nil {
 		for _, a := range m.Data.Args {
+			r.expr(a.Value)
+		}
+	}
+	first := map[string]spec.Pos{}
+	for _, t := range m.Tasks {
+		if pos, twice := first[t.Name.Value]; twice {
+			r.diags = append(r.diags, duplicate(spec.Name{Range: t.Name.Range, Text: "the task " + t.Name.Value}, pos))
+		}
+		first[t.Name.Value] = t.Name.Pos
+		for _, a := range t.Data.Args {
 			r.expr(a.Value)
 		}
 	}
@@ -404,6 +425,9 @@ func (r *resolver) use(name string, at spec.Range) {
 	}
 	if f, _ := r.src.findFunc(name); f != nil {
 		r.used[f] = true
+		return
+	}
+	if k, _ := r.src.findKind(name); k != nil {
 		return
 	}
 	if builtins[name] != nil || constants[name] != nil || name == "training" {

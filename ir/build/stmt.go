@@ -1,6 +1,7 @@
 package build
 
 import (
+	"strconv"
 	"strings"
 
 	"mspecc/ir"
@@ -154,19 +155,31 @@ func (e *elab) output(it *spec.OutputItem, report bool, env *scope) {
 	if x == nil {
 		x = &spec.Ident{Range: it.Name.Range, Name: it.Name.Text}
 	}
-	v := e.asTensor(e.eval(x, env), x.Where())
+	val := e.eval(x, env)
+	if l, several := val.(list); several && !report {
+		for i, v := range l {
+			e.named(it, it.Name.Text+"."+strconv.Itoa(i), e.asTensor(v, x.Where()), report)
+		}
+		return
+	}
+	v := e.asTensor(val, x.Where())
 	if report && v.Rank() != 0 {
 		e.failWith(x.Where(), "E031", []spec.Note{{Msg: "expose names tensors"}}, "report is for scalars, %s is %s", it.Name.Text, v.Type)
 	}
+	e.named(it, it.Name.Text, v, report)
+}
+
+// named adds an output.
+func (e *elab) named(it *spec.OutputItem, name string, v *ir.Value, report bool) {
 	for _, o := range e.fn.Outputs {
-		if o.Name == it.Name.Text {
-			e.fail(it.Range, "E021", "there is already an output named %s", it.Name.Text)
+		if o.Name == name {
+			e.fail(it.Range, "E021", "there is already an output named %s", name)
 		}
 	}
-	if it.Name.Text == "loss" && e.fn.Name == "objective" {
+	if name == "loss" && e.fn.Name == "objective" {
 		e.fail(it.Range, "E021", "loss is what the objective returns; choose another name")
 	}
-	e.fn.Outputs = append(e.fn.Outputs, Output{it.Name.Text, v, report})
+	e.fn.Outputs = append(e.fn.Outputs, Output{name, v, report})
 }
 
 // require fails with the spec's own message. Constants that the condition uses are listed.

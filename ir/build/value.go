@@ -18,7 +18,8 @@ import (
 //	*ir.Value                    a tensor
 //	list                         a list of values
 //	*function, *builtin          something to call
-//	*instance                    a modality
+//	*instance                    a modality: a kind with its arguments
+//	*kindOf                      a kind, which a call makes an instance of
 //	initial                      how a parameter is initialised
 //	poison                       the result of something that failed and was reported
 type value any
@@ -27,15 +28,22 @@ type list []value
 
 // function is a function of the spec with the scope it was declared in.
 type function struct {
-	decl *spec.Func
-	env  *scope
+	decl   *spec.Func
+	env    *scope
+	labels []label // of the modality that it was taken from
 }
 
 // instance is a kind with its arguments: what a model sees as its modality.
 type instance struct {
-	decl *spec.Modality
-	env  *scope
-	kind *spec.Kind
+	env    *scope
+	kind   *spec.Kind
+	labels []label // parameters of its functions are named below
+}
+
+// kindOf is a kind with the file that declares it.
+type kindOf struct {
+	decl *spec.Kind
+	from *source
 }
 
 // initial is an initialisation; fans that are 0 follow from the parameter's shape.
@@ -65,6 +73,8 @@ func describe(v value) string {
 		return "a function"
 	case *instance:
 		return "a modality"
+	case *kindOf:
+		return "a kind"
 	case initial:
 		return "an initialisation"
 	}

@@ -97,7 +97,7 @@ func (vb *variantBuild) environment(e *elab, first bool) *scope {
 		env.vars[s.Name.Text] = vb.settings[i]
 	}
 	for _, f := range vb.model.Funcs {
-		env.set(f.Name.Text, &function{f, env}, f.Name.Pos)
+		env.set(f.Name.Text, &function{decl: f, env: env}, f.Name.Pos)
 	}
 	for _, s := range vb.model.Items {
 		e.stmt(s, env)
@@ -117,21 +117,7 @@ func (vb *variantBuild) instance(e *elab, first bool) *instance {
 	if kind == nil {
 		e.fail(id.Range, "E020", "there is no kind %s", id.Name)
 	}
-	env := newScope(fileScope(from))
-	e.bind(kind.Name.Text, kind.Params, kind.Name.Pos, d.Kind, outer, env)
-	e.frames = append(e.frames, frame{&spec.Func{Name: kind.Name}, d.Kind.Range})
-	for _, f := range kind.Funcs {
-		env.set(f.Name.Text, &function{f, env}, f.Name.Pos)
-	}
-	for _, s := range kind.Items {
-		before := len(e.diags)
-		e.stmt(s, env)
-		if len(e.diags) > before {
-			panic(failure{}) // what follows would only repeat it
-		}
-	}
-	e.frames = e.frames[:len(e.frames)-1]
-	m := &instance{decl: d, env: env, kind: kind}
+	m := e.instantiate(&kindOf{kind, from}, d.Kind, outer)
 	if first {
 		vb.describe(e, m, outer)
 	}
@@ -140,15 +126,17 @@ func (vb *variantBuild) instance(e *elab, first bool) *instance {
 
 // describe fills in what the run-time library must know about the modality.
 func (vb *variantBuild) describe(e *elab, m *instance, outer *scope) {
-	info := &vb.out.Modality
-	info.Name, info.Kind = m.decl.Name.Text, m.kind.Name.Text
-	if in := m.kind.Input; in != nil {
-		info.HasInput = true
-		info.Input.Shape = e.shapeOf(in.Shape, m.env)
-		if in.DType.Text == "i32" {
-			info.Input.DType = ir.I32
-			info.Vocab = e.integer(in.Below, m.env)
+	info, d := &vb.out.Modality, vb.modality.decl
+	info.Name, info.Kind = d.Name.Text, m.kind.Name.Text
+	for _, in := range m.kind.Inputs {
+		t := Input{Type: ir.Type{Shape: e.shapeOf(in.Shape, m.env)}}
+		if in.Name != nil {
+			t.Name = in.Name.Text
 		}
+		if in.DType.Text == "i32" {
+			t.Type.DType, t.Vocab = ir.I32, e.integer(in.Below, m.env)
+		}
+		info.Inputs = append(info.Inputs, t)
 	}
 	listed := func(name string) []int {
 		v := m.env.vars[name]
@@ -161,7 +149,7 @@ func (vb *variantBuild) describe(e *elab, m *instance, outer *scope) {
 		}
 		var out []int
 		for _, x := range l {
-			out = append(out, e.asInt(x, m.decl.Range))
+			out = append(out, e.asInt(x, d.Range))
 		}
 		return out
 	}
@@ -172,23 +160,21 @@ func (vb *variantBuild) describe(e *elab, m *instance, outer *scope) {
 	if c := listed("channels"); len(c) == 1 {
 		info.Channels = c[0]
 	}
-	if d := m.decl.Data; d != nil {
-		id, ok := d.Fn.(*spec.Ident)
-		if !ok {
-			e.fail(d.Range, "E003", "expected the name of a data reader")
-		}
-		info.Reader = id.Name
-		for _, a := range d.Args {
-			if a.Name == nil {
-				e.fail(a.Range, "E030", "options of a data reader have names: %s(name: value)", id.Name)
-			}
-			info.Options = append(info.Options, Option{a.Name.Text, text(e.eval(a.Value, outer))})
-		}
+	if d.Data != nil {
+		info.Reader, info.Options = e.reader(d.Data, outer)
 	}
-	if m.decl.Metric != nil {
-		info.Metric = m.decl.Metric.Value
+	if d.Metric != nil {
+		info.Metric = d.Metric.Value
 	}
-	if s := m.decl.Sample; s != nil {
+	for _, t := range d.Tasks {
+		task := Task{Name: t.Name.Value}
+		task.Reader, task.Options = e.reader(t.Data, outer)
+		if t.Metric != nil {
+			task.Metric = t.Metric.Value
+		}
+		info.Tasks = append(info.Tasks, task)
+	}
+	if s := d.Sample; s != nil {
 		path, err := folder(vb.modality.from, s.Value)
 		if err != nil {
 			e.fail(s.Range, "E001", "the sample %s cannot be used: %v", s.Value, err)
@@ -197,12 +183,28 @@ func (vb *variantBuild) describe(e *elab, m *instance, outer *scope) {
 	}
 }
 
+// reader is a data reader with its options as text.
+func (e *elab) reader(x *spec.Call, env *scope) (string, []Option) {
+	id, ok := x.Fn.(*spec.Ident)
+	if !ok {
+		e.fail(x.Range, "E003", "expected the name of a data reader")
+	}
+	var options []Option
+	for _, a := range x.Args {
+		if a.Name == nil {
+			e.fail(a.Range, "E030", "options of a data reader have names: %s(name: value)", id.Name)
+		}
+		options = append(options, Option{a.Name.Text, text(e.eval(a.Value, env))})
+	}
+	return id.Name, options
+}
+
 // evalSettings computes every setting: the command line wins over the modality, that over
 // the model.
 func (vb *variantBuild) evalSettings(e *elab, m *instance, env *scope) {
 	over := map[string]*spec.Setting{}
 	if m != nil {
-		for _, s := range m.decl.Sets {
+		for _, s := range vb.modality.decl.Sets {
 			over[s.Name.Text] = s
 		}
 	}
@@ -325,7 +327,7 @@ func (vb *variantBuild) call(e *elab, f *spec.Func, env *scope) value {
 	switch {
 	case len(f.Params) > 1:
 		e.fail(f.Params[1].Range, "E030", "%s takes the batch and nothing else", f.Name.Text)
-	case len(f.Params) == 1 && !info.HasInput:
+	case len(f.Params) == 1 && len(info.Inputs) == 0:
 		e.fail(f.Params[0].Range, "E030", "there is no data input: the model has no modality, or its kind no input")
 	case len(f.Params) == 1:
 		if vb.out.Batch < 1 {
@@ -333,16 +335,29 @@ func (vb *variantBuild) call(e *elab, f *spec.Func, env *scope) value {
 		}
 		p := f.Params[0]
 		e.focus(p.Range)
-		shape := append([]int{vb.out.Batch}, info.Input.Shape...)
-		e.checkLen(shape, p.Range)
-		x := e.tensor(e.b.Input("x", info.Input.DType, shape))
-		e.fn.Inputs = append(e.fn.Inputs, x)
+		var x value = vb.inputs(e, p.Range)
+		if l := x.(list); len(l) == 1 {
+			x = l[0]
+		}
 		if p.Shape != nil {
 			e.match(p, &argument{val: x, at: p.Range}, inner)
 		}
 		inner.set(p.Name.Text, x, p.Pos)
 	}
 	return e.enter(f, spec.Range{}, inner)
+}
+
+// inputs are the tensors of a batch, one for each of the kind's inputs.
+func (vb *variantBuild) inputs(e *elab, at spec.Range) list {
+	var all list
+	for _, in := range vb.out.Modality.Inputs {
+		shape := append([]int{vb.out.Batch}, in.Type.Shape...)
+		e.checkLen(shape, at)
+		x := e.tensor(e.b.Input(in.Tensor(), in.Type.DType, shape))
+		e.fn.Inputs = append(e.fn.Inputs, x)
+		all = append(all, x)
+	}
+	return all
 }
 
 // finishLoss puts the returned loss first, then reports, then what is exposed.

@@ -44,7 +44,7 @@ median, it was not.`,
 			}
 			var batches train.Batches = synthetic(p)
 			if d.dir != "" {
-				s, err := d.open(p, p.Train.Seed)
+				s, err := a.open(&d, p, p.Train.Seed)
 				if err != nil {
 					return err
 				}
@@ -73,24 +73,20 @@ func (f *fixed) Batch(int) (*data.Batch, error) { return (*data.Batch)(f), nil }
 
 // synthetic is a batch of random values of deviation 1, or of random tokens.
 func synthetic(p *runtime.Program) *fixed {
-	x, ok := p.Step.Input("x")
-	if !ok {
-		return &fixed{}
-	}
-	u := make([]float32, x.Len())
-	runtime.Uniform(u, "bench/x", 1, 0)
 	b := &fixed{}
-	if x.DType == runtime.I32 {
-		b.Tokens = make([]int32, len(u))
-		for i, v := range u {
-			b.Tokens[i] = int32(v * float32(p.Modality.Vocab))
+	for row := range p.Batch {
+		for _, in := range p.Modality.Inputs {
+			u := make([]float32, in.Len())
+			runtime.Uniform(u, "bench/"+in.Tensor(), 1, uint64(row))
+			for _, v := range u {
+				if in.DType == runtime.I32 {
+					b.Tokens = append(b.Tokens, int32(v*float32(in.Vocab)))
+				} else {
+					b.X = append(b.X, 3.4641016*(v-0.5))
+				}
+			}
 		}
-		return b
 	}
-	for i, v := range u {
-		u[i] = 3.4641016 * (v - 0.5)
-	}
-	b.X = u
 	return b
 }
 

@@ -259,7 +259,7 @@ func TestScripts(t *testing.T) {
 
 func TestSyntheticTokensStayBelowTheVocabulary(t *testing.T) {
 	p := tiny.Program()
-	p.Step.Inputs[0].DType, p.Modality.Vocab = runtime.I32, 5
+	p.Step.Inputs[0].DType, p.Modality.Inputs[0].DType, p.Modality.Inputs[0].Vocab = runtime.I32, runtime.I32, 5
 	b, err := synthetic(p).Batch(3)
 	if err != nil || len(b.Tokens) != 128 || slices.Max(b.Tokens) != 4 || slices.Min(b.Tokens) != 0 {
 		t.Errorf("tokens %v, %v", b.Tokens, err)
@@ -283,10 +283,11 @@ func TestReconstructionOfTokens(t *testing.T) {
 	copy(m.Floats(f.Outputs[1]), []float32{1, 0})
 	copy(m.Floats(f.Outputs[2]), []float32{5, 1, 2, 0, 3, 0})
 	copy(m.Floats(f.Outputs[3]), []float32{0, 1, 2, 0, 3, 0})
-	r, err := readReconstruction(m)
-	if err != nil || r.measure() != tokenAccuracy {
-		t.Fatal(err)
+	all, err := readReconstruction(m)
+	if err != nil || len(all) != 1 || all[0].measure() != tokenAccuracy {
+		t.Fatal(all, err)
 	}
+	r := all[0]
 	var before, after tally
 	before.add(r, r.reconstruction, 0)
 	after.add(r, r.adapted, 0)

@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"mspecc/runtime"
 	"mspecc/runtime/data"
+	_ "mspecc/runtime/data/dabs"    // its readers
+	_ "mspecc/runtime/data/generic" // its readers
 	"mspecc/runtime/eval"
 )
 
@@ -18,44 +21,55 @@ type dataFlags struct {
 	dir     string
 	reader  string
 	options []string
+	task    string // "" for the modality's own data
+	skipBad int
 }
 
 func (d *dataFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&d.dir, "data", "", "folder with the data (default the small data set this binary carries)")
 	c.Flags().StringVar(&d.reader, "reader", "", "data reader to use instead of the spec's")
 	c.Flags().StringArrayVar(&d.options, "data-option", nil, "option of the reader, NAME=VALUE; may be repeated")
+	c.Flags().IntVar(&d.skipBad, "skip-bad", 0, "leave out up to so many bad records; the next good one stands for each")
 }
 
-// want is what a program expects of one example.
-func want(p *runtime.Program) data.Want {
-	return data.Want{Shape: p.Modality.Input, Tokens: p.Modality.DType == runtime.I32, Vocab: p.Modality.Vocab}
+// addTask adds the flag that chooses a task.
+func (d *dataFlags) addTask(c *cobra.Command) {
+	c.Flags().StringVar(&d.task, "task", "", "named data of the modality to work on instead of its own")
+}
+
+// want is what a modality expects of one example.
+func want(m runtime.Modality) data.Want {
+	var w data.Want
+	for _, in := range m.Inputs {
+		w = append(w, data.Input{Name: in.Name, Shape: in.Shape, Tokens: in.DType == runtime.I32, Vocab: in.Vocab})
+	}
+	return w
 }
 
 // sets are an opened data set.
 type sets struct {
 	train, test eval.Source
 	name        string // for messages and checkpoints
+	metric      string // that the spec names, "" for none
+	skip        *data.Skip
 	reader      string
 	options     map[string]string // of the reader, as given in all
 }
 
 // open reads the data set for a program; the seed decides random windows and splits.
-func (d *dataFlags) open(p *runtime.Program, seed uint64) (*sets, error) {
-	reader, options := p.Modality.Reader, p.Modality.ReaderOptions()
-	if d.reader != "" {
-		if d.reader != reader {
-			options = map[string]string{}
-		}
-		reader = d.reader
-	}
-	if reader == "" {
-		return nil, usagef("the modality %s names no data reader; choose one with --reader (%s)", p.Modality.Name, strings.Join(readers(), ", "))
-	}
-	given, err := pairs(d.options)
+func (a *app) open(d *dataFlags, p *runtime.Program, seed uint64) (*sets, error) {
+	return a.openFrom(d, p, seed, nil)
+}
+
+// openFrom opens with a witness of the files that are used, if not nil.
+func (a *app) openFrom(d *dataFlags, p *runtime.Program, seed uint64, w *witness) (*sets, error) {
+	reader, options, metric, err := d.choose(p.Modality)
 	if err != nil {
 		return nil, err
 	}
-	maps.Copy(options, given)
+	if d.skipBad < 0 {
+		return nil, usagef("--skip-bad is %d, expected at least 0", d.skipBad)
+	}
 	root, name := p.Sample, "sample data"
 	switch {
 	case d.dir != "":
@@ -63,12 +77,123 @@ func (d *dataFlags) open(p *runtime.Program, seed uint64) (*sets, error) {
 	case root == nil:
 		return nil, usagef("this binary carries no data for the modality %s: give a folder with --data", p.Modality.Name)
 	}
-	w := want(p)
-	train, test, err := data.Open(reader, options, root, name, w, seed)
+	if w != nil {
+		w.FS = root
+		root = w
+	}
+	wanted, shown := want(p.Modality), a.showing()
+	s := &sets{name: name, metric: metric, reader: reader, options: options, skip: &data.Skip{Limit: d.skipBad, Note: func(bad *data.Error) { a.note("left out: %v", bad) }}}
+	train, test, err := data.Open(reader, options, root, name, wanted, data.OpenOptions{Seed: seed, Skip: s.skip, Progress: shown.set})
+	shown.end()
 	if err != nil {
 		return nil, err
 	}
-	return &sets{eval.Source{Data: train, Want: w}, eval.Source{Data: test, Want: w}, name, reader, options}, nil
+	s.train, s.test = eval.Source{Data: train, Want: wanted}, eval.Source{Data: test, Want: wanted}
+	return s, nil
+}
+
+// choose settles the reader, its options and the metric: those of the task or the modality,
+// the command line winning.
+func (d *dataFlags) choose(m runtime.Modality) (reader string, options map[string]string, metric string, err error) {
+	reader, options, metric = m.Reader, runtime.ReaderOptions(m.Options), m.Metric
+	if d.task != "" {
+		i := slices.IndexFunc(m.Tasks, func(t runtime.EvalTask) bool { return t.Name == d.task })
+		if i < 0 {
+			return "", nil, "", usagef("the modality %s has no task %q%s", m.Name, d.task, taskList(m))
+		}
+		t := m.Tasks[i]
+		reader, options, metric = t.Reader, runtime.ReaderOptions(t.Options), t.Metric
+	}
+	if d.reader != "" {
+		if d.reader != reader {
+			options = map[string]string{}
+		}
+		reader = d.reader
+	}
+	if reader == "" {
+		return "", nil, "", usagef("the modality %s names no data reader; choose one with --reader (%s)%s", m.Name, strings.Join(readers(), ", "), taskList(m))
+	}
+	given, err := pairs(d.options)
+	if err != nil {
+		return "", nil, "", err
+	}
+	maps.Copy(options, given)
+	return reader, options, metric, nil
+}
+
+// taskList says which tasks a modality has, "" for none.
+func taskList(m runtime.Modality) string {
+	if len(m.Tasks) == 0 {
+		return ""
+	}
+	var names []string
+	for _, t := range m.Tasks {
+		names = append(names, t.Name)
+	}
+	return "; its tasks are " + strings.Join(names, ", ")
+}
+
+// chooseByTask settles the modality where only the task is given.
+func (a *app) chooseByTask(d *dataFlags) error {
+	if d.task == "" || a.modality != "" {
+		return nil
+	}
+	var found, all []string
+	for _, p := range a.programs {
+		for _, t := range p.Modality.Tasks {
+			all = append(all, t.Name)
+			if t.Name == d.task {
+				found = append(found, p.Modality.Name)
+			}
+		}
+	}
+	switch {
+	case len(found) == 1:
+		a.modality = found[0]
+		return nil
+	case len(found) > 1:
+		return usagef("several modalities have a task %s: choose one with --modality (%s)", d.task, strings.Join(found, ", "))
+	case len(all) == 0:
+		return usagef("there is no task %q; this trainer has none", d.task)
+	}
+	return usagef("there is no task %q; use one of %s", d.task, strings.Join(all, ", "))
+}
+
+// showing is a bar for work that announces itself, such as indexing.
+type showing struct {
+	a    *app
+	what string
+	bar  *progress
+}
+
+func (a *app) showing() *showing { return &showing{a: a} }
+
+func (s *showing) set(what string, done, total int64) {
+	if s.bar == nil || s.what != what {
+		s.end()
+		s.what, s.bar = what, s.a.progress(what, int(total), int(done))
+	}
+	s.bar.set(int(done))
+}
+
+func (s *showing) end() {
+	if s.bar != nil {
+		s.bar.end()
+	}
+}
+
+// sayWait tells how long training waited for data, where it did.
+func (a *app) sayWait(l *data.Loader, s *sets) {
+	st := l.Stats()
+	if st.Examples == 0 {
+		return
+	}
+	perSecond := float64(st.Examples) / max(st.Decoding.Seconds(), 1e-9)
+	a.note("data: %d batches, waited %s for the first and %s for the others; a core decodes %s examples/s", st.Batches,
+		duration(st.First.Seconds()), duration(st.Waited.Seconds()), rate(perSecond))
+	if n := s.skip.Count(); n > 0 {
+		a.note("data: %d bad records were left out, the next good ones stood for them", n)
+	}
 }
 
 // split is one of the two parts by name.

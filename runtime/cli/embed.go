@@ -41,6 +41,7 @@ grow with the data set. The file's ending chooses the format:
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.runEmbed(cmd.Context(), &f) },
 	}
 	f.data.add(c)
+	f.data.addTask(c)
 	fl := c.Flags()
 	fl.StringVar(&f.checkpoint, "checkpoint", "", "checkpoint or run directory")
 	fl.StringVar(&f.split, "split", "train", "train or test")
@@ -57,6 +58,9 @@ func (a *app) runEmbed(ctx context.Context, f *embedFlags) error {
 	if f.max < 0 {
 		return usagef("--max-examples is %d, expected at least 0", f.max)
 	}
+	if err := a.chooseByTask(&f.data); err != nil {
+		return err
+	}
 	m, state, err := a.trained(f.checkpoint)
 	if err != nil {
 		return err
@@ -66,7 +70,7 @@ func (a *app) runEmbed(ctx context.Context, f *embedFlags) error {
 	if err != nil {
 		return err
 	}
-	s, err := f.data.open(m.Program, f.seed)
+	s, err := a.open(&f.data, m.Program, f.seed)
 	if err != nil {
 		return err
 	}
@@ -76,7 +80,11 @@ func (a *app) runEmbed(ctx context.Context, f *embedFlags) error {
 		return err
 	}
 	src.Max = f.max
-	info := embed.Info{Rows: src.Len(), Width: width, Classes: src.Data.Classes(), Meta: map[string]string{
+	if src.Data.Labels().Each > 1 {
+		a.note("the examples have a label for each token: only the features of whole examples are written, without labels")
+		src = src.WithoutLabels()
+	}
+	info := embed.Info{Rows: src.Len(), Width: width, Classes: src.Data.Labels().Classes, Meta: map[string]string{
 		"model": m.Program.Name, "modality": m.Program.Modality.Name, "spec_digest": m.Program.Digest, "step": strconv.Itoa(state.Step),
 		"data": s.name, "split": f.split, "seed": strconv.FormatUint(f.seed, 10)}}
 	bar := a.progress("features", src.Len(), 0)

@@ -78,11 +78,13 @@ evaluation of the same checkpoint on the same data does not compute them again.
 The table is also kept as one line of JSON in eval.jsonl of the run directory, with the
 confusion matrix of each method.`,
 		Example: `  BIN eval --checkpoint runs/a --data DIR
+  BIN eval --checkpoint runs/a --data DIR --task genomics-ood
   BIN eval --checkpoint runs/a --data DIR --methods linear,finetune --seeds 5
   BIN eval --checkpoint runs/a --data DIR --standardize --epochs 30 --lr 1e-3 --json`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.runEval(cmd.Context(), &f) },
 	}
 	f.data.add(c)
+	f.data.addTask(c)
 	fl := c.Flags()
 	fl.StringVar(&f.checkpoint, "checkpoint", "", "checkpoint or run directory")
 	fl.StringSliceVar(&f.methods, "methods", f.methods, "any of "+strings.Join(methods, ", "))
@@ -99,7 +101,7 @@ confusion matrix of each method.`,
 	fl.Float64Var(&f.tuneLR, "tune-lr", f.tuneLR, "finetune: highest learning rate of encoder and head")
 	fl.Uint64Var(&f.seed, "seed", f.seed, "first seed; also of the data's random windows and of the random encoder")
 	fl.BoolVar(&f.standardize, "standardize", false, "bring every feature to mean 0 and deviation 1 first (not in the published protocol)")
-	fl.StringVar(&f.metric, "metric", "", "accuracy, weighted_f1 or spearman (default follows from the labels)")
+	fl.StringVar(&f.metric, "metric", "", "one of "+strings.Join(eval.Metrics, ", ")+" (default follows from the labels)")
 	fl.IntVar(&f.max, "max-examples", 0, "use at most so many examples of each part (default all)")
 	fl.StringVar(&f.cache, "feature-cache", "", "folder that keeps features (default mspecc/features in the user's cache folder)")
 	fl.BoolVar(&f.noCache, "no-feature-cache", false, "compute all features anew and keep none")
@@ -160,6 +162,9 @@ func (a *app) runEval(ctx context.Context, f *evalFlags) error {
 	if err != nil {
 		return err
 	}
+	if err := a.chooseByTask(&f.data); err != nil {
+		return err
+	}
 	m, state, err := a.trained(f.checkpoint)
 	if err != nil {
 		return err
@@ -168,7 +173,7 @@ func (a *app) runEval(ctx context.Context, f *evalFlags) error {
 	if _, err := eval.Width(m.Program); err != nil {
 		return err
 	}
-	s, err := f.data.open(m.Program, f.seed)
+	s, err := a.open(&f.data, m.Program, f.seed)
 	if err != nil {
 		return err
 	}
@@ -206,9 +211,9 @@ func (e *evaluation) prepare() error {
 		e.options.Seeds = 3
 	}
 	if f.metric == "" {
-		e.options.Metric = p.Modality.Metric
+		e.options.Metric = e.sets.metric
 	}
-	classes := e.sets.train.Data.Classes()
+	classes := e.sets.train.Data.Labels().Classes
 	if classes == 0 {
 		return fmt.Errorf("%s: the data have no labels; evaluation needs labelled data", e.sets.name)
 	}
@@ -369,7 +374,7 @@ func (e *evaluation) report(from loaded) error {
 	f, p, o := e.f, e.m.Program, e.options
 	slices.SortStableFunc(e.results, func(a, b eval.Result) int { return slices.Index(methods, a.Method) - slices.Index(methods, b.Method) })
 	all := &eval.Evaluation{Time: time.Now().UTC().Format(time.RFC3339), Model: p.Name, Modality: p.Modality.Name, Digest: p.Digest,
-		Checkpoint: from.path, Step: from.Step, Data: e.sets.name, Classes: e.sets.train.Data.Classes(), Results: e.results,
+		Checkpoint: from.path, Step: from.Step, Data: e.sets.name, Classes: e.sets.train.Data.Labels().Classes, Results: e.results,
 		Protocol: map[string]any{"epochs": f.epochs, "lr": f.lr, "weight_decay": f.weightDecay, "batch": o.Batch, "seed": f.seed, "seeds": o.Seeds,
 			"standardized": f.standardize, "max_examples": f.max, "episodes": f.episodes, "tune_epochs": f.tuneEpochs, "tune_lr": f.tuneLR, "tune_seeds": max(1, f.seeds)}}
 	if dir := runs.Of(from.path); dir != "" {

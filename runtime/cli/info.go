@@ -92,6 +92,15 @@ func describeProgram(p *runtime.Program) programInfo {
 	return info
 }
 
+// readerText is a data reader with its options as in a spec.
+func readerText(reader string, options []runtime.Option) string {
+	var list []string
+	for _, o := range options {
+		list = append(list, o.Name+": "+o.Value)
+	}
+	return reader + "(" + strings.Join(list, ", ") + ")"
+}
+
 // initText is an initialisation in the spec's manner.
 func initText(in runtime.Init) string {
 	switch in.Kind {
@@ -112,16 +121,17 @@ func (p programInfo) write(w io.Writer) {
 	line("model", "%s (%s)", p.Model, p.Spec)
 	line("spec digest", "%s", p.Digest)
 	line("target", "%s", p.Target)
-	line("modality", "%s, %s of %s, patch %v, tokens %v", m.Name, m.Kind, runtime.Tensor{DType: m.DType, Shape: m.Input}.TypeString(), m.Patch, m.Grid)
-	if m.Vocab > 0 {
-		line("vocabulary", "%d", m.Vocab)
+	line("modality", "%s, %s of %s, patch %v, tokens %v", m.Name, m.Kind, want(m), m.Patch, m.Grid)
+	for _, in := range m.Inputs {
+		if in.Vocab > 0 {
+			line("vocabulary", "%d", in.Vocab)
+		}
 	}
 	if m.Reader != "" {
-		var options []string
-		for _, o := range m.Options {
-			options = append(options, o.Name+": "+o.Value)
-		}
-		line("data reader", "%s(%s)", m.Reader, strings.Join(options, ", "))
+		line("data reader", "%s", readerText(m.Reader, m.Options))
+	}
+	for _, t := range m.Tasks {
+		line("task", "%s: %s", t.Name, readerText(t.Reader, t.Options))
 	}
 	line("batch", "%d", p.Batch)
 	line("functions", "%s", strings.Join(p.Functions, ", "))

@@ -84,9 +84,15 @@ func (a *app) root(name string) *cobra.Command {
 	f.IntVar(&a.threads, "threads", 0, "worker threads; results do not depend on it (default one per core)")
 	f.BoolVar(&a.json, "json", false, "machine-readable output")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no notes: results and errors alone")
-	root.AddCommand(a.train(), a.eval(), a.embed(), a.reconstruct(), a.export(), a.importCommand(), a.serve(), a.replay(), a.bench(), a.info(), a.report(), a.compare(), a.runs())
-	for _, c := range root.Commands() {
-		run, command := c.RunE, c.Name()
+	root.AddCommand(a.train(), a.eval(), a.dataCommand(), a.embed(), a.reconstruct(), a.export(), a.importCommand(), a.serve(), a.replay(), a.bench(), a.info(), a.report(), a.compare(), a.runs())
+	a.prepare(root, name)
+	return root
+}
+
+// prepare makes the commands below one note that they run, and fills in the binary's name.
+func (a *app) prepare(above *cobra.Command, name string) {
+	for _, c := range above.Commands() {
+		run, command := c.RunE, strings.TrimPrefix(c.CommandPath(), name+" ")
 		c.RunE = func(cmd *cobra.Command, args []string) error {
 			a.started, a.command = true, command
 			return run(cmd, args)
@@ -95,8 +101,8 @@ func (a *app) root(name string) *cobra.Command {
 		if c.Args == nil {
 			c.Args = cobra.NoArgs
 		}
+		a.prepare(c, name)
 	}
-	return root
 }
 
 // maxThreads is more than any machine has cores for: beyond it a number is a mistake.

@@ -1,9 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"mspecc/runtime"
 	"mspecc/runtime/data"
@@ -11,23 +11,26 @@ import (
 	"mspecc/runtime/train"
 )
 
-// layout says how examples of a modality are shown.
-func layout(m runtime.Modality, reader string) report.Layout {
-	l := report.Layout{Kind: report.Series, Grid: m.Grid, Patch: m.Patch, Channels: m.Channels}
-	switch {
-	case m.DType == runtime.I32:
-		l.Kind = report.Tokens
-		for _, r := range data.Readers() {
-			if r.Name == reader && r.Letters != "" {
-				l.Letters = strings.Split(r.Letters, "")
+// layouts say how the inputs of a modality's examples are shown, one each.
+func layouts(m runtime.Modality, look data.Look) []report.Layout {
+	var list []report.Layout
+	for k, in := range m.Inputs {
+		l := report.Layout{Kind: report.Series, Grid: m.Grid, Patch: m.Patch, Channels: m.Channels}
+		switch {
+		case in.DType == runtime.I32:
+			l = report.Layout{Kind: report.Tokens, Grid: in.Shape}
+		case len(m.Grid) == 2:
+			l.Kind = report.Image
+			if look.Spectrogram || m.Kind == report.Spectrogram {
+				l.Kind = report.Spectrogram
+			}
+			if len(in.Shape) == 3 && (k > 0 || len(m.Patch) == 0 || m.Channels == 0) {
+				l.Channels, l.Patch = in.Shape[0], []int{in.Shape[1] / m.Grid[0], in.Shape[2] / m.Grid[1]}
 			}
 		}
-	case m.Kind == report.Spectrogram:
-		l.Kind = report.Spectrogram
-	case len(m.Grid) == 2:
-		l.Kind = report.Image
+		list = append(list, l)
 	}
-	return l
+	return list
 }
 
 // fit makes the layout's channels those of tokens of so many values: a kind of the user's own
@@ -44,39 +47,79 @@ func fit(l report.Layout, width int) report.Layout {
 	return l
 }
 
-// reconstructPanel lets the model fill in count examples of the batches that next gives. The
-// seed decides what is hidden. At most keep of the examples stay in the panel.
-func reconstructPanel(m *runtime.Machine, l report.Layout, next func(step int) (*data.Batch, error), count, keep int, seed uint64) (*report.Panel, error) {
+// sample is what a panel is made of.
+type sample struct {
+	next        func(step int) (*data.Batch, error)
+	layouts     []report.Layout // of each input
+	words       []string        // of tokens
+	count, keep int             // examples that are measured, and how many of them stay in the panel
+	seed        uint64          // decides what is hidden
+}
+
+// panel lets the model fill in the sample's examples.
+func (s *sample) panel(m *runtime.Machine) (*report.Panel, error) {
 	f := m.Program.Reconstruct
-	p := &report.Panel{}
-	var before, after tally
-	for step := 0; p.Count < count; step++ {
-		b, err := next(step)
+	var all []*report.Panel
+	var sums [][2]tally
+	for step, done := 0, 0; done < s.count; step++ {
+		b, err := s.next(step)
 		if err != nil {
 			return nil, err
 		}
 		if err := train.Feed(m, f, b); err != nil {
 			return nil, err
 		}
-		if err := m.Execute(f, seed, uint64(step)); err != nil {
+		if err := m.Execute(f, s.seed, uint64(step)); err != nil {
 			return nil, err
 		}
-		o, err := readReconstruction(m)
+		streams, err := readReconstruction(m)
 		if err != nil {
 			return nil, err
 		}
-		p.Layout, p.Measure = fit(l, o.width), o.measure()
-		for i := range min(b.Count, count-p.Count) {
-			before.add(o, o.reconstruction, i)
-			after.add(o, o.adapted, i)
-			if p.Count < keep {
-				p.Rows = append(p.Rows, o.example(i))
+		if len(streams) > len(s.layouts) {
+			return nil, fmt.Errorf("the model's reconstruct block gives %d streams of tokens, the examples have %d inputs", len(streams), len(s.layouts))
+		}
+		n := min(b.Count, s.count-done)
+		for k, o := range streams {
+			if k == len(all) {
+				all, sums = append(all, &report.Panel{Layout: fit(s.layouts[k], o.width), Measure: o.measure()}), append(sums, [2]tally{})
 			}
-			p.Count++
+			for i := range n {
+				sums[k][0].add(o, o.reconstruction, i)
+				sums[k][1].add(o, o.adapted, i)
+				if done+i < s.keep {
+					all[k].Rows = append(all[k].Rows, o.example(i))
+				}
+			}
+		}
+		done += n
+	}
+	for k, p := range all {
+		p.Count, p.Before, p.After = s.count, sums[k][0].means(), sums[k][1].means()
+		if len(all) > 1 {
+			p.Name = m.Program.Modality.Inputs[k].Name
+		}
+		s.spell(p)
+	}
+	all[0].More = all[1:]
+	return all[0], all[0].Check()
+}
+
+// spell gives a panel of tokens the words of those that occur.
+func (s *sample) spell(p *report.Panel) {
+	if p.Kind != report.Tokens || s.words == nil {
+		return
+	}
+	p.Words = map[int]string{}
+	for _, e := range p.Rows {
+		for _, list := range [][]float32{e.Target, e.Reconstruction, e.Adapted} {
+			for _, v := range list {
+				if id := int(v); id < len(s.words) {
+					p.Words[id] = s.words[id]
+				}
+			}
 		}
 	}
-	p.Before, p.After = before.means(), after.means()
-	return p, p.Check()
 }
 
 const (
@@ -84,48 +127,82 @@ const (
 	tokenAccuracy = "token accuracy"
 )
 
-// reconstruction is one batch of a program's Reconstruct outputs.
+// reconstruction is one batch of a program's Reconstruct outputs, of one stream of tokens.
 type reconstruction struct {
-	batch, tokens, width                  int
-	target, mask, reconstruction, adapted []float32
-	ids                                   []int32 // the target where it is tokens: the others are then scores of each
+	batch, tokens, width            int
+	first, all                      int       // the stream's first token among all of an example
+	mask                            []float32 // of all tokens
+	target, reconstruction, adapted []float32
+	ids                             []int32 // the target where it is tokens: the others are then scores of each
 }
 
 // readReconstruction checks the outputs' shapes: mask [B, L], reconstruction and adapted [B, L,
 // P], and target the same. For tokens, P is the vocabulary and the predictions are scores; the
-// target is rows that are 1 at the token and else 0, or ids i32 [B, L].
-func readReconstruction(m *runtime.Machine) (*reconstruction, error) {
+// target is rows that are 1 at the token and else 0, or ids i32 [B, L]. Where there are several
+// streams, target.0, target.1 and so on are those of successive tokens.
+func readReconstruction(m *runtime.Machine) ([]*reconstruction, error) {
+	f := m.Program.Reconstruct
+	mask, ok := f.Output("mask")
+	if !ok || len(mask.Shape) != 2 {
+		return nil, errors.New("the model's reconstruct block gives no mask of each token")
+	}
+	_, several := f.Output("target.0")
+	var all []*reconstruction
+	for first := 0; first < mask.Shape[1]; first += all[len(all)-1].tokens {
+		suffix := ""
+		if several {
+			suffix = fmt.Sprint(".", len(all))
+		}
+		r, err := readStream(m, suffix, mask, first, len(all))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+// readStream reads the outputs of the stream whose names have the suffix; it belongs to the
+// input of that number.
+func readStream(m *runtime.Machine, suffix string, mask runtime.Tensor, first, input int) (*reconstruction, error) {
 	f := m.Program.Reconstruct
 	get := map[string]runtime.Tensor{}
-	for _, name := range []string{"target", "mask", "reconstruction", "adapted"} {
-		t, ok := f.Output(name)
+	for _, name := range []string{"target", "reconstruction", "adapted"} {
+		t, ok := f.Output(name + suffix)
 		if !ok && name == "adapted" {
 			t, ok = get["reconstruction"], true // a model without inner loop
 		}
 		if !ok || len(t.Shape) < 2 {
-			return nil, fmt.Errorf("the model's reconstruct block gives no %q per token", name)
+			return nil, fmt.Errorf("the model's reconstruct block gives no %q per token", name+suffix)
 		}
 		get[name] = t
 	}
-	r := &reconstruction{batch: get["mask"].Shape[0], tokens: get["mask"].Shape[1]}
 	target, out := get["target"], get["reconstruction"]
+	r := &reconstruction{batch: mask.Shape[0], tokens: target.Shape[1], first: first, all: mask.Shape[1], mask: m.Floats(mask)}
 	head := []int{r.batch, r.tokens}
 	if !slices.Equal(out.Shape[:2], head) || !slices.Equal(get["adapted"].Shape, out.Shape) || !slices.Equal(target.Shape[:2], head) ||
-		get["mask"].Len() != r.batch*r.tokens || (target.DType == runtime.F32 && target.Len() != out.Len()) {
+		r.tokens < 1 || first+r.tokens > r.all || suffix == "" && r.tokens != r.all || (target.DType == runtime.F32 && target.Len() != out.Len()) {
 		return nil, fmt.Errorf("the model's reconstruct block gives target %s, mask %s, reconstruction %s and adapted %s, which do not belong together",
-			target.TypeString(), get["mask"].TypeString(), out.TypeString(), get["adapted"].TypeString())
+			target.TypeString(), mask.TypeString(), out.TypeString(), get["adapted"].TypeString())
 	}
-	r.mask, r.reconstruction, r.adapted = m.Floats(get["mask"]), m.Floats(out), m.Floats(get["adapted"])
+	r.reconstruction, r.adapted = m.Floats(out), m.Floats(get["adapted"])
 	r.width = len(r.reconstruction) / (r.batch * r.tokens)
+	inputs := m.Program.Modality.Inputs
 	switch {
 	case target.DType == runtime.I32:
 		r.ids = m.Ints(target)
-	case m.Program.Modality.DType == runtime.I32 && r.width == m.Program.Modality.Vocab:
+	case input < len(inputs) && inputs[input].DType == runtime.I32 && r.width == inputs[input].Vocab:
 		r.ids = best(m.Floats(target), r.width)
 	default:
 		r.target = m.Floats(target)
 	}
 	return r, nil
+}
+
+// hidden is the mask of the stream's tokens of example i.
+func (r *reconstruction) hidden(i int) []float32 {
+	at := i*r.all + r.first
+	return r.mask[at : at+r.tokens]
 }
 
 // best are the positions of the largest value of each row.
@@ -153,7 +230,7 @@ func (r *reconstruction) measure() string {
 // nothing of the model there.
 func (r *reconstruction) example(i int) report.Example {
 	first, end := i*r.tokens, (i+1)*r.tokens
-	e := report.Example{Mask: slices.Clone(r.mask[first:end])}
+	e := report.Example{Mask: slices.Clone(r.hidden(i))}
 	width := r.width
 	if r.ids != nil {
 		width = 1
@@ -186,9 +263,9 @@ type tally struct{ sum, n [2]float64 }
 // add scores example i.
 func (t *tally) add(r *reconstruction, out []float32, i int) {
 	width := r.width
-	for k := i * r.tokens; k < (i+1)*r.tokens; k++ {
-		where := 0
-		if r.mask[k] > 0.5 {
+	for token, hidden := range r.hidden(i) {
+		k, where := i*r.tokens+token, 0
+		if hidden > 0.5 {
 			where = 1
 		}
 		row := out[k*width : (k+1)*width]

@@ -1,37 +1,51 @@
 package cli
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
 	"mspecc/runtime"
+	"mspecc/runtime/data"
 	"mspecc/runtime/report"
 )
 
 func TestLayoutFollowsTheModality(t *testing.T) {
+	values := func(shape ...int) runtime.Input { return runtime.Input{Name: "image", Shape: shape} }
+	words := runtime.Input{Name: "text", Shape: []int{7}, DType: runtime.I32, Vocab: 5}
 	for _, c := range []struct {
-		m      runtime.Modality
-		reader string
-		kind   string
-		letter string
+		m    runtime.Modality
+		look data.Look
+		want []string
 	}{
-		{runtime.Modality{Kind: "image", Grid: []int{2, 2}}, "idx", report.Image, ""},
-		{runtime.Modality{Kind: "spectrogram", Grid: []int{2, 2}}, "idx", report.Spectrogram, ""},
-		{runtime.Modality{Kind: "record", Grid: []int{28}}, "higgs", report.Series, ""},
-		{runtime.Modality{Kind: "tokens", Grid: []int{250}, DType: runtime.I32}, "genomics", report.Tokens, "G"},
-		{runtime.Modality{Kind: "tokens", Grid: []int{250}, DType: runtime.I32}, "idx", report.Tokens, ""},
+		{runtime.Modality{Kind: "image", Grid: []int{2, 2}, Patch: []int{4, 4}, Channels: 1, Inputs: []runtime.Input{values(1, 8, 8)}}, data.Look{}, []string{"image [2 2] [4 4] 1"}},
+		{runtime.Modality{Kind: "image", Grid: []int{2, 2}, Patch: []int{4, 4}, Channels: 1, Inputs: []runtime.Input{values(1, 8, 8)}}, data.Look{Spectrogram: true}, []string{"spectrogram [2 2] [4 4] 1"}},
+		{runtime.Modality{Kind: "spectrogram", Grid: []int{2, 2}, Inputs: []runtime.Input{values(1, 8, 6)}}, data.Look{}, []string{"spectrogram [2 2] [4 3] 1"}},
+		{runtime.Modality{Kind: "record", Grid: []int{28}, Patch: []int{1}, Inputs: []runtime.Input{values(28)}}, data.Look{}, []string{"series [28] [1] 0"}},
+		{runtime.Modality{Kind: "tokens", Grid: []int{7}, Inputs: []runtime.Input{words}}, data.Look{}, []string{"tokens [7] [] 0"}},
+		{runtime.Modality{Kind: "image_text", Grid: []int{2, 2}, Inputs: []runtime.Input{values(3, 8, 8), words}}, data.Look{}, []string{"image [2 2] [4 4] 3", "tokens [7] [] 0"}},
 	} {
-		l := layout(c.m, c.reader)
-		letter := ""
-		if len(l.Letters) > 2 {
-			letter = l.Letters[2]
+		var got []string
+		for _, l := range layouts(c.m, c.look) {
+			got = append(got, fmt.Sprintf("%s %v %v %d", l.Kind, l.Grid, l.Patch, l.Channels))
 		}
-		if l.Kind != c.kind || letter != c.letter {
-			t.Errorf("%s read by %s is shown as %s with %q for 2, expected %s and %q", c.m.Kind, c.reader, l.Kind, letter, c.kind, c.letter)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s is shown as %q, expected %q", c.m.Kind, got, c.want)
 		}
 	}
 	if l := fit(report.Layout{Kind: report.Series, Patch: []int{5}}, 15); l.Channels != 3 {
 		t.Errorf("15 values of 5 samples are %d channels", l.Channels)
+	}
+}
+
+// Of a large vocabulary a panel keeps the words that occur.
+func TestSpell(t *testing.T) {
+	s := sample{words: []string{"a", "b", "c"}}
+	p := &report.Panel{Layout: report.Layout{Kind: report.Tokens}, Rows: []report.Example{{Target: []float32{2}, Reconstruction: []float32{0}, Adapted: []float32{9}}}}
+	s.spell(p)
+	if want := map[int]string{0: "a", 2: "c"}; !maps.Equal(p.Words, want) {
+		t.Errorf("words %v, expected %v", p.Words, want)
 	}
 }
 
@@ -42,7 +56,7 @@ func TestTokensFromScores(t *testing.T) {
 	}
 	f := &runtime.Function{Outputs: []runtime.Tensor{tensor("target", 0, 1, 3, 2), tensor("mask", 16, 1, 3),
 		tensor("reconstruction", 32, 1, 3, 2), tensor("adapted", 48, 1, 3, 2)}}
-	p := &runtime.Program{Floats: 64, Batch: 1, Reconstruct: f, Modality: runtime.Modality{DType: runtime.I32, Vocab: 2}}
+	p := &runtime.Program{Floats: 64, Batch: 1, Reconstruct: f, Modality: runtime.Modality{Inputs: []runtime.Input{{DType: runtime.I32, Vocab: 2}}}}
 	m, err := runtime.NewMachine(p, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -52,10 +66,11 @@ func TestTokensFromScores(t *testing.T) {
 	copy(m.Floats(f.Outputs[1]), []float32{1, 0, 1})
 	copy(m.Floats(f.Outputs[2]), []float32{0.9, 0.1, 0.2, 0.8, 0.3, 0.7})
 	copy(m.Floats(f.Outputs[3]), []float32{0.4, 0.6, 0.2, 0.8, 0.3, 0.7})
-	r, err := readReconstruction(m)
-	if err != nil || r.measure() != tokenAccuracy {
-		t.Fatal(err)
+	all, err := readReconstruction(m)
+	if err != nil || len(all) != 1 || all[0].measure() != tokenAccuracy {
+		t.Fatal(all, err)
 	}
+	r := all[0]
 	e := r.example(0)
 	if !slices.Equal(e.Target, []float32{1, 0, 1}) || !slices.Equal(e.Reconstruction, []float32{0, 0, 1}) || !slices.Equal(e.Adapted, []float32{1, 0, 1}) {
 		t.Errorf("tokens %v became %v and %v", e.Target, e.Reconstruction, e.Adapted)

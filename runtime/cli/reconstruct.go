@@ -78,17 +78,9 @@ func (a *app) runReconstruct(f *reconstructFlags) error {
 	if err != nil {
 		return err
 	}
-	l := layout(program.Modality, f.data.readerOf(program))
-	if f.as != "" && l.Kind == report.Tokens {
-		return usagef("--as is %q, but the examples are tokens", f.as)
-	}
-	if f.as != "" {
-		l.Kind = f.as
-	}
-	if err := f.check(l); err != nil {
+	if _, err := f.layouts(program.Modality, data.Look{}); err != nil {
 		return err
 	}
-	l.Show = f.channels
 	m, state, err := a.trained(f.checkpoint)
 	if err != nil {
 		return err
@@ -97,7 +89,7 @@ func (a *app) runReconstruct(f *reconstructFlags) error {
 	if m.Program.Reconstruct == nil {
 		return fmt.Errorf("the model %s has no reconstruct block", m.Program.Name)
 	}
-	s, err := f.data.open(m.Program, f.seed)
+	s, err := a.open(&f.data, m.Program, f.seed)
 	if err != nil {
 		return err
 	}
@@ -111,8 +103,12 @@ func (a *app) runReconstruct(f *reconstructFlags) error {
 		return err
 	}
 	defer loader.Close()
-	count := min(f.count, src.Len())
-	p, err := reconstructPanel(m, l, loader.Batch, count, count, f.seed)
+	look, count := data.LookOf(src.Data), min(f.count, src.Len())
+	l, err := f.layouts(m.Program.Modality, look)
+	if err != nil {
+		return err
+	}
+	p, err := (&sample{next: loader.Batch, layouts: l, words: look.Words, count: count, keep: count, seed: f.seed}).panel(m)
 	if err != nil {
 		return err
 	}
@@ -120,12 +116,20 @@ func (a *app) runReconstruct(f *reconstructFlags) error {
 	return a.showPanel(p, f.out)
 }
 
-// readerOf is the name of the reader that the flags choose for a program.
-func (d *dataFlags) readerOf(p *runtime.Program) string {
-	if d.reader != "" {
-		return d.reader
+// layouts say how the inputs are shown where the flags have their say.
+func (f *reconstructFlags) layouts(m runtime.Modality, look data.Look) ([]report.Layout, error) {
+	list := layouts(m, look)
+	if len(list) == 0 {
+		return nil, fmt.Errorf("the modality %s has no examples to reconstruct", m.Name)
 	}
-	return p.Modality.Reader
+	if f.as != "" && list[0].Kind == report.Tokens {
+		return nil, usagef("--as is %q, but the examples are tokens", f.as)
+	}
+	if f.as != "" {
+		list[0].Kind = f.as
+	}
+	list[0].Show = f.channels
+	return list, f.check(list[0])
 }
 
 // showPanel writes the panel's file and prints the rest.

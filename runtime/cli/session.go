@@ -280,10 +280,10 @@ func (s *session) restore(found *runs.Found) error {
 // openData opens the training data, where the model has any.
 func (s *session) openData() error {
 	p := s.m.Program
-	if _, needs := p.Step.Input("x"); !needs {
+	if !p.Modality.Fed(p.Step) {
 		return nil
 	}
-	set, err := s.f.data.open(p, s.state.Seed)
+	set, err := s.app.open(&s.f.data, p, s.state.Seed)
 	if err != nil {
 		return err
 	}
@@ -416,6 +416,9 @@ func (s *session) train(ctx context.Context) error {
 	}
 	r, err := train.Run(ctx, s.m, batches, o)
 	show.bar.end()
+	if s.loader != nil {
+		a.sayWait(s.loader, s.set)
+	}
 	how := runs.Finished
 	switch {
 	case err != nil:

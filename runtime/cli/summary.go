@@ -23,11 +23,9 @@ type summaries struct {
 	every    int // steps, 0 for the end alone
 	steps    int
 	seed     uint64
-	layout   report.Layout
 	examples *data.Loader // of the test set, nil where nothing can be reconstructed
+	sample   sample       // of them
 	batches  *data.Loader // those of training once more, for gradients; nil where the model takes no data
-	rows     int          // of a panel
-	count    int          // of the examples whose errors are measured
 	last     int          // step of the last summary
 	events   *tensorboard.Writer
 	warn     func(format string, args ...any)
@@ -66,14 +64,20 @@ func newSummaries(m *runtime.Machine, dir runs.Dir, every int, state ckpt.State,
 
 func (s *summaries) openData(set *sets) {
 	p := s.m.Program
-	s.layout = layout(p.Modality, set.reader)
 	var err error
 	if p.Reconstruct != nil && set.test.Len() > 0 {
 		s.examples, err = data.NewLoader(set.test.Data, set.test.Want, data.LoaderOptions{Batch: p.Batch, Seed: panelSeed, Shuffle: true, Partial: true})
 		s.said("reconstructions", err)
-		values := 3 * s.layout.Size() * max(1, fit(s.layout, 1).Width())
-		s.rows = max(1, min(panelRows, panelValues/max(1, values)))
-		s.count = min(p.Batch, set.test.Len())
+		look := data.LookOf(set.test.Data)
+		s.sample = sample{layouts: layouts(p.Modality, look), words: look.Words, count: min(p.Batch, set.test.Len()), seed: panelSeed}
+		values := 1
+		for _, l := range s.sample.layouts {
+			values += 3 * l.Size() * max(1, l.Width())
+		}
+		s.sample.keep = max(1, min(panelRows, panelValues/values))
+		if err == nil {
+			s.sample.next = s.examples.Batch
+		}
 	}
 	if p.Replay != nil {
 		s.batches, err = data.NewLoader(set.train.Data, set.train.Want, data.LoaderOptions{Batch: p.Batch, Seed: s.seed, Shuffle: true})
@@ -171,7 +175,7 @@ func (s *summaries) gradients(step int, sum *tensorboard.Summary) error {
 
 // panel reconstructs test examples and keeps them as numbers, as a picture, and in the events.
 func (s *summaries) panel(step int, sum *tensorboard.Summary) error {
-	p, err := reconstructPanel(s.m, s.layout, s.examples.Batch, s.count, s.rows, panelSeed)
+	p, err := s.sample.panel(s.m)
 	s.examples.Close()
 	if err != nil {
 		return err

@@ -1,10 +1,11 @@
 // Package data reads the data sets a trainer learns from and cuts them into batches.
 //
 // A reader turns a folder (any fs.FS, so also one embedded into the binary) into a
-// training and a test Dataset of fixed-size examples. Readers hold the examples in
-// memory in their compact stored form and convert them when asked. Everything that looks
-// random is a function of a seed, the epoch and the example's index, so that a resumed
-// run sees exactly what an uninterrupted one would have seen.
+// training and a test Dataset of fixed-size examples. A Dataset gives any example by its
+// number: readers of large data keep an index of where the records lie and decode a record
+// when it is asked for; readers of small data keep the examples in their compact stored form.
+// Everything that looks random is a function of a seed, the epoch and the example's index,
+// so that a resumed run sees exactly what an uninterrupted one would have seen.
 //
 // Input from disk is not trusted: whatever is wrong with it becomes an *Error that names
 // the file, the line or record, what was expected and what to do.
@@ -13,45 +14,99 @@ package data
 import (
 	"fmt"
 	"io/fs"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 )
 
-// Want is what the model expects of one example.
-type Want struct {
-	Shape  []int // shape of one example, without the batch: [channels, length], [channels, height, width] or [length]
-	Tokens bool  // examples are int32 token ids rather than float32 values
-	Vocab  int   // number of different tokens; ids are 0..Vocab-1
+// Input is the type of one input of an example.
+type Input struct {
+	Name   string // "" for the only input of its kind
+	Shape  []int  // of one example, without the batch: [channels, length], [channels, height, width] or [length]
+	Tokens bool   // int32 token ids rather than float32 values
+	Vocab  int    // number of different tokens; ids are 0..Vocab-1
 }
 
 // Size is the number of values (or tokens) of one example.
-func (w Want) Size() int {
+func (in Input) Size() int {
 	n := 1
-	for _, d := range w.Shape {
+	for _, d := range in.Shape {
 		n *= d
 	}
 	return n
 }
 
-// String is the wanted type in the spec's notation, such as f32[3,32,32].
-func (w Want) String() string {
+// String is the type in the spec's notation, such as f32[3,32,32].
+func (in Input) String() string {
 	kind := "f32"
-	if w.Tokens {
+	if in.Tokens {
 		kind = "i32"
 	}
-	return kind + strings.ReplaceAll(fmt.Sprint(w.Shape), " ", ",")
+	return kind + strings.ReplaceAll(fmt.Sprint(in.Shape), " ", ",")
 }
 
-// Dataset is a list of examples of one shape. It is safe for concurrent use.
+// Want is what the model expects of one example: its inputs in the order of the spec, mostly
+// a single one.
+type Want []Input
+
+// Values is the number of float values of one example, over all its inputs.
+func (w Want) Values() int { return w.size(false) }
+
+// Tokens is the number of token ids of one example, over all its inputs.
+func (w Want) Tokens() int { return w.size(true) }
+
+func (w Want) size(tokens bool) int {
+	n := 0
+	for _, in := range w {
+		if in.Tokens == tokens {
+			n += in.Size()
+		}
+	}
+	return n
+}
+
+// String lists the inputs' types, with their names where there are several.
+func (w Want) String() string {
+	if len(w) == 1 {
+		return w[0].String()
+	}
+	var parts []string
+	for _, in := range w {
+		parts = append(parts, in.Name+" "+in.String())
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Labels says what labels the examples of a data set have.
+type Labels struct {
+	Classes int      // 0: no labels; 1: a number to regress; more: a class 0..Classes-1
+	Each    int      // labels of one example: 1, or one for each token
+	Names   []string // of the classes, nil where there are none
+}
+
+// Example is the room for one example.
+type Example struct {
+	X      []float32 // [Want.Values()], those of one input after those of another
+	Tokens []int32   // [Want.Tokens()], likewise
+	Labels []float64 // [Labels.Each]; NaN stands for a label that does not count, such as that of padding
+}
+
+// NewExample makes room for an example.
+func NewExample(want Want, labels Labels) *Example {
+	return &Example{make([]float32, want.Values()), make([]int32, want.Tokens()), make([]float64, max(1, labels.Each))}
+}
+
+// Dataset is a list of examples of one shape. It is safe for concurrent use: several
+// goroutines decode the examples of the batches to come.
 type Dataset interface {
 	// Len is the number of examples of one epoch.
 	Len() int
-	// Classes is the number of classes; 0 says the examples have no label, 1 that the label is a number to regress.
-	Classes() int
-	// Example writes example i, 0 <= i < Len(), into x (values) or tok (tokens), whose length is Want.Size();
-	// the other one is nil. The epoch matters only where examples are drawn at random (windows of
-	// long recordings). The label is a class 0..Classes()-1 or the regression target.
-	Example(i int, epoch uint64, x []float32, tok []int32) (label float64, err error)
+	// Labels says what labels the examples have.
+	Labels() Labels
+	// Example writes example i, 0 <= i < Len(), every element of it. The epoch matters only where
+	// examples are drawn at random (windows of long recordings). The same i and epoch always
+	// give the same example. An *Error says that the record is bad.
+	Example(i int, epoch uint64, e *Example) error
 }
 
 // Option documents one option of a reader.
@@ -62,68 +117,111 @@ type Reader struct {
 	Name    string
 	Doc     string // one line
 	Options []Option
-	Letters string // how tokens 0, 1, ... are written, a letter each; "" where the reader has no tokens or no letters for them
-	open    func(s *source) (train, test Dataset, err error)
+	Several bool   // it serves models with several inputs; others are refused them
+	Fetch   string // where users get the files, for a reader of one data set; "" for a format
+	// Open opens the data set; what it returns may hold files open until the process ends.
+	Open func(s *Source) (train, test Dataset, err error)
 }
 
 // readers lists every reader by name.
 var readers = []Reader{cifar10Reader, genomicsReader, higgsReader, idxReader, pamap2Reader, sensorReader}
 
 // Readers lists all readers with their options, ordered by name.
-func Readers() []Reader { return append([]Reader(nil), readers...) }
+func Readers() []Reader { return slices.Clone(readers) }
+
+// Register adds a reader of the program's own. It panics where the name is taken or something
+// is missing: that is a mistake in the program. It is meant for func main or init.
+func Register(r Reader) {
+	if r.Name == "" || r.Doc == "" || r.Open == nil {
+		panic("data.Register: a reader needs a name, a line of documentation and a function that opens it")
+	}
+	at, taken := slices.BinarySearchFunc(readers, r.Name, func(r Reader, name string) int { return strings.Compare(r.Name, name) })
+	if taken {
+		panic("data.Register: there is a reader " + r.Name + " already")
+	}
+	readers = slices.Insert(readers, at, r)
+}
+
+// OpenOptions say how a data set is opened.
+type OpenOptions struct {
+	Seed     uint64                               // decides random windows and random splits
+	Skip     *Skip                                // bad records to leave out; nil: none
+	Progress func(what string, done, total int64) // hears of long work such as indexing; nil: nobody listens
+}
 
 // Open reads a data set. The reader and its options are those the spec names; root is the
-// data folder and name what messages call it. The seed decides random windows and random
-// splits. Errors are of type *Error.
-func Open(reader string, options map[string]string, root fs.FS, name string, want Want, seed uint64) (train, test Dataset, err error) {
-	var names []string
-	for _, r := range readers {
-		if r.Name == reader {
-			s := &source{reader: r, given: options, root: root, name: name, want: want, seed: seed}
-			if err := s.check(); err != nil {
-				return nil, nil, err
-			}
-			return r.open(s)
+// data folder and name what messages call it. Errors are of type *Error.
+func Open(reader string, options map[string]string, root fs.FS, name string, want Want, o OpenOptions) (train, test Dataset, err error) {
+	at := slices.IndexFunc(readers, func(r Reader) bool { return r.Name == reader })
+	if at < 0 {
+		var names []string
+		for _, r := range readers {
+			names = append(names, r.Name)
 		}
-		names = append(names, r.Name)
+		return nil, nil, &Error{Reader: reader, Msg: "there is no such reader", Fix: "use one of " + strings.Join(names, ", ")}
 	}
-	return nil, nil, &Error{Reader: reader, Msg: "there is no such reader", Fix: "use one of " + strings.Join(names, ", ")}
+	options = maps.Clone(options)
+	if v, ok := options["standardise"]; ok { // either spelling
+		delete(options, "standardise")
+		options["standardize"] = v
+	}
+	s := &Source{Root: root, Name: name, Want: want, Seed: o.Seed, reader: readers[at], given: options, skip: o.Skip, progress: o.Progress}
+	if err := s.check(); err != nil {
+		return nil, nil, err
+	}
+	s.Input = want[0]
+	if train, test, err = s.reader.Open(s); err != nil {
+		return nil, nil, err
+	}
+	return tolerate(train, o.Skip), tolerate(test, o.Skip), nil
 }
 
 // check refuses unknown options, wants that no reader can serve and folders that cannot be read.
-func (s *source) check() error {
-	known := map[string]bool{}
-	var names []string
+func (s *Source) check() error {
+	var names, unknown []string
 	for _, o := range s.reader.Options {
-		known[o.Name] = true
 		names = append(names, o.Name)
 	}
-	var unknown []string
 	for o := range s.given {
-		if !known[o] {
+		if !slices.Contains(names, o) {
 			unknown = append(unknown, o)
 		}
 	}
 	if len(unknown) > 0 {
-		sort.Strings(unknown)
-		return s.fail("", "", "there is no option "+strings.Join(unknown, ", "), "the options are "+strings.Join(names, ", "))
+		slices.Sort(unknown)
+		return s.Fail("", "", "there is no option "+strings.Join(unknown, ", "), "the options are "+strings.Join(names, ", "))
 	}
-	size := 1
-	for _, d := range s.want.Shape {
-		if d < 1 || size > maxExample/d {
-			return s.fail("", "", fmt.Sprintf("the model wants examples %v, whose shape is impossible", s.want), "correct the modality's shape")
-		}
-		size *= d
+	if err := s.checkWant(); err != nil {
+		return err
 	}
-	if len(s.want.Shape) == 0 {
-		return s.fail("", "", "the model wants examples without a shape", "give the modality a shape")
-	}
-	entries, err := fs.ReadDir(s.root, ".")
+	entries, err := fs.ReadDir(s.Root, ".")
 	if err != nil {
-		return s.fail("", "", "the data folder cannot be read: "+cause(err), "give an existing, readable folder")
+		return s.Fail("", "", "the data folder cannot be read: "+cause(err), "give an existing, readable folder")
 	}
 	if len(entries) == 0 {
-		return s.fail("", "", "the data folder is empty", "put the data there or give another folder")
+		return s.Fail("", "", "the data folder is empty", "put the data there or give another folder")
+	}
+	return nil
+}
+
+func (s *Source) checkWant() error {
+	if len(s.Want) == 0 {
+		return s.Fail("", "", "the model wants no input", "give the modality's kind an input")
+	}
+	if len(s.Want) > 1 && !s.reader.Several {
+		return s.Fail("", "", fmt.Sprintf("the model wants %d inputs (%v), this reader gives one", len(s.Want), s.Want), "choose another reader")
+	}
+	for _, in := range s.Want {
+		if len(in.Shape) == 0 {
+			return s.Fail("", "", "the model wants examples without a shape", "give the modality a shape")
+		}
+		size := 1
+		for _, d := range in.Shape {
+			if d < 1 || size > maxExample/d {
+				return s.Fail("", "", fmt.Sprintf("the model wants examples %v, whose shape is impossible", s.Want), "correct the modality's shape")
+			}
+			size *= d
+		}
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"mspecc/runtime/data/tfrecord"
 )
 
 func mapFile(b []byte) *fstest.MapFile { return &fstest.MapFile{Data: b} }
@@ -41,14 +43,14 @@ var idxFiles = fstest.MapFS{
 }
 
 func TestIDXErrors(t *testing.T) {
-	want := Want{Shape: []int{1, 2, 2}}
+	want := Want{{Shape: []int{1, 2, 2}}}
 	images, labels := "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
-	train, _, err := Open("idx", nil, idxFiles, "f", want, 0)
+	train, _, err := Open("idx", nil, idxFiles, "f", want, OpenOptions{Seed: 0})
 	if err != nil {
 		t.Fatal(err)
 	}
 	x := make([]float32, 4)
-	if l, _ := train.Example(2, 0, x, nil); l != 2 || x[0] != float32(8)/255 || x[3] != float32(1)/255 {
+	if l, _ := take(train, 2, 0, x, nil); l != 2 || x[0] != float32(8)/255 || x[3] != float32(1)/255 {
 		t.Errorf("label %v, pixels %v", l, x)
 	}
 	for _, c := range []struct {
@@ -89,20 +91,20 @@ func cifarBytes(n int) []byte {
 }
 
 func TestCIFAR10(t *testing.T) {
-	want := Want{Shape: []int{3, 32, 32}}
+	want := Want{{Shape: []int{3, 32, 32}}}
 	files := fstest.MapFS{"cifar-10-batches-bin/data_batch_1.bin": mapFile(cifarBytes(3)), "cifar-10-batches-bin/data_batch_2.bin": mapFile(cifarBytes(2)),
 		"cifar-10-batches-bin/test_batch.bin": mapFile(cifarBytes(1))}
-	train, test, err := Open("cifar10", map[string]string{"standardize": "true"}, files, "f", want, 0)
+	train, test, err := Open("cifar10", map[string]string{"standardize": "true"}, files, "f", want, OpenOptions{Seed: 0})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if train.Len() != 5 || test.Len() != 1 || train.Classes() != 10 {
+	if train.Len() != 5 || test.Len() != 1 || train.Labels().Classes != 10 {
 		t.Errorf("%d + %d examples", train.Len(), test.Len())
 	}
 	check(t, train, want)
 	name := "cifar-10-batches-bin/data_batch_2.bin"
 	refused(t, "cifar10", nil, mutate(files, name, cifarBytes(2)[:5000]), want, name, "record 1", "ends too early")
-	refused(t, "cifar10", nil, mutate(files, name, nil), Want{Shape: []int{1, 28, 28}}, "f32[1,28,28]", "f32[3,32,32]")
+	refused(t, "cifar10", nil, mutate(files, name, nil), Want{{Shape: []int{1, 28, 28}}}, "f32[1,28,28]", "f32[3,32,32]")
 	refused(t, "cifar10", nil, mutate(files, name, []byte{}), want, name, "record 0", "ends too early")
 	wrong := cifarBytes(2)
 	wrong[3073] = 10
@@ -112,22 +114,22 @@ func TestCIFAR10(t *testing.T) {
 }
 
 func TestHiggsErrors(t *testing.T) {
-	want := Want{Shape: []int{1, 2}}
+	want := Want{{Shape: []int{1, 2}}}
 	files := fstest.MapFS{"HIGGS_train.csv": mapFile([]byte("1.00E+00,2,3\r\n\r\n0,4.5,-6e2\n")), "HIGGS_test.csv": mapFile([]byte("1,2,3\n"))}
-	train, _, err := Open("higgs", nil, files, "f", want, 0)
+	train, _, err := Open("higgs", nil, files, "f", want, OpenOptions{Seed: 0})
 	if err != nil {
 		t.Fatal(err)
 	}
 	x := make([]float32, 2)
-	if l, _ := train.Example(1, 0, x, nil); l != 0 || x[0] != 4.5 || x[1] != -600 {
+	if l, _ := take(train, 1, 0, x, nil); l != 0 || x[0] != 4.5 || x[1] != -600 {
 		t.Errorf("label %v, values %v", l, x)
 	}
 	pandas := mutate(files, "HIGGS_train.csv", []byte(",class_label,a,b\n0,1.0,2,3\n1,0.0,4,5\n"))
-	if train, _, err := Open("higgs", nil, pandas, "f", want, 0); err != nil || train.Len() != 2 {
+	if train, _, err := Open("higgs", nil, pandas, "f", want, OpenOptions{Seed: 0}); err != nil || train.Len() != 2 {
 		t.Errorf("with header and row numbers: %v", err)
 	}
 	regression := mutate(files, "HIGGS_train.csv", []byte("1.5,2,3\n"))
-	if train, _, err := Open("higgs", map[string]string{"classes": "1"}, regression, "f", want, 0); err != nil || train.Classes() != 1 {
+	if train, _, err := Open("higgs", map[string]string{"classes": "1"}, regression, "f", want, OpenOptions{Seed: 0}); err != nil || train.Labels().Classes != 1 {
 		t.Errorf("regression: %v", err)
 	}
 	for _, c := range []struct {
@@ -147,7 +149,7 @@ func TestHiggsErrors(t *testing.T) {
 	} {
 		refused(t, "higgs", nil, mutate(files, "HIGGS_train.csv", []byte(c.content)), want, append(c.parts, "HIGGS_train.csv")...)
 	}
-	refused(t, "higgs", map[string]string{"test": "split"}, files, want, "test_fraction", "rows on both sides of 2")
+	refused(t, "higgs", map[string]string{"test": "split"}, files, want, "test_fraction", "leaves some of 2 examples on both sides")
 	refused(t, "higgs", map[string]string{"test": "split", "test_fraction": "NaN"}, files, want, "test_fraction", "between 0 and 1")
 	refused(t, "higgs", map[string]string{"classes": "0"}, files, want, "classes", "at least 1")
 }
@@ -163,7 +165,7 @@ func sensorCSV(n int) []byte {
 }
 
 func TestSensorWindows(t *testing.T) {
-	want := Want{Shape: []int{2, 4}}
+	want := Want{{Shape: []int{2, 4}}}
 	files := fstest.MapFS{"x/s1_01_sp.csv": mapFile(sensorCSV(10)), "x/s1_02_sp.csv": mapFile(sensorCSV(3)), "s2_01_sp.csv": mapFile(sensorCSV(8)),
 		"s2_01_sw.csv": mapFile([]byte("junk")), "info.csv": mapFile([]byte("junk"))}
 	options := func(more ...string) map[string]string {
@@ -173,26 +175,26 @@ func TestSensorWindows(t *testing.T) {
 		}
 		return o
 	}
-	train, test, err := Open("sensor_csv", options(), files, "f", want, 0)
+	train, test, err := Open("sensor_csv", options(), files, "f", want, OpenOptions{Seed: 0})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if train.Len() != 3 || test.Len() != 2 || train.Classes() != 2 {
-		t.Fatalf("%d + %d windows of %d classes", train.Len(), test.Len(), train.Classes())
+	if train.Len() != 3 || test.Len() != 2 || train.Labels().Classes != 2 {
+		t.Fatalf("%d + %d windows of %d classes", train.Len(), test.Len(), train.Labels().Classes)
 	}
 	x := make([]float32, 8)
-	label, _ := train.Example(1, 0, x, nil) // samples 3..6: WALK, WALK, SIT, SIT
+	label, _ := take(train, 1, 0, x, nil) // samples 3..6: WALK, WALK, SIT, SIT
 	if got := fmt.Sprint(label, x); got != "1 [3 4 5 6 -3.5 -4.5 -5.5 -6.5]" {
 		t.Errorf("window 1 is %s", got)
 	}
-	train, _, err = Open("sensor_csv", options("label", "last", "classes", "WALK SIT"), files, "f", want, 0)
+	train, _, err = Open("sensor_csv", options("label", "last", "classes", "WALK SIT"), files, "f", want, OpenOptions{Seed: 0})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if label, _ = train.Example(1, 0, x, nil); label != 1 {
+	if label, _ = take(train, 1, 0, x, nil); label != 1 {
 		t.Errorf("last label is %v, expected 1 (SIT)", label)
 	}
-	if train, _, err = Open("sensor_csv", options("label_column", "none"), files, "f", want, 0); err != nil || train.Classes() != 0 {
+	if train, _, err = Open("sensor_csv", options("label_column", "none"), files, "f", want, OpenOptions{Seed: 0}); err != nil || train.Labels().Classes != 0 {
 		t.Errorf("without labels: %v", err)
 	}
 	refused(t, "sensor_csv", options("device", "watch"), files, want, "device", "sp, sw or both")
@@ -203,7 +205,7 @@ func TestSensorWindows(t *testing.T) {
 	refused(t, "sensor_csv", options("stride", "0"), files, want, "stride", "at least 1")
 	refused(t, "sensor_csv", options("label", "first"), files, want, "majority or last")
 	refused(t, "sensor_csv", options("classes", "WALK"), files, want, "s2_01_sp.csv", "line 6", `"SIT"`)
-	refused(t, "sensor_csv", options(), files, Want{Shape: []int{2, 9}}, "no test recording has 9 samples")
+	refused(t, "sensor_csv", options(), files, Want{{Shape: []int{2, 9}}}, "no test recording has 9 samples")
 	refused(t, "sensor_csv", options(), fstest.MapFS{"a_b.csv": mapFile(nil)}, want, "SUBJECT_RUN_sp.csv", "not found")
 	for content, part := range map[string]string{
 		"":                           "is empty",
@@ -237,23 +239,23 @@ func pamapBytes(n int, activities ...int) []byte {
 }
 
 func TestPAMAP2(t *testing.T) {
-	want := Want{Shape: []int{52, 8}}
+	want := Want{{Shape: []int{52, 8}}}
 	files := fstest.MapFS{"Protocol/subject101.dat": mapFile(pamapBytes(59, 0, 1, 24)), "Protocol/subject105.dat": mapFile(gz(pamapBytes(50, 1, 5)))}
 	options := map[string]string{"train_subjects": "101", "test_subjects": "105", "train_items": "200", "test_items": "30"}
-	train, test, err := Open("pamap2", options, files, "f", want, 7)
+	train, test, err := Open("pamap2", options, files, "f", want, OpenOptions{Seed: 7})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if train.Len() != 200 || test.Len() != 30 || train.Classes() != 12 {
-		t.Fatalf("%d + %d windows of %d classes", train.Len(), test.Len(), train.Classes())
+	if train.Len() != 200 || test.Len() != 30 || train.Labels().Classes != 12 {
+		t.Fatalf("%d + %d windows of %d classes", train.Len(), test.Len(), train.Labels().Classes)
 	}
 	if n := check(t, train, want); n[0] == 0 || n[11] == 0 || n[0]+n[11] != 200 {
 		t.Errorf("training classes %v", n)
 	}
-	x, y := make([]float32, want.Size()), make([]float32, want.Size())
+	x, y := make([]float32, want.Values()), make([]float32, want.Values())
 	different := 0
 	for i := range 200 {
-		label, _ := train.Example(i, 3, x, nil)
+		label, _ := take(train, i, 3, x, nil)
 		start := float32(20)
 		if label == 11 {
 			start = 40
@@ -268,7 +270,7 @@ func TestPAMAP2(t *testing.T) {
 				}
 			}
 		}
-		if train.Example(i, 4, y, nil); y[0] != x[0] {
+		if take(train, i, 4, y, nil); y[0] != x[0] {
 			different++
 		}
 	}
@@ -276,8 +278,8 @@ func TestPAMAP2(t *testing.T) {
 		t.Errorf("only %d of 200 windows differ between epochs", different)
 	}
 	for i := range 30 {
-		test.Example(i, 0, x, nil)
-		if test.Example(i, 9, y, nil); x[0] != y[0] {
+		take(test, i, 0, x, nil)
+		if take(test, i, 9, y, nil); x[0] != y[0] {
 			t.Errorf("test window %d depends on the epoch", i)
 		}
 	}
@@ -330,24 +332,24 @@ func tfrecords(records ...[]byte) []byte {
 	for _, r := range records {
 		head := binary.LittleEndian.AppendUint64(nil, uint64(len(r)))
 		b = append(b, head...)
-		b = binary.LittleEndian.AppendUint32(b, maskedCRC(head))
+		b = binary.LittleEndian.AppendUint32(b, tfrecord.Checksum(head))
 		b = append(b, r...)
-		b = binary.LittleEndian.AppendUint32(b, maskedCRC(r))
+		b = binary.LittleEndian.AppendUint32(b, tfrecord.Checksum(r))
 	}
 	return b
 }
 
 func TestGenomicsErrors(t *testing.T) {
-	want := Want{Shape: []int{3}, Tokens: true, Vocab: 4}
+	want := Want{{Shape: []int{3}, Tokens: true, Vocab: 4}}
 	good := tfrecords(tfexample("0 1 2", 3, true), tfexample("3 3 3", 9, false))
 	name := "before_2011_in_tr/a.tfrecord"
 	files := fstest.MapFS{name: mapFile(good), "between_2011-2016_in_val/a.tfrecord-00000-of-00001": mapFile(good)}
-	train, _, err := Open("genomics", nil, files, "f", want, 0)
+	train, _, err := Open("genomics", nil, files, "f", want, OpenOptions{Seed: 0})
 	if err != nil {
 		t.Fatal(err)
 	}
 	tok := make([]int32, 3)
-	if l, _ := train.Example(1, 0, nil, tok); l != 9 || fmt.Sprint(tok) != "[3 3 3]" {
+	if l, _ := take(train, 1, 0, nil, tok); l != 9 || fmt.Sprint(tok) != "[3 3 3]" {
 		t.Errorf("label %v, tokens %v", l, tok)
 	}
 	flip := func(at int) []byte {
@@ -376,8 +378,8 @@ func TestGenomicsErrors(t *testing.T) {
 		refused(t, "genomics", nil, mutate(files, name, c.content), want, append(c.parts, name)...)
 	}
 	huge := binary.LittleEndian.AppendUint64(nil, 1<<62)
-	huge = binary.LittleEndian.AppendUint32(huge, maskedCRC(huge))
+	huge = binary.LittleEndian.AppendUint32(huge, tfrecord.Checksum(huge))
 	refused(t, "genomics", nil, mutate(files, name, huge), want, "bytes long")
-	refused(t, "genomics", nil, files, Want{Shape: []int{3}}, "token modality")
+	refused(t, "genomics", nil, files, Want{{Shape: []int{3}}}, "token modality")
 	refused(t, "genomics", nil, mutate(files, name, nil), want, "before_2011_in_tr", "not found")
 }

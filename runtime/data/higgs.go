@@ -11,12 +11,15 @@ var higgsReader = Reader{
 	Doc:  "tables in CSV as HIGGS has them: a label (0 or 1), then one number per feature; .gz too",
 	Options: []Option{
 		{"train", "", "training file; default HIGGS_train.csv, higgsPretrain.csv or HIGGS.csv"},
-		{"test", "", "test file; default HIGGS_test.csv or higgsTransfer.csv; split: a random part of the training file"},
-		{"test_fraction", "0.1", "the part of the rows that test = split sets aside"},
+		{"test", "", "test file; default HIGGS_test.csv or higgsTransfer.csv; split: a random part of the training file; tenth: its last tenth, as DABS splits it"},
+		fractionOption,
+		TenthOptions[0],
+		TenthOptions[1],
 		{"classes", "2", "number of classes; labels are 0..classes-1; 1: the label is a number to regress"},
 		{"standardize", "false", "bring every feature to mean 0 and deviation 1 (of the training rows)"},
 	},
-	open: openHiggs,
+	Fetch: "HIGGS: archive.ics.uci.edu/dataset/280",
+	Open:  openHiggs,
 }
 
 // table is a set of rows of numbers.
@@ -28,20 +31,31 @@ type table struct {
 	scale   *scaling
 }
 
-func (t *table) Len() int     { return len(t.labels) }
-func (t *table) Classes() int { return t.classes }
+func (t *table) Len() int       { return len(t.labels) }
+func (t *table) Labels() Labels { return Labels{Classes: t.classes, Each: 1} }
 
-func (t *table) Example(i int, _ uint64, x []float32, _ []int32) (float64, error) {
-	copy(x, t.values[i*t.size:(i+1)*t.size])
-	t.scale.apply(x)
-	return float64(t.labels[i]), nil
+func (t *table) Example(i int, _ uint64, e *Example) error {
+	copy(e.X, t.values[i*t.size:(i+1)*t.size])
+	t.scale.apply(e.X)
+	e.Labels[0] = float64(t.labels[i])
+	return nil
 }
 
-func openHiggs(s *source) (Dataset, Dataset, error) {
-	if s.want.Tokens || s.want.Size() != s.want.Shape[len(s.want.Shape)-1] {
-		return nil, nil, s.fail("", "", fmt.Sprintf("the model wants examples %v, a table gives f32[1,features]", s.want), "correct the modality's shape")
+// standardise scales the rows by the columns' moments over part, which holds some of them.
+func (t *table) standardise(part Dataset) {
+	m, e := newMoments(t.size), NewExample(Want{{Shape: []int{t.size}}}, t.Labels())
+	for i := range part.Len() {
+		_ = part.Example(i, 0, e) // rows in memory are good
+		m.row(e.X)
 	}
-	standardize, err := s.boolean("standardize")
+	t.scale = m.scaling()
+}
+
+func openHiggs(s *Source) (Dataset, Dataset, error) {
+	if s.Input.Tokens || s.Input.Size() != s.Input.Shape[len(s.Input.Shape)-1] {
+		return nil, nil, s.Fail("", "", fmt.Sprintf("the model wants examples %v, a table gives f32[1,features]", s.Input), "correct the modality's shape")
+	}
+	standardize, err := s.Boolean("standardize")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -49,66 +63,44 @@ func openHiggs(s *source) (Dataset, Dataset, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	var test *table
-	if s.text("test") == "split" {
-		train, test, err = s.splitTable(train)
-	} else {
-		test, err = s.table("test", "HIGGS_test.csv", "higgsTransfer.csv", "particle_physics/higgsTransfer.csv")
+	if how := s.Text("test"); how == "split" || how == "tenth" {
+		split := s.Split
+		if how == "tenth" {
+			split = func(all Dataset) (Dataset, Dataset, error) { return s.Tenths(all, "42") }
+		}
+		first, second, err := split(train)
+		if err == nil && standardize {
+			train.standardise(first)
+		}
+		return first, second, err
 	}
+	test, err := s.table("test", "HIGGS_test.csv", "higgsTransfer.csv", "particle_physics/higgsTransfer.csv")
 	if err != nil {
 		return nil, nil, err
 	}
 	if standardize {
-		m := newMoments(train.size)
-		for i := range train.labels {
-			m.row(train.values[i*train.size : (i+1)*train.size])
-		}
-		train.scale = m.scaling()
+		train.standardise(train)
 		test.scale = train.scale
 	}
 	return train, test, nil
 }
 
-// splitTable sets a random part of the rows, decided by the seed, aside for testing.
-func (s *source) splitTable(all *table) (train, test *table, err error) {
-	fraction, err := strconv.ParseFloat(s.text("test_fraction"), 64)
-	if err != nil || !(fraction > 0 && fraction < 1) {
-		return nil, nil, s.badOption("test_fraction", "a number between 0 and 1")
-	}
-	n := all.Len()
-	tests := int(math.Round(fraction * float64(n)))
-	if tests == 0 || tests == n {
-		return nil, nil, s.badOption("test_fraction", fmt.Sprintf("a part that leaves rows on both sides of %d", n))
-	}
-	order := permute(n, s.seed, 0)
-	part := func(from, to int) *table {
-		t := &table{size: all.size, classes: all.classes}
-		for i := from; i < to; i++ {
-			row := order.at(i)
-			t.values = append(t.values, all.values[row*all.size:(row+1)*all.size]...)
-			t.labels = append(t.labels, all.labels[row])
-		}
-		return t
-	}
-	return part(0, n-tests), part(n-tests, n), nil
-}
-
 // table reads the file that the option, or else a usual name, stands for. A header line is
 // skipped; so is a leading column of row numbers, which pandas writes.
-func (s *source) table(option string, usual ...string) (*table, error) {
-	classes, err := s.integer("classes", 2, 1)
+func (s *Source) table(option string, usual ...string) (*table, error) {
+	classes, err := s.Integer("classes", 2, 1)
 	if err != nil {
 		return nil, err
 	}
-	if name := s.text(option); name != "" {
+	if name := s.Text(option); name != "" {
 		usual = []string{name}
 	}
-	f, err := s.open(option, usual...)
+	f, err := s.Open(option, usual...)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	t := &table{size: s.want.Size(), classes: classes}
+	t := &table{size: s.Input.Size(), classes: classes}
 	l := s.lines(f)
 	var cols [][]byte
 	skip := -1 // leading columns to drop, known after the first line
@@ -134,7 +126,7 @@ func (s *source) table(option string, usual ...string) (*table, error) {
 		return nil, err
 	}
 	if t.Len() == 0 {
-		return nil, s.fail(f.name, "", "holds no rows", "give a file with data")
+		return nil, s.Fail(f.Name, "", "holds no rows", "give a file with data")
 	}
 	return t, nil
 }

@@ -19,14 +19,15 @@ var idxReader = Reader{
 		{"classes", "10", "number of classes; labels are 0..classes-1"},
 		{"standardize", "false", "bring every channel to mean 0 and deviation 1 (of the training images)"},
 	},
-	open: openIDX,
+	Fetch: "Fashion-MNIST: github.com/zalandoresearch/fashion-mnist",
+	Open:  openIDX,
 }
 
-func openIDX(s *source) (Dataset, Dataset, error) {
-	if err := s.values(slices.Repeat([]int{-1}, len(s.want.Shape))...); err != nil {
+func openIDX(s *Source) (Dataset, Dataset, error) {
+	if err := s.values(slices.Repeat([]int{-1}, len(s.Input.Shape))...); err != nil {
 		return nil, nil, err
 	}
-	standardize, err := s.boolean("standardize")
+	standardize, err := s.Boolean("standardize")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -40,8 +41,8 @@ func openIDX(s *source) (Dataset, Dataset, error) {
 	}
 	if standardize {
 		channels := 1
-		if len(s.want.Shape) > 2 {
-			channels = s.want.Shape[0]
+		if len(s.Input.Shape) > 2 {
+			channels = s.Input.Shape[0]
 		}
 		standardise(train, test, channels)
 	}
@@ -49,37 +50,37 @@ func openIDX(s *source) (Dataset, Dataset, error) {
 }
 
 // idxPart reads the images and labels that two options name.
-func (s *source) idxPart(imageOption, labelOption string) (*images, error) {
-	classes, err := s.integer("classes", 10, 2)
+func (s *Source) idxPart(imageOption, labelOption string) (*images, error) {
+	classes, err := s.Integer("classes", 10, 2)
 	if err != nil {
 		return nil, err
 	}
-	dims, pixels, name, err := s.idx(imageOption, s.text(imageOption))
+	dims, pixels, name, err := s.idx(imageOption, s.Text(imageOption))
 	if err != nil {
 		return nil, err
 	}
-	if !sameShape(dims[1:], s.want.Shape) {
-		return nil, s.fail(name, "", fmt.Sprintf("holds images %v, the model wants %v", dims[1:], s.want),
+	if !sameShape(dims[1:], s.Input.Shape) {
+		return nil, s.Fail(name, "", fmt.Sprintf("holds images %v, the model wants %v", dims[1:], s.Input),
 			"correct the modality's shape (grey images have 1 channel)")
 	}
 	if dims[0] == 0 {
-		return nil, s.fail(name, "", "holds no image", "give a file with images")
+		return nil, s.Fail(name, "", "holds no image", "give a file with images")
 	}
-	set := &images{pixels: pixels, size: s.want.Size()}
-	if s.text(labelOption) == "none" {
+	set := &images{pixels: pixels, size: s.Input.Size()}
+	if s.Text(labelOption) == "none" {
 		return set, nil
 	}
-	shape, labels, labelName, err := s.idx(labelOption, s.text(labelOption))
+	shape, labels, labelName, err := s.idx(labelOption, s.Text(labelOption))
 	if err != nil {
 		return nil, err
 	}
 	if len(shape) != 1 || shape[0] != dims[0] {
-		return nil, s.fail(labelName, "", fmt.Sprintf("holds labels %v, expected [%d], one for each image of %s", shape, dims[0], name),
+		return nil, s.Fail(labelName, "", fmt.Sprintf("holds labels %v, expected [%d], one for each image of %s", shape, dims[0], name),
 			"give the labels that belong to the images")
 	}
 	for i, l := range labels {
 		if int(l) >= classes {
-			return nil, s.fail(labelName, fmt.Sprintf("record %d", i), fmt.Sprintf("label is %d, expected 0..%d", l, classes-1),
+			return nil, s.Fail(labelName, fmt.Sprintf("record %d", i), fmt.Sprintf("label is %d, expected 0..%d", l, classes-1),
 				"correct the file or the option classes")
 		}
 	}
@@ -99,8 +100,8 @@ func sameShape(a, b []int) bool {
 }
 
 // idx reads a whole IDX file of bytes: its dimensions, its values and the name found.
-func (s *source) idx(option, candidate string) (dims []int, values []byte, name string, err error) {
-	f, err := s.open(option, candidate)
+func (s *Source) idx(option, candidate string) (dims []int, values []byte, name string, err error) {
+	f, err := s.Open(option, candidate)
 	if err != nil {
 		return nil, nil, "", err
 	}
@@ -110,7 +111,7 @@ func (s *source) idx(option, candidate string) (dims []int, values []byte, name 
 		return nil, nil, "", s.readError(f, "header", err)
 	}
 	if word[0] != 0 || word[1] != 0 || word[2] != 8 || word[3] == 0 || word[3] > 8 {
-		return nil, nil, "", s.fail(f.name, "header", fmt.Sprintf("starts with the bytes % x, expected 00 00 08 and the number of dimensions", word),
+		return nil, nil, "", s.Fail(f.Name, "header", fmt.Sprintf("starts with the bytes % x, expected 00 00 08 and the number of dimensions", word),
 			"give an IDX file of unsigned bytes")
 	}
 	total := 1
@@ -121,7 +122,7 @@ func (s *source) idx(option, candidate string) (dims []int, values []byte, name 
 		}
 		n := int(binary.BigEndian.Uint32(d[:]))
 		if n > 0 && total > 1<<40/n {
-			return nil, nil, "", s.fail(f.name, "header", "the dimensions are impossibly large", "the file is damaged: fetch it again")
+			return nil, nil, "", s.Fail(f.Name, "header", "the dimensions are impossibly large", "the file is damaged: fetch it again")
 		}
 		total *= n
 		dims = append(dims, n)
@@ -136,8 +137,8 @@ func (s *source) idx(option, candidate string) (dims []int, values []byte, name 
 		return nil, nil, "", s.readError(f, at, err)
 	}
 	if len(values) > total {
-		return nil, nil, "", s.fail(f.name, "", fmt.Sprintf("goes on after the %d values its header %v announces", total, dims),
+		return nil, nil, "", s.Fail(f.Name, "", fmt.Sprintf("goes on after the %d values its header %v announces", total, dims),
 			"the file is damaged: fetch it again")
 	}
-	return dims, values, f.name, nil
+	return dims, values, f.Name, nil
 }

@@ -9,18 +9,19 @@ type images struct {
 	scale   *scaling
 }
 
-func (s *images) Len() int     { return len(s.pixels) / s.size }
-func (s *images) Classes() int { return s.classes }
+func (s *images) Len() int       { return len(s.pixels) / s.size }
+func (s *images) Labels() Labels { return Labels{Classes: s.classes, Each: 1} }
 
-func (s *images) Example(i int, _ uint64, x []float32, _ []int32) (float64, error) {
+func (s *images) Example(i int, _ uint64, e *Example) error {
 	for j, b := range s.pixels[i*s.size : (i+1)*s.size] {
-		x[j] = float32(b) / 255
+		e.X[j] = float32(b) / 255
 	}
-	s.scale.apply(x)
-	if s.labels == nil {
-		return 0, nil
+	s.scale.apply(e.X)
+	e.Labels[0] = 0
+	if s.labels != nil {
+		e.Labels[0] = float64(s.labels[i])
 	}
-	return float64(s.labels[i]), nil
+	return nil
 }
 
 // standardise scales both sets by the channels' moments over the training set.

@@ -2,7 +2,10 @@ package data
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // LoaderOptions says how a Loader makes batches.
@@ -11,6 +14,7 @@ type LoaderOptions struct {
 	Seed    uint64 // decides the order where Shuffle is set
 	Shuffle bool   // a new order every epoch; otherwise the data set's own order
 	Partial bool   // keep the last, partial batch of an epoch, padded with zeros; otherwise drop it
+	Workers int    // goroutines that decode examples; 0: as many as there are cores
 }
 
 // Batch is one batch of examples. Its slices belong to the loader.
@@ -18,41 +22,66 @@ type Batch struct {
 	Step   int       // the step it was made for
 	Epoch  uint64    // Step / steps per epoch
 	Count  int       // examples that are real; the rows behind them are zero
-	X      []float32 // [batch, Want.Shape...] row-major, nil for tokens
-	Tokens []int32   // [batch, length], nil for values
-	Labels []float64 // [batch]
-	err    error
+	X      []float32 // [batch, Want.Values()] row-major: an example's inputs one after another; nil without values
+	Tokens []int32   // [batch, Want.Tokens()], likewise
+	Labels []float64 // [batch, Labels.Each]
+
+	next    atomic.Int64 // row to decode next
+	workers sync.WaitGroup
+	mu      sync.Mutex
+	bad     int // row of err
+	err     error
 }
 
-// Loader cuts a data set into batches and prepares the next ones in the background. The
-// batch of a step depends on the data set, the options and the step alone. Its methods are
-// for one goroutine.
+// Stats say what a loader did so far.
+type Stats struct {
+	Batches  int           // given out
+	First    time.Duration // waited for the first batch, and for each after a jump
+	Waited   time.Duration // waited for the others
+	Examples int           // decoded
+	Decoding time.Duration // that decoding took, summed over the goroutines
+}
+
+// Loader cuts a data set into batches and decodes the next ones in the background, on
+// whatever cores are free. Its memory is that of its few batches. The batch of a step depends
+// on the data set, the options and the step alone. Its methods are for one goroutine.
 type Loader struct {
-	set   Dataset
-	opt   LoaderOptions
-	size  int
-	steps int
-	all   []*Batch
-	held  *Batch // given out by the last call of Batch
-	next  int    // step that the next ready batch is for
-	run   *producer
+	set    Dataset
+	want   Want
+	opt    LoaderOptions
+	values int // of one example
+	tokens int
+	labels int
+	steps  int
+	all    []*Batch
+	held   *Batch // given out by the last call of Batch
+	next   int    // step that the next ready batch is for
+	run    *producer
+	stats  Stats
+
+	examples, decoding atomic.Int64
 }
 
-// producer is one background goroutine filling batches of consecutive steps.
+// producer are background goroutines filling batches of consecutive steps.
 type producer struct {
 	free, ready chan *Batch
+	work        chan *Batch // one element for each helper and batch
 	stop        chan struct{}
 	done        sync.WaitGroup
 }
 
-// buffers is the number of batches in memory: one in use, one ready, one being filled.
-const buffers = 3
+// buffers is the number of batches in memory: one in use, two ready, one being filled.
+const buffers = 4
 
 // NewLoader makes a loader; want is what the data set was opened with. Call Close when done with it.
 func NewLoader(set Dataset, want Want, opt LoaderOptions) (*Loader, error) {
 	if opt.Batch < 1 {
 		return nil, fmt.Errorf("batch size is %d, expected at least 1", opt.Batch)
 	}
+	if opt.Workers < 1 {
+		opt.Workers = runtime.GOMAXPROCS(0)
+	}
+	opt.Workers = min(opt.Workers, opt.Batch)
 	n := set.Len()
 	steps := n / opt.Batch
 	if opt.Partial {
@@ -61,13 +90,14 @@ func NewLoader(set Dataset, want Want, opt LoaderOptions) (*Loader, error) {
 	if steps == 0 {
 		return nil, fmt.Errorf("the data set has %d examples, fewer than one batch of %d; lower the batch size or give more data", n, opt.Batch)
 	}
-	l := &Loader{set: set, opt: opt, size: want.Size(), steps: steps}
+	l := &Loader{set: set, want: want, opt: opt, values: want.Values(), tokens: want.Tokens(), labels: max(1, set.Labels().Each), steps: steps}
 	for range buffers {
-		b := &Batch{Labels: make([]float64, opt.Batch)}
-		if want.Tokens {
-			b.Tokens = make([]int32, opt.Batch*l.size)
-		} else {
-			b.X = make([]float32, opt.Batch*l.size)
+		b := &Batch{Labels: make([]float64, opt.Batch*l.labels)}
+		if l.values > 0 {
+			b.X = make([]float32, opt.Batch*l.values)
+		}
+		if l.tokens > 0 {
+			b.Tokens = make([]int32, opt.Batch*l.tokens)
 		}
 		l.all = append(l.all, b)
 	}
@@ -77,20 +107,36 @@ func NewLoader(set Dataset, want Want, opt LoaderOptions) (*Loader, error) {
 // Steps is the number of batches in an epoch.
 func (l *Loader) Steps() int { return l.steps }
 
+// Stats says what was done so far.
+func (l *Loader) Stats() Stats {
+	s := l.stats
+	s.Examples, s.Decoding = int(l.examples.Load()), time.Duration(l.decoding.Load())
+	return s
+}
+
 // Batch gives the batch of a step, counted from 0 over all epochs. It is valid until the
 // next call. Consecutive steps are prefetched; any other step may be asked for too.
 func (l *Loader) Batch(step int) (*Batch, error) {
 	if step < 0 {
 		return nil, fmt.Errorf("batch of step %d wanted, steps count from 0", step)
 	}
+	waited := &l.stats.Waited
 	if l.run == nil || step != l.next {
+		waited = &l.stats.First
 		l.Close()
 		l.start(step)
 	} else if l.held != nil {
 		l.run.free <- l.held
 	}
-	l.held = <-l.run.ready
+	select {
+	case l.held = <-l.run.ready:
+	default:
+		start := time.Now()
+		l.held = <-l.run.ready
+		*waited += time.Since(start)
+	}
 	l.next = step + 1
+	l.stats.Batches++
 	if l.held.err != nil {
 		return nil, l.held.err
 	}
@@ -109,53 +155,83 @@ func (l *Loader) Close() {
 
 // start begins to fill batches from the given step on.
 func (l *Loader) start(step int) {
-	p := &producer{free: make(chan *Batch, buffers), ready: make(chan *Batch, buffers), stop: make(chan struct{})}
+	p := &producer{free: make(chan *Batch, buffers), ready: make(chan *Batch, buffers), stop: make(chan struct{}),
+		work: make(chan *Batch, l.opt.Workers)}
 	for _, b := range l.all {
 		p.free <- b
 	}
-	p.done.Add(1)
-	go func() {
-		defer p.done.Done()
+	for range l.opt.Workers - 1 {
+		p.done.Go(func() {
+			var row Example
+			for b := range p.work {
+				l.decode(b, &row)
+				b.workers.Done()
+			}
+		})
+	}
+	p.done.Go(func() {
+		defer close(p.work)
+		var row Example
 		for ; ; step++ {
 			select {
 			case <-p.stop:
 				return
 			case b := <-p.free:
-				l.fill(b, step)
+				l.fill(p, b, step, &row)
 				p.ready <- b // has room for all batches
 			}
 		}
-	}()
+	})
 	l.run = p
 }
 
-// fill makes the batch of a step.
-func (l *Loader) fill(b *Batch, step int) {
-	n, size := l.set.Len(), l.size
-	b.Step, b.Epoch, b.err = step, uint64(step/l.steps), nil
-	first := step % l.steps * l.opt.Batch
-	b.Count = min(l.opt.Batch, n-first)
-	order := permute(n, l.opt.Seed, b.Epoch)
-	for j := range b.Count {
+// fill makes the batch of a step together with the helpers.
+func (l *Loader) fill(p *producer, b *Batch, step int, row *Example) {
+	b.Step, b.Epoch, b.bad, b.err = step, uint64(step/l.steps), 0, nil
+	b.Count = min(l.opt.Batch, l.set.Len()-step%l.steps*l.opt.Batch)
+	b.next.Store(0)
+	b.workers.Add(l.opt.Workers - 1)
+	for range l.opt.Workers - 1 {
+		p.work <- b
+	}
+	l.decode(b, row)
+	b.workers.Wait()
+	clear(b.Labels[b.Count*l.labels:])
+	clear(b.Tokens[b.Count*l.tokens:])
+	clear(b.X[b.Count*l.values:])
+}
+
+// decode decodes one row of the batch after another until none is left. Of several bad rows
+// the first counts, so that the error does not depend on who is faster.
+func (l *Loader) decode(b *Batch, row *Example) {
+	start, done := time.Now(), 0
+	first := b.Step % l.steps * l.opt.Batch
+	order := permute(l.set.Len(), l.opt.Seed, b.Epoch)
+	for {
+		j := int(b.next.Add(1)) - 1
+		if j >= b.Count {
+			break
+		}
 		i := first + j
 		if l.opt.Shuffle {
 			i = order.at(i)
 		}
-		var x []float32
-		var tok []int32
-		if b.Tokens != nil {
-			tok = b.Tokens[j*size : (j+1)*size]
-		} else {
-			x = b.X[j*size : (j+1)*size]
+		row.X = part(b.X, j, l.values)
+		row.Tokens = part(b.Tokens, j, l.tokens)
+		row.Labels = part(b.Labels, j, l.labels)
+		if err := l.set.Example(i, b.Epoch, row); err != nil {
+			b.mu.Lock()
+			if b.err == nil || j < b.bad {
+				b.bad, b.err = j, err
+			}
+			b.mu.Unlock()
+			break
 		}
-		if b.Labels[j], b.err = l.set.Example(i, b.Epoch, x, tok); b.err != nil {
-			return
-		}
+		done++
 	}
-	clear(b.Labels[b.Count:])
-	if b.Tokens != nil {
-		clear(b.Tokens[b.Count*size:])
-	} else {
-		clear(b.X[b.Count*size:])
-	}
+	l.examples.Add(int64(done))
+	l.decoding.Add(int64(time.Since(start)))
 }
+
+// part is row j of rows of the given size.
+func part[T any](rows []T, j, size int) []T { return rows[j*size : (j+1)*size : (j+1)*size] }

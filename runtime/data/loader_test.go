@@ -1,7 +1,6 @@
 package data
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -10,19 +9,20 @@ import (
 // counter is a data set whose example i has the value i and the label 2i; from bad on, examples fail.
 type counter struct{ n, bad int }
 
-func (c counter) Len() int     { return c.n }
-func (c counter) Classes() int { return 1 }
-func (c counter) Example(i int, epoch uint64, x []float32, tok []int32) (float64, error) {
+func (c counter) Len() int       { return c.n }
+func (c counter) Labels() Labels { return Labels{Classes: 1, Each: 1} }
+func (c counter) Example(i int, _ uint64, e *Example) error {
 	if i >= c.bad {
-		return 0, errors.New("bad example")
+		return &Error{Reader: "counter", File: "f", At: fmt.Sprintf("record %d", i), Msg: "bad example", Fix: "mend it"}
 	}
-	for j := range x {
-		x[j] = float32(i)
+	for j := range e.X {
+		e.X[j] = float32(i)
 	}
-	for j := range tok {
-		tok[j] = int32(i)
+	for j := range e.Tokens {
+		e.Tokens[j] = int32(i)
 	}
-	return float64(2 * i), nil
+	e.Labels[0] = float64(2 * i)
+	return nil
 }
 
 func loader(t *testing.T, set Dataset, want Want, o LoaderOptions) *Loader {
@@ -35,7 +35,7 @@ func loader(t *testing.T, set Dataset, want Want, o LoaderOptions) *Loader {
 	return l
 }
 
-var pair = Want{Shape: []int{2}}
+var pair = Want{{Shape: []int{2}}}
 
 // values are the examples of a batch.
 func values(t *testing.T, l *Loader, step int) []int {
@@ -98,7 +98,7 @@ func TestLoaderShuffle(t *testing.T) {
 }
 
 func TestLoaderTokensAndErrors(t *testing.T) {
-	want := Want{Shape: []int{3}, Tokens: true, Vocab: 9}
+	want := Want{{Shape: []int{3}, Tokens: true, Vocab: 9}}
 	l := loader(t, counter{4, 3}, want, LoaderOptions{Batch: 2})
 	b, err := l.Batch(0)
 	if err != nil || b.X != nil || fmt.Sprint(b.Tokens) != "[0 0 0 1 1 1]" {

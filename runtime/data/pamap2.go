@@ -22,7 +22,8 @@ var pamap2Reader = Reader{
 		{"activities", "1,2,3,4,5,6,7,12,13,16,17,24", "activity ids that become the classes 0, 1, ...; rows of other ones are left out"},
 		{"standardize", "false", "bring every channel to mean 0 and deviation 1 (of the training rows)"},
 	},
-	open: openPAMAP2,
+	Fetch: "PAMAP2: archive.ics.uci.edu/dataset/231",
+	Open:  openPAMAP2,
 }
 
 const (
@@ -47,46 +48,47 @@ type randomWindows struct {
 	scale    *scaling
 }
 
-func (r *randomWindows) Len() int     { return r.items }
-func (r *randomWindows) Classes() int { return r.classes }
+func (r *randomWindows) Len() int       { return r.items }
+func (r *randomWindows) Labels() Labels { return Labels{Classes: r.classes, Each: 1} }
 
-func (r *randomWindows) Example(i int, epoch uint64, x []float32, _ []int32) (float64, error) {
+func (r *randomWindows) Example(i int, epoch uint64, e *Example) error {
 	if r.fixed {
 		epoch = 0
 	}
 	seg := r.segments[below(key(r.seed, epoch, uint64(i), 0), len(r.segments))]
 	starts := len(seg.rows)/pamapChannels - r.length + 1
 	start := below(key(r.seed, epoch, uint64(i), 1), starts)
-	transpose(x, seg.rows[start*pamapChannels:], pamapChannels, r.length)
-	r.scale.apply(x)
-	return float64(seg.class), nil
+	transpose(e.X, seg.rows[start*pamapChannels:], pamapChannels, r.length)
+	r.scale.apply(e.X)
+	e.Labels[0] = float64(seg.class)
+	return nil
 }
 
-func openPAMAP2(s *source) (Dataset, Dataset, error) {
+func openPAMAP2(s *Source) (Dataset, Dataset, error) {
 	if err := s.values(pamapChannels, -1); err != nil {
 		return nil, nil, err
 	}
-	window, err := s.integer("window", s.want.Shape[1], 1)
+	window, err := s.Integer("window", s.Input.Shape[1], 1)
 	if err != nil {
 		return nil, nil, err
 	}
-	if window != s.want.Shape[1] {
-		return nil, nil, s.badOption("window", fmt.Sprintf("%d, the length of the model's input %v", s.want.Shape[1], s.want))
+	if window != s.Input.Shape[1] {
+		return nil, nil, s.BadOption("window", fmt.Sprintf("%d, the length of the model's input %v", s.Input.Shape[1], s.Input))
 	}
-	standardize, err := s.boolean("standardize")
+	standardize, err := s.Boolean("standardize")
 	if err != nil {
 		return nil, nil, err
 	}
 	activities := map[int]int{}
-	for i, a := range s.list("activities") {
+	for i, a := range s.List("activities") {
 		id, err := strconv.Atoi(a)
 		if _, twice := activities[id]; err != nil || twice {
-			return nil, nil, s.badOption("activities", "different whole numbers")
+			return nil, nil, s.BadOption("activities", "different whole numbers")
 		}
 		activities[id] = i
 	}
 	if len(activities) < 2 {
-		return nil, nil, s.badOption("activities", "at least two")
+		return nil, nil, s.BadOption("activities", "at least two")
 	}
 	train, err := s.pamapPart("train", window, activities)
 	if err != nil {
@@ -96,7 +98,7 @@ func openPAMAP2(s *source) (Dataset, Dataset, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	train.seed, test.seed, test.fixed = key(s.seed, 0), key(s.seed, 1), true
+	train.seed, test.seed, test.fixed = key(s.Seed, 0), key(s.Seed, 1), true
 	if standardize {
 		m := newMoments(pamapChannels)
 		for _, seg := range train.segments {
@@ -111,19 +113,19 @@ func openPAMAP2(s *source) (Dataset, Dataset, error) {
 }
 
 // pamapPart reads the subjects of "train" or "test".
-func (s *source) pamapPart(part string, window int, activities map[int]int) (*randomWindows, error) {
-	items, err := s.integer(part+"_items", 0, 1)
+func (s *Source) pamapPart(part string, window int, activities map[int]int) (*randomWindows, error) {
+	items, err := s.Integer(part+"_items", 0, 1)
 	if err != nil {
 		return nil, err
 	}
 	set := &randomWindows{items: items, length: window, classes: len(activities)}
-	subjects := s.list(part + "_subjects")
+	subjects := s.List(part + "_subjects")
 	if len(subjects) == 0 {
-		return nil, s.badOption(part+"_subjects", "at least one subject such as 101")
+		return nil, s.BadOption(part+"_subjects", "at least one subject such as 101")
 	}
 	for _, subject := range subjects {
 		name := "subject" + strings.TrimPrefix(subject, "subject") + ".dat"
-		f, err := s.open(part+"_subjects", "Protocol/"+name, name, "sensor/pamap2/Protocol/"+name)
+		f, err := s.Open(part+"_subjects", "Protocol/"+name, name, "sensor/pamap2/Protocol/"+name)
 		if err != nil {
 			return nil, err
 		}
@@ -139,13 +141,13 @@ func (s *source) pamapPart(part string, window int, activities map[int]int) (*ra
 		}
 	}
 	if len(set.segments) == 0 {
-		return nil, s.fail("", "", fmt.Sprintf("no activity of the %s subjects has %d rows, one window", part, window), "use a shorter window or more subjects")
+		return nil, s.Fail("", "", fmt.Sprintf("no activity of the %s subjects has %d rows, one window", part, window), "use a shorter window or more subjects")
 	}
 	return set, nil
 }
 
 // pamapFile reads one subject's file, fills gaps and gathers the rows of each activity.
-func (s *source) pamapFile(f *file, activities map[int]int) ([]segment, error) {
+func (s *Source) pamapFile(f *File, activities map[int]int) ([]segment, error) {
 	var rows []float32
 	var classes []int // per row, -1 for rows left out
 	l := s.lines(f)
@@ -182,7 +184,7 @@ func (s *source) pamapFile(f *file, activities map[int]int) ([]segment, error) {
 		return nil, s.readError(f, "line 1", io.ErrUnexpectedEOF)
 	}
 	if column := interpolate(rows, pamapChannels); column >= 0 {
-		return nil, s.fail(f.name, "", fmt.Sprintf("column %d has no number in any line", column+3), "leave this subject out")
+		return nil, s.Fail(f.Name, "", fmt.Sprintf("column %d has no number in any line", column+3), "leave this subject out")
 	}
 	return gather(rows, classes), nil
 }

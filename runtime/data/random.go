@@ -63,3 +63,7 @@ func (p *permutation) at(i int) int {
 		}
 	}
 }
+
+// Draw is a number 0..n-1 that follows from the words alone, such as the seed, the epoch and
+// an example's index: the same ones always give the same number.
+func Draw(n int, words ...uint64) int { return below(key(words...), n) }

@@ -23,7 +23,8 @@ var sensorReader = Reader{
 		{"test_subjects", "", "subjects kept for testing; default the last one in order of names"},
 		{"standardize", "true", "bring every channel to mean 0 and deviation 1 (of the training windows' recordings)"},
 	},
-	open: openSensor,
+	Fetch: "the recordings that the reader was made for: github.com/GeoTecINIT/sp-sw-har-dataset",
+	Open:  openSensor,
 }
 
 // recording is one file: samples in time order.
@@ -45,14 +46,15 @@ type windows struct {
 // windowAt is where a window starts and the class it has.
 type windowAt struct{ recording, start, class int }
 
-func (w *windows) Len() int     { return len(w.at) }
-func (w *windows) Classes() int { return w.classes }
+func (w *windows) Len() int       { return len(w.at) }
+func (w *windows) Labels() Labels { return Labels{Classes: w.classes, Each: 1} }
 
-func (w *windows) Example(i int, _ uint64, x []float32, _ []int32) (float64, error) {
+func (w *windows) Example(i int, _ uint64, e *Example) error {
 	at := w.at[i]
-	transpose(x, w.recordings[at.recording].values[at.start*w.channels:], w.channels, w.length)
-	w.scale.apply(x)
-	return float64(at.class), nil
+	transpose(e.X, w.recordings[at.recording].values[at.start*w.channels:], w.channels, w.length)
+	w.scale.apply(e.X)
+	e.Labels[0] = float64(at.class)
+	return nil
 }
 
 // transpose writes rows [length, channels] as channels [channels, length].
@@ -79,7 +81,7 @@ type sensorOptions struct {
 	fixed       bool // classes were given rather than found
 }
 
-func openSensor(s *source) (Dataset, Dataset, error) {
+func openSensor(s *Source) (Dataset, Dataset, error) {
 	o, err := s.sensorOptions()
 	if err != nil {
 		return nil, nil, err
@@ -106,7 +108,7 @@ func openSensor(s *source) (Dataset, Dataset, error) {
 		set.recordings = append(set.recordings, r)
 	}
 	if o.labelColumn != "" && len(o.classes) < 2 {
-		return nil, nil, s.fail("", "", fmt.Sprintf("%d different labels in all recordings, expected at least 2", len(o.classes)),
+		return nil, nil, s.Fail("", "", fmt.Sprintf("%d different labels in all recordings, expected at least 2", len(o.classes)),
 			"give more recordings, or label_column none")
 	}
 	rank := o.ranks()
@@ -116,7 +118,7 @@ func openSensor(s *source) (Dataset, Dataset, error) {
 	}{{trainSet, "training"}, {testSet, "test"}} {
 		p.set.cut(o, rank)
 		if p.set.Len() == 0 {
-			return nil, nil, s.fail("", "", fmt.Sprintf("no %s recording has %d samples, one window", p.name, o.window), "use a shorter window or other test_subjects")
+			return nil, nil, s.Fail("", "", fmt.Sprintf("no %s recording has %d samples, one window", p.name, o.window), "use a shorter window or other test_subjects")
 		}
 	}
 	if o.standardize {
@@ -132,40 +134,40 @@ func openSensor(s *source) (Dataset, Dataset, error) {
 	return trainSet, testSet, nil
 }
 
-func (s *source) sensorOptions() (*sensorOptions, error) {
-	o := &sensorOptions{columns: s.list("columns"), labelColumn: s.text("label_column"), classes: map[string]int{}}
+func (s *Source) sensorOptions() (*sensorOptions, error) {
+	o := &sensorOptions{columns: s.List("columns"), labelColumn: s.Text("label_column"), classes: map[string]int{}}
 	if len(o.columns) == 0 {
-		return nil, s.badOption("columns", "at least one column name")
+		return nil, s.BadOption("columns", "at least one column name")
 	}
 	if err := s.values(len(o.columns), -1); err != nil {
 		return nil, err
 	}
 	var err error
-	if o.window, err = s.integer("window", s.want.Shape[1], 1); err != nil {
+	if o.window, err = s.Integer("window", s.Input.Shape[1], 1); err != nil {
 		return nil, err
 	}
-	if o.window != s.want.Shape[1] {
-		return nil, s.badOption("window", fmt.Sprintf("%d, the length of the model's input %v", s.want.Shape[1], s.want))
+	if o.window != s.Input.Shape[1] {
+		return nil, s.BadOption("window", fmt.Sprintf("%d, the length of the model's input %v", s.Input.Shape[1], s.Input))
 	}
-	if o.stride, err = s.integer("stride", max(1, o.window/2), 1); err != nil {
+	if o.stride, err = s.Integer("stride", max(1, o.window/2), 1); err != nil {
 		return nil, err
 	}
-	if o.standardize, err = s.boolean("standardize"); err != nil {
+	if o.standardize, err = s.Boolean("standardize"); err != nil {
 		return nil, err
 	}
-	switch s.text("label") {
+	switch s.Text("label") {
 	case "majority":
 	case "last":
 		o.last = true
 	default:
-		return nil, s.badOption("label", "majority or last")
+		return nil, s.BadOption("label", "majority or last")
 	}
 	if o.labelColumn == "none" {
 		o.labelColumn = ""
 	}
-	for i, c := range s.list("classes") {
+	for i, c := range s.List("classes") {
 		if _, twice := o.classes[c]; twice {
-			return nil, s.badOption("classes", "every class once")
+			return nil, s.BadOption("classes", "every class once")
 		}
 		o.classes[c], o.fixed = i, true
 	}
@@ -173,20 +175,20 @@ func (s *source) sensorOptions() (*sensorOptions, error) {
 }
 
 // sensorFiles finds the recordings of the wanted device, in order of their names.
-func (s *source) sensorFiles() ([]sensorFile, error) {
+func (s *Source) sensorFiles() ([]sensorFile, error) {
 	var devices []string
-	switch d := s.text("device"); d {
+	switch d := s.Text("device"); d {
 	case "sp", "sw":
 		devices = []string{d}
 	case "both":
 		devices = []string{"sp", "sw"}
 	default:
-		return nil, s.badOption("device", "sp, sw or both")
+		return nil, s.BadOption("device", "sp, sw or both")
 	}
 	var files []sensorFile
-	err := fs.WalkDir(s.root, ".", func(p string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(s.Root, ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return s.fail(p, "", "cannot be read: "+cause(err), "check the folder and its permissions")
+			return s.Fail(p, "", "cannot be read: "+cause(err), "check the folder and its permissions")
 		}
 		base := strings.TrimSuffix(path.Base(p), ".gz")
 		if d.IsDir() || !strings.HasSuffix(base, ".csv") {
@@ -208,7 +210,7 @@ func (s *source) sensorFiles() ([]sensorFile, error) {
 }
 
 // testSubjects is the set of subjects kept for testing.
-func (s *source) testSubjects(files []sensorFile) (map[string]bool, error) {
+func (s *Source) testSubjects(files []sensorFile) (map[string]bool, error) {
 	var all []string
 	for _, f := range files {
 		if !slices.Contains(all, f.subject) {
@@ -217,9 +219,9 @@ func (s *source) testSubjects(files []sensorFile) (map[string]bool, error) {
 	}
 	sort.Strings(all)
 	test := map[string]bool{}
-	for _, t := range s.list("test_subjects") {
+	for _, t := range s.List("test_subjects") {
 		if !slices.Contains(all, t) {
-			return nil, s.badOption("test_subjects", "some of "+strings.Join(all, ", "))
+			return nil, s.BadOption("test_subjects", "some of "+strings.Join(all, ", "))
 		}
 		test[t] = true
 	}
@@ -227,14 +229,14 @@ func (s *source) testSubjects(files []sensorFile) (map[string]bool, error) {
 		test[all[len(all)-1]] = true
 	}
 	if len(test) == len(all) {
-		return nil, s.badOption("test_subjects", "not all of "+strings.Join(all, ", ")+": none would be left to train on")
+		return nil, s.BadOption("test_subjects", "not all of "+strings.Join(all, ", ")+": none would be left to train on")
 	}
 	return test, nil
 }
 
 // recording reads one file.
-func (s *source) recording(name string, o *sensorOptions) (r recording, err error) {
-	f, err := s.open("device", name)
+func (s *Source) recording(name string, o *sensorOptions) (r recording, err error) {
+	f, err := s.Open("device", name)
 	if err != nil {
 		return r, err
 	}
@@ -245,7 +247,7 @@ func (s *source) recording(name string, o *sensorOptions) (r recording, err erro
 		if err := l.err(); err != nil {
 			return r, err
 		}
-		return r, s.fail(f.name, "", "is empty, expected a header line", "fetch it again or remove it")
+		return r, s.Fail(f.Name, "", "is empty, expected a header line", "fetch it again or remove it")
 	}
 	names := fields(nil, header, ',')
 	find := func(column string) (int, error) {

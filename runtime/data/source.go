@@ -41,19 +41,36 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// source is one call of Open: the folder, the options and what the model wants.
-type source struct {
-	reader Reader
-	given  map[string]string
-	root   fs.FS
-	name   string
-	want   Want
-	seed   uint64
+// Source is one call of Open: the folder, the options and what the model wants. It is what a
+// Reader's Open works with.
+type Source struct {
+	Root  fs.FS  // the data folder
+	Name  string // what messages call it
+	Want  Want   // what the model expects of one example
+	Input Input  // the first input, for readers that give one
+	Seed  uint64 // decides what is random
+
+	reader   Reader
+	given    map[string]string
+	skip     *Skip
+	progress func(what string, done, total int64)
 }
 
-// fail makes an error; file is relative to the data folder, "" for the folder itself.
-func (s *source) fail(file, at, msg, fix string) *Error {
-	return &Error{Reader: s.reader.Name, File: path.Join(s.name, file), At: at, Msg: msg, Fix: fix}
+// Bad says what to do about a bad record found while opening, an *Error: nil to leave it out,
+// which Skip counts, or the error to return.
+func (s *Source) Bad(err error) error { return s.skip.take(err) }
+
+// Progress tells whoever listens how much of long work is done.
+func (s *Source) Progress(what string, done, total int64) {
+	if s.progress != nil {
+		s.progress(what, done, total)
+	}
+}
+
+// Fail makes an error; file is relative to the data folder, "" for the folder itself; at is
+// the place in it, msg what is wrong and what was expected, fix what to do.
+func (s *Source) Fail(file, at, msg, fix string) *Error {
+	return &Error{Reader: s.reader.Name, File: path.Join(s.Name, file), At: at, Msg: msg, Fix: fix}
 }
 
 // cause drops the operation and the path of a file error: the message names the file already.
@@ -65,8 +82,8 @@ func cause(err error) string {
 	return err.Error()
 }
 
-// text is the value of an option, its default where it was not given.
-func (s *source) text(option string) string {
+// Text is the value of an option, its default where it was not given.
+func (s *Source) Text(option string) string {
 	if v, ok := s.given[option]; ok {
 		return strings.TrimSpace(v)
 	}
@@ -78,69 +95,85 @@ func (s *source) text(option string) string {
 	return ""
 }
 
-// list splits an option's value at commas and blanks.
-func (s *source) list(option string) []string {
-	return strings.FieldsFunc(s.text(option), func(r rune) bool { return r == ',' || r == ' ' })
+// List splits an option's value, a list of the spec or text, at its commas, or at blanks where
+// it has no comma.
+func (s *Source) List(option string) []string {
+	v := s.Text(option)
+	if strings.HasPrefix(v, "[") && strings.HasSuffix(v, "]") {
+		v = v[1 : len(v)-1]
+	}
+	if !strings.Contains(v, ",") {
+		return strings.Fields(v)
+	}
+	var list []string
+	for x := range strings.SplitSeq(v, ",") {
+		if x = strings.TrimSpace(x); x != "" {
+			list = append(list, x)
+		}
+	}
+	return list
 }
 
-func (s *source) badOption(option, expected string) *Error {
-	return &Error{Reader: s.reader.Name, Msg: fmt.Sprintf("option %s is %q, expected %s", option, s.text(option), expected),
+// BadOption makes the error of an option whose value is wrong.
+func (s *Source) BadOption(option, expected string) *Error {
+	return &Error{Reader: s.reader.Name, Msg: fmt.Sprintf("option %s is %q, expected %s", option, s.Text(option), expected),
 		Fix: "correct it in the modality's data line"}
 }
 
-// integer is an option's value as a number of at least min; preset stands for the empty value.
-func (s *source) integer(option string, preset, min int) (int, error) {
-	v := s.text(option)
+// Integer is an option's value as a number of at least min; preset stands for the empty value.
+func (s *Source) Integer(option string, preset, min int) (int, error) {
+	v := s.Text(option)
 	if v == "" {
 		return preset, nil
 	}
 	n, err := strconv.Atoi(v)
 	if err != nil || n < min || n > 1<<40 {
-		return 0, s.badOption(option, fmt.Sprintf("a whole number of at least %d", min))
+		return 0, s.BadOption(option, fmt.Sprintf("a whole number of at least %d", min))
 	}
 	return n, nil
 }
 
-// boolean is an option's value as true or false.
-func (s *source) boolean(option string) (bool, error) {
-	switch s.text(option) {
+// Boolean is an option's value as true or false.
+func (s *Source) Boolean(option string) (bool, error) {
+	switch s.Text(option) {
 	case "true":
 		return true, nil
 	case "false":
 		return false, nil
 	}
-	return false, s.badOption(option, "true or false")
+	return false, s.BadOption(option, "true or false")
 }
 
 // values refuses a want that is not for float values of the given shape; -1 stands for any size.
-func (s *source) values(shape ...int) error {
-	fits := !s.want.Tokens && len(shape) == len(s.want.Shape)
+func (s *Source) values(shape ...int) error {
+	fits := !s.Input.Tokens && len(shape) == len(s.Input.Shape)
 	for i, d := range shape {
-		fits = fits && (d < 0 || d == s.want.Shape[i])
+		fits = fits && (d < 0 || d == s.Input.Shape[i])
 	}
 	if fits {
 		return nil
 	}
 	text := strings.ReplaceAll(strings.ReplaceAll(fmt.Sprint(shape), " ", ","), "-1", "any")
-	return s.fail("", "", fmt.Sprintf("the model wants examples %v, the data has f32%s", s.want, text),
+	return s.Fail("", "", fmt.Sprintf("the model wants examples %v, the data has f32%s", s.Input, text),
 		"correct the modality's shape or choose another reader")
 }
 
-// file is an opened file, decompressed where it is a gzip stream.
-type file struct {
+// File is an opened file, decompressed where it is a gzip stream.
+type File struct {
 	*bufio.Reader
-	name   string // as found, relative to the data folder
+	Name   string // as found, relative to the data folder
 	closer io.Closer
 }
 
-func (f *file) Close() error { return f.closer.Close() }
+// Close closes the file.
+func (f *File) Close() error { return f.closer.Close() }
 
-// open opens the first of the candidates that exists, as it is or with .gz behind it.
-func (s *source) open(option string, candidates ...string) (*file, error) {
+// Open opens the first of the candidates that exists, as it is or with .gz behind it.
+func (s *Source) Open(option string, candidates ...string) (*File, error) {
 	for _, c := range candidates {
 		for _, name := range []string{c, c + ".gz"} {
 			if !fs.ValidPath(name) {
-				return nil, s.badOption(option, "file names inside the data folder, with forward slashes and without ..")
+				return nil, s.BadOption(option, "file names inside the data folder, with forward slashes and without ..")
 			}
 			f, err := s.openExact(name)
 			if err == nil {
@@ -151,43 +184,43 @@ func (s *source) open(option string, candidates ...string) (*file, error) {
 				if errors.As(err, &e) {
 					return nil, e
 				}
-				return nil, s.fail(name, "", "cannot be opened: "+cause(err), "check the file and its permissions")
+				return nil, s.Fail(name, "", "cannot be opened: "+cause(err), "check the file and its permissions")
 			}
 		}
 	}
 	return nil, s.missing(option, candidates)
 }
 
-func (s *source) openExact(name string) (*file, error) {
-	raw, err := s.root.Open(name)
+func (s *Source) openExact(name string) (*File, error) {
+	raw, err := s.Root.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	if info, err := raw.Stat(); err == nil && info.IsDir() {
 		raw.Close()
-		return nil, s.fail(name, "", "is a folder, expected a file", "move it away")
+		return nil, s.Fail(name, "", "is a folder, expected a file", "move it away")
 	}
 	buffered := bufio.NewReaderSize(raw, 1<<16)
 	magic, _ := buffered.Peek(2)
 	if len(magic) < 2 || magic[0] != 0x1f || magic[1] != 0x8b {
 		if strings.HasSuffix(name, ".gz") {
 			raw.Close()
-			return nil, s.fail(name, "", "is not a gzip file although its name ends in .gz", "fetch it again or drop .gz from its name")
+			return nil, s.Fail(name, "", "is not a gzip file although its name ends in .gz", "fetch it again or drop .gz from its name")
 		}
-		return &file{buffered, name, raw}, nil
+		return &File{buffered, name, raw}, nil
 	}
 	z, err := gzip.NewReader(buffered)
 	if err != nil {
 		raw.Close()
-		return nil, s.fail(name, "", "has a damaged gzip header ("+cause(err)+")", "fetch it again")
+		return nil, s.Fail(name, "", "has a damaged gzip header ("+cause(err)+")", "fetch it again")
 	}
-	return &file{bufio.NewReaderSize(z, 1<<16), name, raw}, nil
+	return &File{bufio.NewReaderSize(z, 1<<16), name, raw}, nil
 }
 
 // missing lists what the folder holds instead of the files looked for.
-func (s *source) missing(option string, candidates []string) *Error {
+func (s *Source) missing(option string, candidates []string) *Error {
 	var have []string
-	if entries, err := fs.ReadDir(s.root, "."); err == nil {
+	if entries, err := fs.ReadDir(s.Root, "."); err == nil {
 		for _, e := range entries {
 			if len(have) == 8 {
 				have = append(have, "...")
@@ -197,15 +230,15 @@ func (s *source) missing(option string, candidates []string) *Error {
 		}
 	}
 	msg := fmt.Sprintf("%s not found (nor with .gz); the folder holds %s", strings.Join(candidates, " or "), strings.Join(have, ", "))
-	return s.fail("", "", msg, fmt.Sprintf("give the right folder, or the file with the option %s", option))
+	return s.Fail("", "", msg, fmt.Sprintf("give the right folder, or the file with the option %s", option))
 }
 
-// glob lists the files matching one of the patterns, in order of their names; the first pattern that matches anything counts.
-func (s *source) glob(option string, patterns ...string) ([]string, error) {
+// Glob lists the files matching one of the patterns, in order of their names; the first pattern that matches anything counts.
+func (s *Source) Glob(option string, patterns ...string) ([]string, error) {
 	for _, p := range patterns {
-		names, err := fs.Glob(s.root, p)
+		names, err := fs.Glob(s.Root, p)
 		if err != nil {
-			return nil, s.badOption(option, "a file name or a pattern with * and ?")
+			return nil, s.BadOption(option, "a file name or a pattern with * and ?")
 		}
 		if len(names) > 0 {
 			sort.Strings(names)
@@ -216,20 +249,20 @@ func (s *source) glob(option string, patterns ...string) ([]string, error) {
 }
 
 // readError explains an error while reading a file's bytes.
-func (s *source) readError(f *file, at string, err error) *Error {
+func (s *Source) readError(f *File, at string, err error) *Error {
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return s.fail(f.name, at, "the file ends too early", "it was cut off: fetch it again")
+		return s.Fail(f.Name, at, "the file ends too early", "it was cut off: fetch it again")
 	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
-		return s.fail(f.name, at, "the gzip stream is damaged ("+err.Error()+")", "fetch it again")
+		return s.Fail(f.Name, at, "the gzip stream is damaged ("+err.Error()+")", "fetch it again")
 	}
-	return s.fail(f.name, at, "cannot be read: "+cause(err), "fetch it again, or check the disk")
+	return s.Fail(f.Name, at, "cannot be read: "+cause(err), "fetch it again, or check the disk")
 }
 
 // lines reads a text file line by line.
 type lines struct {
-	s    *source
-	f    *file
+	s    *Source
+	f    *File
 	scan *bufio.Scanner
 	n    int
 }
@@ -237,7 +270,7 @@ type lines struct {
 // maxLine is the length of the longest line accepted.
 const maxLine = 1 << 20
 
-func (s *source) lines(f *file) *lines {
+func (s *Source) lines(f *File) *lines {
 	scan := bufio.NewScanner(f)
 	scan.Buffer(make([]byte, 0, 1<<16), maxLine)
 	return &lines{s: s, f: f, scan: scan}
@@ -273,7 +306,7 @@ func (l *lines) err() error {
 
 func (l *lines) at() string { return fmt.Sprintf("line %d", l.n) }
 
-func (l *lines) fail(msg, fix string) *Error { return l.s.fail(l.f.name, l.at(), msg, fix) }
+func (l *lines) fail(msg, fix string) *Error { return l.s.Fail(l.f.Name, l.at(), msg, fix) }
 
 // fields splits a line at the separator, a blank standing for any run of blanks and tabs, into dst.
 func fields(dst [][]byte, line []byte, sep byte) [][]byte {

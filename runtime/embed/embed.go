@@ -17,7 +17,7 @@ import (
 type Info struct {
 	Rows    int               // examples
 	Width   int               // features of each
-	Classes int               // as data.Dataset.Classes: 0 for no labels, 1 for numbers
+	Classes int               // as data.Labels.Classes: 0 for no labels, 1 for numbers
 	Meta    map[string]string // where they come from; kept by the formats that have room for it
 }
 

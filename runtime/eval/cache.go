@@ -80,11 +80,12 @@ func hashBinary(h hash.Hash) error {
 
 // hashExamples hashes what the program would see, and the labels.
 func hashExamples(ctx context.Context, h hash.Hash, s Source, batch int, progress func(done int)) error {
-	fmt.Fprintf(h, "%d examples %s, vocabulary %d, %d classes\n", s.Len(), s.Want, s.Want.Vocab, s.Data.Classes())
+	labels := s.Data.Labels()
+	fmt.Fprintf(h, "%d examples %+v, %d classes, %d labels\n", s.Len(), []data.Input(s.Want), labels.Classes, labels.Each)
 	return batches(ctx, s, batch, func(first, n int, b *data.Batch) error {
 		hashInts(h, b.Tokens[:len(b.Tokens)/batch*n])
 		hashFloats(h, b.X[:len(b.X)/batch*n])
-		for _, y := range b.Labels[:n] {
+		for _, y := range b.Labels[:len(b.Labels)/batch*n] {
 			_ = binary.Write(h, binary.LittleEndian, y) // a hash takes everything
 		}
 		if progress != nil {

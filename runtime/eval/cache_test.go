@@ -135,7 +135,7 @@ func TestKey(t *testing.T) {
 		"the kernels":    func(e *keyed) { e.m.Program.Target = "avx512" },
 		"other examples": func(e *keyed) { e.train = e.test },
 		"fewer examples": func(e *keyed) { e.train.Max = 199 },
-		"no labels":      func(e *keyed) { e.train.Data = unlabelled{e.train.Data} },
+		"no labels":      func(e *keyed) { e.train.Data = noLabels{e.train.Data} },
 	} {
 		k := key(change)
 		if other, taken := seen[k]; taken {

@@ -2,7 +2,9 @@ package eval
 
 import (
 	"context"
+	"encoding/json"
 	"math"
+	"os"
 	"strings"
 	"testing"
 
@@ -231,18 +233,18 @@ func TestStandardize(t *testing.T) {
 
 type tokenData struct{ bad bool }
 
-func (tokenData) Len() int     { return 5 }
-func (tokenData) Classes() int { return 2 }
-func (d tokenData) Example(i int, _ uint64, _ []float32, tok []int32) (float64, error) {
-	tok[0], tok[1] = int32(i%3), 1
+func (tokenData) Len() int            { return 5 }
+func (tokenData) Labels() data.Labels { return data.Labels{Classes: 2, Each: 1} }
+func (d tokenData) Example(i int, _ uint64, e *data.Example) error {
+	e.Tokens[0], e.Tokens[1], e.Labels[0] = int32(i%3), 1, 1
 	if d.bad {
-		tok[1] = 3
+		e.Tokens[1] = 3
 	}
-	return 1, nil
+	return nil
 }
 
 func TestRawTokensAreOneHot(t *testing.T) {
-	want := data.Want{Shape: []int{2}, Tokens: true, Vocab: 3}
+	want := data.Want{{Shape: []int{2}, Tokens: true, Vocab: 3}}
 	s, err := Raw(Source{Data: tokenData{}, Want: want, Max: 4})
 	if err != nil {
 		t.Fatal(err)
@@ -263,8 +265,8 @@ func TestFeatures(t *testing.T) {
 	}
 	defer m.Close()
 	m.Initialize(1)
-	want := data.Want{Shape: p.Modality.Input}
-	train, test, err := data.Open("idx", p.Modality.ReaderOptions(), p.Sample, "sample", want, 1)
+	want := data.Want{{Shape: p.Modality.Inputs[0].Shape}}
+	train, test, err := data.Open("idx", runtime.ReaderOptions(p.Modality.Options), p.Sample, "sample", want, data.OpenOptions{Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,5 +310,118 @@ func BenchmarkEpoch(b *testing.B) {
 		if _, err := Linear(context.Background(), s, s, o); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// labelledTokens are the images of a data set with a label for each of four tokens, of which
+// the last does not count.
+type labelledTokens struct{ data.Dataset }
+
+func (labelledTokens) Labels() data.Labels { return data.Labels{Classes: 3, Each: 4} }
+func (d labelledTokens) Example(i int, epoch uint64, e *data.Example) error {
+	err := d.Dataset.Example(i, epoch, e)
+	copy(e.Labels, []float64{0, 1, 2, math.NaN()})
+	return err
+}
+
+func TestFeaturesOfTokens(t *testing.T) {
+	p := tiny.Program()
+	m, err := runtime.NewMachine(p, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	m.Initialize(1)
+	want := data.Want{{Shape: p.Modality.Inputs[0].Shape}}
+	_, test, err := data.Open("idx", runtime.ReaderOptions(p.Modality.Options), p.Sample, "sample", want, data.OpenOptions{Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := Source{Data: labelledTokens{test}, Want: want, Max: 7}
+	if _, err := Features(context.Background(), m, s, nil); err == nil || !strings.Contains(err.Error(), "expose tokens") {
+		t.Errorf("features without tokens: %v", err)
+	}
+	// The target, [B, 4, 4], stands for the vectors of the tokens.
+	run := p.Reconstruct.Run
+	target, _ := p.Reconstruct.Output("target")
+	target.Name = "tokens"
+	p.Features = &runtime.Function{Inputs: p.Reconstruct.Inputs, Streams: p.Reconstruct.Streams, Outputs: append(p.Features.Outputs, target), Run: run}
+	set, err := Features(context.Background(), m, s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if set.Len() != 21 || set.Width != 4 || set.Classes != 3 || set.Y[4] != 1 {
+		t.Errorf("%d vectors of width %d, labels %v", set.Len(), set.Width, set.Y)
+	}
+	whole, err := Features(context.Background(), m, s.WithoutLabels(), nil)
+	if err != nil || whole.Len() != 7 || whole.Classes != 0 {
+		t.Errorf("%v, %v", whole, err)
+	}
+	if _, err := Raw(s); err == nil {
+		t.Error("raw inputs are no vectors of tokens")
+	}
+}
+
+// The metrics are those of scikit-learn and scipy, see testdata/metrics.py.
+func TestMetricsOfOtherTools(t *testing.T) {
+	raw, err := os.ReadFile("testdata/metrics.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var golden struct {
+		Cases []map[string]any
+	}
+	if err := json.Unmarshal(raw, &golden); err != nil {
+		t.Fatal(err)
+	}
+	numbers := func(x any) (out []float64) {
+		for _, v := range x.([]any) {
+			out = append(out, v.(float64))
+		}
+		return out
+	}
+	compared := map[string]int{}
+	for i, c := range golden.Cases {
+		for _, name := range Metrics {
+			want, ok := c[name].(float64)
+			if !ok {
+				continue
+			}
+			compared[name]++
+			if got := Metric(name, numbers(c["predictions"]), numbers(c["labels"]), int(c["classes"].(float64))); math.Abs(got-want) > 1e-12 {
+				t.Errorf("case %d: %s is %v, expected %v", i, name, got, want)
+			}
+		}
+	}
+	for _, name := range Metrics {
+		if compared[name] == 0 {
+			t.Errorf("no case compares %s", name)
+		}
+	}
+	if Metric("auroc", []float64{1, 2}, []float64{1, 1}, 2) != 0.5 {
+		t.Error("one class has no area under a curve")
+	}
+}
+
+// Where the order counts, methods are measured by their scores, not by their decisions.
+func TestAreaUnderCurve(t *testing.T) {
+	train, test := blobs(60, 3, 2, "train"), blobs(60, 3, 2, "test")
+	o := Options{Epochs: 20, LR: 0.01, Batch: 8, Seeds: 1, Metric: "auroc"}
+	for name, f := range map[string]func() (Result, error){
+		"linear":  func() (Result, error) { return Linear(context.Background(), train, test, o) },
+		"knn":     func() (Result, error) { return Nearest(context.Background(), train, test, 5, o) },
+		"fewshot": func() (Result, error) { return FewShot(context.Background(), train, test, 5, 3, o) },
+	} {
+		r, err := f()
+		if err != nil {
+			t.Fatal(err)
+		}
+		decisions := Metric("auroc", r.Predictions, r.Labels, 2)
+		if r.Test.Mean < 0.8 || r.Test.Mean == decisions && decisions < 1 {
+			t.Errorf("%s: area %v, that of the decisions alone is %v", name, r.Test.Mean, decisions)
+		}
+	}
+	if _, err := CheckMetric(3, "auroc"); err == nil {
+		t.Error("auroc of three classes")
 	}
 }

@@ -4,6 +4,7 @@ package eval
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -18,7 +19,7 @@ type Set struct {
 	X       []float32 // [n, Width] row-major
 	Y       []float64 // [n] classes or numbers
 	Width   int
-	Classes int // as data.Dataset.Classes
+	Classes int // as data.Labels.Classes
 }
 
 // Len is the number of examples.
@@ -59,29 +60,71 @@ type firstOf struct {
 // Len is their number.
 func (f firstOf) Len() int { return f.n }
 
+// WithoutLabels is the source as one of examples without labels.
+func (s Source) WithoutLabels() Source {
+	s.Data = unlabelled{s.Data, max(1, s.Data.Labels().Each)}
+	return s
+}
+
+// unlabelled is a data set whose labels are left out.
+type unlabelled struct {
+	data.Dataset
+	each int
+}
+
+// Labels are none.
+func (unlabelled) Labels() data.Labels { return data.Labels{Each: 1} }
+
+// Example is that of the data set, with the label 0.
+func (u unlabelled) Example(i int, epoch uint64, e *data.Example) error {
+	other := *e
+	other.Labels = make([]float64, u.each)
+	e.Labels[0] = 0
+	return u.Dataset.Example(i, epoch, &other)
+}
+
+// rows is the number of vectors that an example gives: one, or where it has a label for each
+// token, one for each of those.
+func (s Source) rows() int { return max(1, s.Data.Labels().Each) }
+
 // Width is the number of features of one example, an error where the program has none that
 // could be used.
 func Width(p *runtime.Program) (int, error) {
+	out, err := vectors(p, 1)
+	return out.Len() / max(1, p.Batch), err
+}
+
+// vectors is the output with the vectors of each example: "features" [batch, width], or for
+// several rows of an example "tokens" [batch, rows, width].
+func vectors(p *runtime.Program, rows int) (runtime.Tensor, error) {
 	if p.Features == nil {
-		return 0, fmt.Errorf("the model %s computes no features; give its spec a features block", p.Name)
+		return runtime.Tensor{}, fmt.Errorf("the model %s computes no features; give its spec a features block", p.Name)
+	}
+	if rows > 1 {
+		out, ok := p.Features.Output("tokens")
+		if !ok || len(out.Shape) != 3 || out.Shape[0] != p.Batch || out.Shape[1] != rows {
+			return out, fmt.Errorf("an example has %d labels, but the features of %s expose no tokens [%d, %d, width]: write expose tokens = ... into the features block", rows, p.Name, p.Batch, rows)
+		}
+		return out, nil
 	}
 	out, ok := p.Features.Output("features")
 	if !ok || len(out.Shape) == 0 || out.Shape[0] != p.Batch {
-		return 0, fmt.Errorf("the model's features are %s, expected one vector for each of the %d examples of a batch", out.TypeString(), p.Batch)
+		return out, fmt.Errorf("the model's features are %s, expected one vector for each of the %d examples of a batch", out.TypeString(), p.Batch)
 	}
-	return out.Len() / p.Batch, nil
+	return out, nil
 }
 
 // Stream computes a program's features of every example, in order and without randomness,
 // and calls use with those of one batch after another: x is [n, width], y the labels of the
-// examples first, first+1, ...; both are valid until use returns.
+// examples first, first+1, ...; both are valid until use returns. Where examples have labels
+// for their tokens, x holds the vectors of the tokens, as many as y has labels.
 func Stream(ctx context.Context, m *runtime.Machine, s Source, use func(first int, x []float32, y []float64) error) error {
-	width, err := Width(m.Program)
+	rows := s.rows()
+	out, err := vectors(m.Program, rows)
 	if err != nil {
 		return err
 	}
-	f := m.Program.Features
-	out, _ := f.Output("features")
+	f, width := m.Program.Features, out.Len()/m.Program.Batch
 	return batches(ctx, s, m.Program.Batch, func(first, n int, b *data.Batch) error {
 		if err := train.Feed(m, f, b); err != nil {
 			return err
@@ -93,7 +136,7 @@ func Stream(ctx context.Context, m *runtime.Machine, s Source, use func(first in
 		if i := ckpt.FirstNonFinite(x); i >= 0 {
 			return fmt.Errorf("the features of example %d are not finite (%v)", first+i/width, x[i])
 		}
-		return use(first, x, b.Labels[:n])
+		return use(first, x, b.Labels[:n*rows])
 	})
 }
 
@@ -122,15 +165,21 @@ func batches(ctx context.Context, s Source, size int, use func(first, n int, b *
 // Features gathers the features of every example. Progress, if not nil, hears how many
 // examples are done.
 func Features(ctx context.Context, m *runtime.Machine, s Source, progress func(done int)) (*Set, error) {
-	width, err := Width(m.Program)
+	each := s.rows()
+	out, err := vectors(m.Program, each)
 	if err != nil {
 		return nil, err
 	}
-	set := &Set{Width: width, Classes: s.Data.Classes()}
-	err = Stream(ctx, m, s, func(_ int, x []float32, y []float64) error {
-		set.X, set.Y = append(set.X, x...), append(set.Y, y...)
+	width := out.Len() / (m.Program.Batch * each)
+	set := &Set{Width: width, Classes: s.Data.Labels().Classes}
+	err = Stream(ctx, m, s, func(first int, x []float32, y []float64) error {
+		for i, label := range y {
+			if !math.IsNaN(label) {
+				set.X, set.Y = append(set.X, x[i*width:(i+1)*width]...), append(set.Y, label)
+			}
+		}
 		if progress != nil {
-			progress(set.Len())
+			progress(first + len(y)/each)
 		}
 		return nil
 	})
@@ -144,36 +193,54 @@ func Features(ctx context.Context, m *runtime.Machine, s Source, progress func(d
 const maxRaw = 1 << 28
 
 // Raw gathers the inputs themselves, flattened; tokens become one-hot vectors. Where all of
-// them would take too much memory it takes the first so many examples as fit.
+// them would take too much memory it takes the first so many examples as fit. Examples with
+// labels for their tokens have no such vectors.
 func Raw(s Source) (*Set, error) {
-	size := s.Want.Size()
-	set := &Set{Width: size, Classes: s.Data.Classes()}
-	if s.Want.Tokens {
-		set.Width = size * max(1, s.Want.Vocab)
+	if s.rows() > 1 {
+		return nil, errors.New("the raw input is no baseline for labels of single tokens; leave it out")
+	}
+	set := &Set{Width: s.Want.Values(), Classes: s.Data.Labels().Classes}
+	for _, in := range s.Want {
+		if in.Tokens {
+			set.Width += in.Size() * max(1, in.Vocab)
+		}
 	}
 	n := max(1, min(s.Len(), maxRaw/set.Width))
 	set.X, set.Y = make([]float32, n*set.Width), make([]float64, n)
-	tokens := make([]int32, size)
+	e := data.NewExample(s.Want, s.Data.Labels())
 	for i := range n {
-		var err error
-		if !s.Want.Tokens {
-			set.Y[i], err = s.Data.Example(i, 0, set.Row(i), nil)
-		} else if set.Y[i], err = s.Data.Example(i, 0, nil, tokens); err == nil {
-			for j, t := range tokens {
-				if t < 0 || int(t) >= s.Want.Vocab {
-					return nil, fmt.Errorf("example %d has the token %d, expected 0..%d", i, t, s.Want.Vocab-1)
-				}
-				set.Row(i)[j*s.Want.Vocab+int(t)] = 1
-			}
-		}
-		if err != nil {
+		if err := s.Data.Example(i, 0, e); err != nil {
 			return nil, err
+		}
+		set.Y[i] = e.Labels[0]
+		if err := flatten(set.Row(i), e, s.Want); err != nil {
+			return nil, fmt.Errorf("example %d %w", i, err)
 		}
 	}
 	if i := ckpt.FirstNonFinite(set.X); i >= 0 {
 		return nil, fmt.Errorf("example %d of the data is not finite (%v)", i/set.Width, set.X[i])
 	}
 	return set, nil
+}
+
+// flatten writes the values of an example, then its tokens as one-hot vectors.
+func flatten(dst []float32, e *data.Example, want data.Want) error {
+	dst = dst[copy(dst, e.X):]
+	tokens := e.Tokens
+	for _, in := range want {
+		if !in.Tokens {
+			continue
+		}
+		for _, t := range tokens[:in.Size()] {
+			if t < 0 || int(t) >= in.Vocab {
+				return fmt.Errorf("has the token %d, expected 0..%d", t, in.Vocab-1)
+			}
+			dst[t] = 1
+			dst = dst[in.Vocab:]
+		}
+		tokens = tokens[in.Size():]
+	}
+	return nil
 }
 
 // Standardize brings every column of the training set to mean 0 and deviation 1 and applies

@@ -38,8 +38,10 @@ func FewShot(ctx context.Context, train, test *Set, shots, episodes int, o Optio
 	}
 	values := make([]float64, max(1, episodes))
 	for e := range values {
-		p := newPrototypes(train, members, shots, o.Seed, e).predict(test, max(1, o.Threads))
-		values[e] = Metric(metric, p, test.Y, test.Classes)
+		p, margins := newPrototypes(train, members, shots, o.Seed, e).predict(test, max(1, o.Threads))
+		if values[e] = Metric(metric, p, test.Y, test.Classes); metric == "auroc" {
+			values[e] = Metric(metric, margins, test.Y, test.Classes)
+		}
 		if e == 0 {
 			r.predicted(p, test.Y, test.Classes)
 		}
@@ -93,9 +95,9 @@ func newPrototypes(train *Set, members [][]int32, shots int, seed uint64, episod
 }
 
 // predict gives the class of the nearest mean: |x - m|^2 is smallest where x.m - |m|^2 / 2 is
-// largest.
-func (p *prototypes) predict(test *Set, threads int) []float64 {
-	out := make([]float64, test.Len())
+// largest. The margins say by how much the last class is nearer than the first.
+func (p *prototypes) predict(test *Set, threads int) (class, margins []float64) {
+	out, margins := make([]float64, test.Len()), make([]float64, test.Len())
 	parallel(threads, (test.Len()+1)/2, 64, func(lo, hi int) {
 		for pair := lo; pair < hi; pair++ {
 			i, j := 2*pair, min(2*pair+1, test.Len()-1)
@@ -103,15 +105,27 @@ func (p *prototypes) predict(test *Set, threads int) []float64 {
 			for c := 0; c < len(p.mean); c += 4 {
 				s := dots(test.Row(i), test.Row(j), p.mean[c], p.mean[c+1], p.mean[c+2], p.mean[c+3])
 				for q := 0; q < 4 && c+q < len(p.class); q++ {
-					if v := s[q] - p.square[c+q]; v > best[0] {
-						best[0], out[i] = v, p.class[c+q]
+					sign := 0.0
+					switch c + q {
+					case len(p.class) - 1:
+						sign = 1
+					case 0:
+						sign = -1
 					}
-					if v := s[4+q] - p.square[c+q]; v > best[1] {
-						best[1], out[j] = v, p.class[c+q]
+					a, b := s[q]-p.square[c+q], s[4+q]-p.square[c+q]
+					if a > best[0] {
+						best[0], out[i] = a, p.class[c+q]
+					}
+					if b > best[1] {
+						best[1], out[j] = b, p.class[c+q]
+					}
+					margins[i] += sign * float64(a)
+					if j > i {
+						margins[j] += sign * float64(b)
 					}
 				}
 			}
 		}
 	})
-	return out
+	return out, margins
 }

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -21,9 +22,12 @@ const warmupShare = 20
 func FineTune(ctx context.Context, m *runtime.Machine, trainOn, testOn Source, o Options) (Result, error) {
 	start := time.Now()
 	r := Result{Method: "finetune", Examples: trainOn.Len(), Tested: testOn.Len()}
-	classes := trainOn.Data.Classes()
-	if classes == 0 || classes != testOn.Data.Classes() {
-		return r, fmt.Errorf("the training data have %d classes, the test data %d; fine-tuning needs labelled data", classes, testOn.Data.Classes())
+	classes := trainOn.Data.Labels().Classes
+	if classes == 0 || classes != testOn.Data.Labels().Classes {
+		return r, fmt.Errorf("the training data have %d classes, the test data %d; fine-tuning needs labelled data", classes, testOn.Data.Labels().Classes)
+	}
+	if trainOn.rows() > 1 {
+		return r, errors.New("fine-tuning needs one label for each example, these have one for each token; use another method")
 	}
 	var err error
 	if r.Metric, err = CheckMetric(classes, o.Metric); err != nil {
@@ -75,7 +79,7 @@ func (u *tuning) run(ctx context.Context, trainOn Source) error {
 		return err
 	}
 	defer l.Close()
-	set := &Set{X: make([]float32, u.o.Batch*u.r.Width), Width: u.r.Width, Classes: trainOn.Data.Classes()}
+	set := &Set{X: make([]float32, u.o.Batch*u.r.Width), Width: u.r.Width, Classes: trainOn.Data.Labels().Classes}
 	u.o.WeightDecay = u.t.m.Program.Train.WeightDecay
 	u.head = newHead(set, u.o, seed)
 	steps := u.o.Epochs * l.Steps()
@@ -139,7 +143,7 @@ func (u *tuning) measure(ctx context.Context, epoch int) error {
 		return err
 	}
 	p := u.head.predict(set)
-	u.curves.epoch(u.seed, epoch, Metric(u.r.Metric, p, set.Y, set.Classes))
+	u.curves.epoch(u.seed, epoch, u.head.measure(u.r.Metric, p, set))
 	if u.seed == 0 && epoch == u.o.Epochs {
 		u.r.predicted(p, set.Y, set.Classes)
 	}

@@ -24,8 +24,8 @@ func encoder(t *testing.T, threads int) (m *runtime.Machine, train, test Source)
 	}
 	t.Cleanup(m.Close)
 	m.Initialize(1)
-	want := data.Want{Shape: p.Modality.Input}
-	a, b, err := data.Open("idx", p.Modality.ReaderOptions(), p.Sample, "sample", want, 1)
+	want := data.Want{{Shape: p.Modality.Inputs[0].Shape}}
+	a, b, err := data.Open("idx", runtime.ReaderOptions(p.Modality.Options), p.Sample, "sample", want, data.OpenOptions{Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestFineTuneRefuses(t *testing.T) {
 	o := Options{Epochs: 1, LR: 0.01}
 	for want, change := range map[string]func(m *runtime.Machine, train, test *Source){
 		"depend on no parameter":          func(m *runtime.Machine, _, _ *Source) { m.Program.Pullback = nil },
-		"needs labelled data":             func(_ *runtime.Machine, train, _ *Source) { train.Data = unlabelled{train.Data} },
+		"needs labelled data":             func(_ *runtime.Machine, train, _ *Source) { train.Data = noLabels{train.Data} },
 		"computes no features":            func(m *runtime.Machine, _, _ *Source) { m.Program.Features = nil },
 		"depend on the rest of its batch": func(m *runtime.Machine, _, _ *Source) { couple(m.Program.Features) },
 		"fewer than one batch":            func(_ *runtime.Machine, train, _ *Source) { train.Max = 3 },
@@ -198,6 +198,6 @@ func TestIndependent(t *testing.T) {
 	}
 }
 
-type unlabelled struct{ data.Dataset }
+type noLabels struct{ data.Dataset }
 
-func (unlabelled) Classes() int { return 0 }
+func (noLabels) Labels() data.Labels { return data.Labels{} }

@@ -190,8 +190,21 @@ func (h *head) adam(g []float32, c, lo int) {
 	}
 }
 
+// measure scores predictions of a set by a metric; that of an order needs the outputs themselves.
+func (h *head) measure(metric string, p []float64, s *Set) float64 {
+	if metric == "auroc" {
+		p = h.each(s, func(out []float32) float64 { return float64(out[0]) })
+	}
+	return Metric(metric, p, s.Y, s.Classes)
+}
+
 // predict gives the class of every example, or the number.
 func (h *head) predict(s *Set) []float64 {
+	return h.each(s, func(out []float32) float64 { return decide(out, s.Classes) })
+}
+
+// each is what f makes of the outputs for every example.
+func (h *head) each(s *Set, f func(out []float32) float64) []float64 {
 	p := make([]float64, s.Len())
 	parallel(h.Threads, s.Len(), 64, func(lo, hi int) {
 		out := make([]float32, 2*len(h.w))
@@ -199,7 +212,7 @@ func (h *head) predict(s *Set) []float64 {
 			n := min(2, hi-i)
 			h.apply(out, s.Row(i), s.Row(i+n-1))
 			for k := range n {
-				p[i+k] = decide(out[k*len(h.w):][:h.outputs], s.Classes)
+				p[i+k] = f(out[k*len(h.w):][:h.outputs])
 			}
 		}
 	})

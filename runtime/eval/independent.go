@@ -63,8 +63,10 @@ func try(m *runtime.Machine, in runtime.Tensor, trial int) {
 		return
 	}
 	ids := float32(2)
-	if m.Program.Modality.Vocab == 1 {
-		ids = 1
+	for _, x := range m.Program.Modality.Inputs {
+		if x.Tensor() == in.Name && x.Vocab == 1 {
+			ids = 1
+		}
 	}
 	for i, dst := 0, m.Ints(in); i < len(dst); i++ {
 		dst[i] = int32(ids * u[i])

@@ -25,7 +25,7 @@ func Nearest(ctx context.Context, train, test *Set, k int, o Options) (Result, e
 	}
 	threads := max(1, o.Threads)
 	a, b := inverseNorms(train, threads), inverseNorms(test, threads)
-	p := make([]float64, test.Len())
+	p, scores := make([]float64, test.Len()), make([]float64, test.Len())
 	const piece, rows = 512, 16 // examples between two looks at ctx, and of one task
 	for first := 0; first < test.Len(); first += piece {
 		n := min(piece, test.Len()-first)
@@ -36,7 +36,7 @@ func Nearest(ctx context.Context, train, test *Set, k int, o Options) (Result, e
 			}
 			search(near, train, test, first+lo, a, b)
 			for i := range near {
-				p[first+lo+i] = near[i].vote(train)
+				p[first+lo+i], scores[first+lo+i] = near[i].vote(train)
 			}
 		})
 		if ctx.Err() != nil {
@@ -44,7 +44,11 @@ func Nearest(ctx context.Context, train, test *Set, k int, o Options) (Result, e
 		}
 		o.progress(first+n, test.Len())
 	}
-	r.Test = score([]float64{Metric(metric, p, test.Y, test.Classes)})
+	measured := p
+	if metric == "auroc" {
+		measured = scores
+	}
+	r.Test = score([]float64{Metric(metric, measured, test.Y, test.Classes)})
 	r.predicted(p, test.Y, test.Classes)
 	r.Seconds = time.Since(start).Seconds()
 	return r, nil
@@ -114,8 +118,9 @@ func (b *neighbours) add(s float32, index int) {
 	b.n++
 }
 
-// vote is the class with the largest weight, the first of equal ones, or the mean number.
-func (b *neighbours) vote(train *Set) float64 {
+// vote is the class with the largest weight, the first of equal ones, or the mean number; mean is
+// that of the labels in any case, for two classes the share of class 1.
+func (b *neighbours) vote(train *Set) (label, mean float64) {
 	weights, sum, total := map[float64]float64{}, 0.0, 0.0
 	for i := range b.n {
 		w := math.Exp(float64(b.similarity[i]-b.similarity[0]) / knnTemperature)
@@ -125,7 +130,7 @@ func (b *neighbours) vote(train *Set) float64 {
 		total += w
 	}
 	if train.Classes == 1 {
-		return sum / total
+		return sum / total, sum / total
 	}
 	best := train.Y[b.index[0]]
 	for i := range b.n {
@@ -133,5 +138,5 @@ func (b *neighbours) vote(train *Set) float64 {
 			best = y
 		}
 	}
-	return best
+	return best, sum / total
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 )
 
@@ -53,13 +54,13 @@ func Linear(ctx context.Context, train, test *Set, o Options) (Result, error) {
 				return r, ctx.Err()
 			}
 			p := h.predict(test)
-			c.epoch(i, epoch, Metric(metric, p, test.Y, test.Classes))
+			c.epoch(i, epoch, h.measure(metric, p, test))
 			if i == 0 && epoch == o.Epochs {
 				r.predicted(p, test.Y, test.Classes)
 			}
 			o.progress(i*o.Epochs+epoch, o.Seeds*o.Epochs)
 		}
-		c.train[i] = Metric(metric, h.predict(train), train.Y, train.Classes)
+		c.train[i] = h.measure(metric, h.predict(train), train)
 		if !h.finite() {
 			return r, fmt.Errorf("the linear head diverged; try --standardize or a smaller --lr")
 		}
@@ -126,16 +127,19 @@ func CheckMetric(classes int, metric string) (string, error) {
 			return "spearman", nil
 		}
 		return "accuracy", nil
-	case "accuracy", "weighted_f1":
+	case "accuracy", "weighted_f1", "auroc":
 		if regression {
-			return "", fmt.Errorf("the metric %s needs classes, the labels are numbers; use spearman", metric)
+			return "", fmt.Errorf("the metric %s needs classes, the labels are numbers; use spearman or pearson", metric)
 		}
-	case "spearman":
+		if metric == "auroc" && classes != 2 {
+			return "", fmt.Errorf("the metric auroc needs two classes, the data have %d; use accuracy or weighted_f1", classes)
+		}
+	case "spearman", "pearson":
 		if !regression {
-			return "", fmt.Errorf("the metric spearman needs numbers, the labels are %d classes; use accuracy or weighted_f1", classes)
+			return "", fmt.Errorf("the metric %s needs numbers, the labels are %d classes; use accuracy or weighted_f1", metric, classes)
 		}
 	default:
-		return "", fmt.Errorf("there is no metric %q; use accuracy, weighted_f1 or spearman", metric)
+		return "", fmt.Errorf("there is no metric %q; use one of %s", metric, strings.Join(Metrics, ", "))
 	}
 	return metric, nil
 }

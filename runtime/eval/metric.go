@@ -7,14 +7,25 @@ import (
 	"sync/atomic"
 )
 
+// Metrics are the names of the metrics: for classes accuracy, weighted_f1 and, where there are
+// two, auroc; for numbers spearman and pearson.
+var Metrics = []string{"accuracy", "weighted_f1", "auroc", "spearman", "pearson"}
+
 // Metric compares predictions with labels: "accuracy", "weighted_f1" (the classes' F1 scores
-// weighted by how often they occur) or "spearman" (correlation of ranks, ties sharing theirs).
+// weighted by how often they occur), "auroc" (the area under the receiver operating
+// characteristic, the predictions being any numbers that are larger where class 1 is likelier; 0.5
+// where there is but one class), "spearman" (correlation of ranks, ties sharing theirs) or
+// "pearson" (correlation).
 func Metric(name string, predicted, labels []float64, classes int) float64 {
 	switch name {
 	case "weighted_f1":
 		return weightedF1(predicted, labels, classes)
+	case "auroc":
+		return auroc(predicted, labels)
 	case "spearman":
 		return pearson(ranks(predicted), ranks(labels))
+	case "pearson":
+		return pearson(predicted, labels)
 	}
 	right := 0
 	for i, p := range predicted {
@@ -41,6 +52,22 @@ func weightedF1(predicted, labels []float64, classes int) float64 {
 		}
 	}
 	return f / float64(len(labels))
+}
+
+// auroc is the share of pairs of one example of class 1 and one of class 0 whose scores are in
+// that order, equal ones counting half: from the sum of the ranks (Mann and Whitney, 1947).
+func auroc(scores, labels []float64) float64 {
+	sum, ones := 0.0, 0.0
+	for i, r := range ranks(scores) {
+		if labels[i] == 1 {
+			sum, ones = sum+r, ones+1
+		}
+	}
+	zeros := float64(len(labels)) - ones
+	if ones == 0 || zeros == 0 {
+		return 0.5
+	}
+	return (sum - ones*(ones-1)/2) / (ones * zeros)
 }
 
 // ranks are the positions in sorted order; equal values share the mean of theirs.

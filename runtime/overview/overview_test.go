@@ -107,7 +107,7 @@ func panel(kind string) *report.Panel {
 	case report.Series:
 		p.Layout = report.Layout{Kind: kind, Grid: []int{4}, Patch: []int{3}, Channels: 2}
 	case report.Tokens:
-		p.Layout = report.Layout{Kind: kind, Grid: []int{4}, Letters: []string{"<", "&"}}
+		p.Layout = report.Layout{Kind: kind, Grid: []int{4}, Words: map[int]string{0: "<", 1: "&"}}
 	}
 	for range 2 {
 		values := make([]float32, p.Size()*p.Width())

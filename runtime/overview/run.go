@@ -199,15 +199,18 @@ func Method(r *eval.Result) string {
 // Metric is a metric's name for people.
 func Metric(name string) string { return strings.ReplaceAll(name, "_", " ") }
 
+// isShare says whether a metric is a share, shown in per cent, rather than a correlation or an area.
+func isShare(metric string) bool { return metric == "accuracy" || metric == "weighted_f1" }
+
 // Score is a score for people: shares in per cent, correlations as they are, with the deviation
 // where there are several values; "-" for none.
 func Score(metric string, s *eval.Score) string {
 	switch {
 	case s == nil:
 		return "-"
-	case metric == "spearman" && len(s.Values) == 1:
+	case !isShare(metric) && len(s.Values) == 1:
 		return fmt.Sprintf("%.4f", s.Mean)
-	case metric == "spearman":
+	case !isShare(metric):
 		return fmt.Sprintf("%.4f ± %.4f", s.Mean, s.Deviation)
 	case len(s.Values) == 1:
 		return fmt.Sprintf("%.2f %%", 100*s.Mean)

@@ -18,12 +18,12 @@ const (
 
 // Layout says how the tokens of an example make up what a person sees.
 type Layout struct {
-	Kind     string   `json:"kind"`
-	Grid     []int    `json:"grid"`              // tokens per axis: [rows, columns] of images, [L] otherwise
-	Patch    []int    `json:"patch"`             // extents of a token: [height, width] of images, [samples] of series
-	Channels int      `json:"channels"`          // values at each of a token's places, next to each other
-	Letters  []string `json:"letters,omitempty"` // how token ids are written, where it is known
-	Show     []int    `json:"show,omitempty"`    // channels of a series to draw; none for the first MaxChannels
+	Kind     string         `json:"kind"`
+	Grid     []int          `json:"grid"`            // tokens per axis: [rows, columns] of images, [L] otherwise
+	Patch    []int          `json:"patch"`           // extents of a token: [height, width] of images, [samples] of series
+	Channels int            `json:"channels"`        // values at each of a token's places, next to each other
+	Words    map[int]string `json:"words,omitempty"` // how token ids are written, where it is known
+	Show     []int          `json:"show,omitempty"`  // channels of a series to draw; none for the first MaxChannels
 }
 
 // MaxChannels is the number of a series' channels that are shown where nobody chose any.

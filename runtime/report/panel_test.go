@@ -137,7 +137,7 @@ func TestSpectrogramStandsOnItsFeet(t *testing.T) {
 }
 
 func TestTokenText(t *testing.T) {
-	p := &Panel{Layout: Layout{Kind: Tokens, Grid: []int{6}, Letters: []string{"A", "C", "G", "T"}}}
+	p := &Panel{Layout: Layout{Kind: Tokens, Grid: []int{6}, Words: map[int]string{0: "A", 1: "C", 2: "G", 3: "T"}}}
 	p.Rows = []Example{{Target: []float32{0, 1, 2, 3, 0, 1}, Mask: []float32{0, 1, 1, 0, 0, 1},
 		Reconstruction: []float32{3, 1, 0, 0, 0, 2}, Adapted: []float32{3, 1, 2, 0, 0, 1}}}
 	var b strings.Builder
@@ -156,7 +156,7 @@ after adaptation  ACGTAC
 		t.Errorf("got\n%s\nexpected\n%s", b.String(), want)
 	}
 	b.Reset()
-	p.Letters = []string{"a", "word"}
+	p.Words = map[int]string{0: "a", 1: "word"}
 	if err := p.Text(&b, 18+3*5, Terminal); err != nil {
 		t.Fatal(err)
 	}

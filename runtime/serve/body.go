@@ -70,7 +70,11 @@ type reader []input
 
 // newReader is for the examples of a modality.
 func newReader(m runtime.Modality) reader {
-	return reader{newInput("x", m.Input, m.DType, m.Vocab)}
+	var r reader
+	for _, in := range m.Inputs {
+		r = append(r, newInput(in.Name, in.Shape, in.DType, in.Vocab))
+	}
+	return r
 }
 
 // size is the number of numbers of an example.

@@ -65,9 +65,9 @@ func TestOpenAPI(t *testing.T) {
 func TestOpenAPIIsValid(t *testing.T) {
 	for name, change := range map[string]func(p *runtime.Program){
 		"image":  func(*runtime.Program) {},
-		"series": func(p *runtime.Program) { p.Modality.Input = []int{2, 8} },
+		"series": func(p *runtime.Program) { p.Modality.Inputs[0].Shape = []int{2, 8} },
 		"tokens": func(p *runtime.Program) {
-			p.Modality.Input, p.Modality.DType, p.Modality.Vocab = []int{16}, runtime.I32, 4
+			p.Modality.Inputs[0] = runtime.Input{Shape: []int{16}, DType: runtime.I32, Vocab: 4}
 		},
 	} {
 		for _, token := range []bool{false, true} {

@@ -227,7 +227,7 @@ func TestEmbeddings(t *testing.T) {
 
 func TestTokens(t *testing.T) {
 	f := start(t, func(p *runtime.Program, _ *Config) {
-		p.Modality.DType, p.Modality.Vocab, p.Modality.Input = runtime.I32, 9, []int{16}
+		p.Modality.Inputs[0] = runtime.Input{Shape: []int{16}, DType: runtime.I32, Vocab: 9}
 		for _, fn := range append(p.Small, p.Features) {
 			fn.Inputs[0].DType = runtime.I32
 			run, in := fn.Run, fn.Inputs[0]

@@ -12,6 +12,8 @@ import (
 	"os"
 	"path"
 	"strings"
+
+	"mspecc/runtime/pickle"
 )
 
 // File is an opened checkpoint.
@@ -136,12 +138,12 @@ func (f *File) readZip(r io.ReaderAt, size int64) error {
 			return fmt.Errorf("its byte order is %q, expected little", text)
 		}
 	}
-	pickle, err := record(records[root+"data.pkl"], maxPickle)
+	stream, err := record(records[root+"data.pkl"], maxPickle)
 	if err != nil {
 		return err
 	}
 	storages := map[string]*storage{}
-	u := &unpickler{data: pickle, call: rebuild, persistent: func(id any) (any, error) {
+	u := &pickle.Machine{Data: stream, Call: rebuild, Persistent: func(id any) (any, error) {
 		key, s, err := identify(id)
 		if err != nil {
 			return nil, err
@@ -157,7 +159,7 @@ func (f *File) readZip(r io.ReaderAt, size int64) error {
 		storages[key] = s
 		return s, nil
 	}}
-	v, err := u.load()
+	v, err := u.Load()
 	if err != nil {
 		return err
 	}
@@ -184,17 +186,17 @@ func record(x *zip.File, limit int64) ([]byte, error) {
 
 // identify reads the persistent id of a storage: ("storage", class, key, location, numel, ...).
 func identify(id any) (key string, s *storage, err error) {
-	t := items(id)
+	t := pickle.Items(id)
 	if len(t) < 5 || t[0] != "storage" {
 		return "", nil, errors.New("a persistent id that is no storage")
 	}
-	c, okC := t[1].(class)
+	c, okC := t[1].(pickle.Class)
 	key, okK := t[2].(string)
 	numel, okN := t[4].(int64)
 	if !okC || !okK || !okN || numel < 0 || numel > maxElements {
 		return "", nil, errors.New("a storage of an unknown form")
 	}
-	dtype, ok := dtypes[c.name]
+	dtype, ok := dtypes[c.Name]
 	if !ok {
 		dtype = c.String()
 	}
@@ -205,44 +207,44 @@ func identify(id any) (key string, s *storage, err error) {
 // system, the object and the storages' keys, then the storages' elements.
 func (f *File) readLegacy(raw []byte) error {
 	misplaced := func(any) (any, error) { return nil, errors.New("a persistent id out of place") }
-	u := &unpickler{data: raw, call: rebuild, persistent: misplaced}
-	magic, err := u.load()
+	u := &pickle.Machine{Data: raw, Call: rebuild, Persistent: misplaced}
+	magic, err := u.Load()
 	if err != nil {
 		return err
 	}
 	if n, ok := magic.(*big.Int); !ok || n.Cmp(legacyMagic) != 0 {
 		return errors.New("it does not begin with torch.save's magic number")
 	}
-	version, err := u.load()
+	version, err := u.Load()
 	if err != nil {
 		return err
 	}
 	if version != int64(1001) {
 		return fmt.Errorf("its format has the version %s, expected 1001", plain(version))
 	}
-	system, err := u.load()
+	system, err := u.Load()
 	if err != nil {
 		return err
 	}
-	if d, ok := system.(*dict); ok {
-		for i, k := range d.keys {
-			if k == "little_endian" && d.values[i] != true {
+	if d, ok := system.(*pickle.Dict); ok {
+		for i, k := range d.Keys {
+			if k == "little_endian" && d.Values[i] != true {
 				return errors.New("its byte order is not little endian")
 			}
 		}
 	}
 	storages := map[string]*storage{}
-	u.persistent = func(id any) (any, error) { return legacyStorage(storages, id) }
-	v, err := u.load()
+	u.Persistent = func(id any) (any, error) { return legacyStorage(storages, id) }
+	v, err := u.Load()
 	if err != nil {
 		return err
 	}
-	u.persistent = misplaced
-	keys, err := u.load()
+	u.Persistent = misplaced
+	keys, err := u.Load()
 	if err != nil {
 		return err
 	}
-	if err := legacyElements(u, storages, items(keys)); err != nil {
+	if err := legacyElements(u, storages, pickle.Items(keys)); err != nil {
 		return err
 	}
 	return f.collect(v)
@@ -250,7 +252,7 @@ func (f *File) readLegacy(raw []byte) error {
 
 // legacyStorage gives the storage of a persistent id, or the part of one that the id asks for.
 func legacyStorage(storages map[string]*storage, id any) (any, error) {
-	t := items(id)
+	t := pickle.Items(id)
 	if len(t) >= 2 && t[0] == "module" { // a whole module was saved; its class follows
 		return t[1], nil
 	}
@@ -266,7 +268,7 @@ func legacyStorage(storages map[string]*storage, id any) (any, error) {
 	if len(t) < 6 || t[5] == nil {
 		return s, nil
 	}
-	part := items(t[5]) // (key, offset, numel)
+	part := pickle.Items(t[5]) // (key, offset, numel)
 	if len(part) != 3 {
 		return nil, errors.New("a part of a storage of an unknown form")
 	}
@@ -287,14 +289,14 @@ func legacyStorage(storages map[string]*storage, id any) (any, error) {
 
 // legacyElements finds the elements of the storages, which follow the pickles in the order
 // of keys: the number of elements, 8 bytes, and the elements.
-func legacyElements(u *unpickler, storages map[string]*storage, keys []any) error {
+func legacyElements(u *pickle.Machine, storages map[string]*storage, keys []any) error {
 	for _, k := range keys {
 		key, _ := k.(string)
 		s := storages[key]
 		if s == nil {
 			return fmt.Errorf("elements of the storage %s, which no tensor uses", plain(k))
 		}
-		b, err := u.take(8)
+		b, err := u.Take(8)
 		if err != nil {
 			return errors.New("the storages end too early: the file was cut off")
 		}
@@ -305,7 +307,7 @@ func legacyElements(u *unpickler, storages map[string]*storage, keys []any) erro
 		if !ok {
 			return fmt.Errorf("the storage %s has elements of type %s, whose size is not known", key, s.dtype)
 		}
-		data, err := u.take(uint64(s.numel) * uint64(size))
+		data, err := u.Take(uint64(s.numel) * uint64(size))
 		if err != nil {
 			return fmt.Errorf("the storage %s ends too early: the file was cut off", key)
 		}
@@ -347,27 +349,27 @@ func (c *collector) walk(v any, name string, depth int) error {
 		named := *v
 		named.Name = name
 		c.file.Tensors = append(c.file.Tensors, &named)
-	case tuple:
+	case pickle.Tuple:
 		return c.each(v, name, depth)
-	case *list, *dict, *object:
+	case *pickle.List, *pickle.Dict, *pickle.Object:
 		if c.within[v] {
 			return nil
 		}
 		c.within[v] = true
 		defer delete(c.within, v)
 		switch v := v.(type) {
-		case *list:
-			return c.each(v.items, name, depth)
-		case *dict:
+		case *pickle.List:
+			return c.each(v.Items, name, depth)
+		case *pickle.Dict:
 			return c.entries(v, name, depth)
-		case *object:
-			if err := c.entries(&v.dict, name, depth); err != nil {
+		case *pickle.Object:
+			if err := c.entries(&v.Dict, name, depth); err != nil {
 				return err
 			}
-			if err := c.each(v.items, name, depth); err != nil {
+			if err := c.each(v.Items, name, depth); err != nil {
 				return err
 			}
-			return c.walk(v.state, name, depth+1)
+			return c.walk(v.State, name, depth+1)
 		}
 	}
 	return nil
@@ -382,13 +384,13 @@ func (c *collector) each(values []any, name string, depth int) error {
 	return nil
 }
 
-func (c *collector) entries(d *dict, name string, depth int) error {
-	for i, k := range d.keys {
+func (c *collector) entries(d *pickle.Dict, name string, depth int) error {
+	for i, k := range d.Keys {
 		below := join(name, k)
 		if k == "_modules" || k == "_parameters" || k == "_buffers" {
 			below = name // where a module that was saved whole keeps what its state dict names
 		}
-		if err := c.walk(d.values[i], below, depth+1); err != nil {
+		if err := c.walk(d.Values[i], below, depth+1); err != nil {
 			return err
 		}
 	}
@@ -409,8 +411,9 @@ func plain(v any) string {
 	switch v := v.(type) {
 	case string, int64, bool, float64, nil:
 		return fmt.Sprint(v)
-	case class:
+	case pickle.Class:
 		return v.String()
 	}
-	return strings.TrimPrefix(fmt.Sprintf("%T", v), "*torch.")
+	kind := fmt.Sprintf("%T", v)
+	return strings.ToLower(kind[strings.LastIndexByte(kind, '.')+1:])
 }

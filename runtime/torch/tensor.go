@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"mspecc/runtime/ckpt"
+	"mspecc/runtime/pickle"
 )
 
 // Tensor is a tensor of a file, whose elements are read when they are asked for.
@@ -144,15 +145,15 @@ func contiguous(shape []int) []int {
 }
 
 // rebuild makes what torch's functions for loading make; false for any other class.
-func rebuild(c class, args tuple) (any, bool, error) {
+func rebuild(c pickle.Class, args pickle.Tuple) (any, bool, error) {
 	switch c.String() {
 	case "collections.OrderedDict":
-		d := &dict{}
+		d := &pickle.Dict{}
 		if len(args) == 1 { // older Pythons: a list of pairs
-			if pairs, ok := args[0].(*list); ok {
-				for _, p := range pairs.items {
-					if kv := items(p); len(kv) == 2 {
-						d.keys, d.values = append(d.keys, kv[0]), append(d.values, kv[1])
+			if pairs, ok := args[0].(*pickle.List); ok {
+				for _, p := range pairs.Items {
+					if kv := pickle.Items(p); len(kv) == 2 {
+						d.Keys, d.Values = append(d.Keys, kv[0]), append(d.Values, kv[1])
 					}
 				}
 			}
@@ -165,7 +166,7 @@ func rebuild(c class, args tuple) (any, bool, error) {
 		if len(args) < 7 {
 			return nil, true, errForm
 		}
-		dtype, _ := args[6].(class)
+		dtype, _ := args[6].(pickle.Class)
 		shape, err := extents(args[2])
 		return &Tensor{DType: dtype.String(), Shape: shape}, true, err
 	case "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state", "torch._tensor._rebuild_from_type_v2":
@@ -173,8 +174,8 @@ func rebuild(c class, args tuple) (any, bool, error) {
 			if t, ok := a.(*Tensor); ok {
 				return t, true, nil
 			}
-			if inner, ok := a.(tuple); ok && c.name == "_rebuild_from_type_v2" && len(args) > 0 {
-				if f, ok := args[0].(class); ok {
+			if inner, ok := a.(pickle.Tuple); ok && c.Name == "_rebuild_from_type_v2" && len(args) > 0 {
+				if f, ok := args[0].(pickle.Class); ok {
 					return rebuild(f, inner)
 				}
 			}
@@ -187,7 +188,7 @@ func rebuild(c class, args tuple) (any, bool, error) {
 var errForm = errors.New("a tensor of an unknown form")
 
 // view makes a tensor of (storage, offset, shape, strides, ...).
-func view(args tuple) (*Tensor, error) {
+func view(args pickle.Tuple) (*Tensor, error) {
 	if len(args) < 4 {
 		return nil, errForm
 	}
@@ -202,24 +203,9 @@ func view(args tuple) (*Tensor, error) {
 	return t, t.check()
 }
 
-// items are the elements of a tuple or list.
-func items(v any) []any {
-	switch v := v.(type) {
-	case tuple:
-		return v
-	case *list:
-		return v.items
-	case *object: // torch.Size((2, 3))
-		if len(v.args) == 1 {
-			return items(v.args[0])
-		}
-	}
-	return nil
-}
-
 func extents(v any) ([]int, error) {
 	out := []int{}
-	for _, x := range items(v) {
+	for _, x := range pickle.Items(v) {
 		n, ok := x.(int64)
 		if !ok || n < 0 || n > maxElements {
 			return nil, fmt.Errorf("the extent %s", plain(x))

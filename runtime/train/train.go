@@ -21,22 +21,45 @@ type Batches interface {
 	Batch(step int) (*data.Batch, error)
 }
 
-// Feed writes a batch into a function's input "x". A function without that input takes nothing.
+// Feed writes a batch into a function's inputs of the modality. A function without such
+// inputs takes nothing.
 func Feed(m *runtime.Machine, f *runtime.Function, b *data.Batch) error {
-	x, ok := f.Input("x")
-	if !ok {
-		return nil
+	var width, at [2]int // of an example's values and tokens, by runtime.DType
+	inputs := m.Program.Modality.Inputs
+	for _, in := range inputs {
+		width[in.DType] += in.Len()
 	}
-	n := len(b.X)
-	if x.DType == runtime.I32 {
-		n = copy(m.Ints(x), b.Tokens)
-	} else {
-		copy(m.Floats(x), b.X)
-	}
-	if n != x.Len() {
-		return fmt.Errorf("the batch has %d values, the program expects x %s", n, x.TypeString())
+	for _, in := range inputs {
+		if x, ok := f.Input(in.Tensor()); ok {
+			n, fits := len(b.X), false
+			if in.DType == runtime.I32 {
+				n, fits = len(b.Tokens), spread(m.Ints(x), b.Tokens, width[in.DType], at[in.DType], in.Len())
+			} else {
+				fits = spread(m.Floats(x), b.X, width[in.DType], at[in.DType], in.Len())
+			}
+			if !fits {
+				return fmt.Errorf("the batch has %d values, the program expects %s %s", n, x.Name, x.TypeString())
+			}
+		}
+		at[in.DType] += in.Len()
 	}
 	return nil
+}
+
+// spread copies size elements from each row of src, of the given width, from at on; false where
+// the rows of src and dst do not agree in number.
+func spread[T any](dst, src []T, width, at, size int) bool {
+	if len(src)*size != len(dst)*width {
+		return false
+	}
+	if size == width {
+		copy(dst, src)
+		return true
+	}
+	for ; len(src) > 0; src, dst = src[width:], dst[size:] {
+		copy(dst[:size], src[at:at+size])
+	}
+	return true
 }
 
 // Scalars are the names of a function's scalar outputs, in order: the loss, the reports.
@@ -133,11 +156,19 @@ func (e *NonFiniteError) Error() string { return fmt.Sprintf("step %d: %s", e.St
 
 // badBatch says what is not finite in the batch that was fed, "" if nothing.
 func (s *Stepper) badBatch(step int) string {
-	m := s.Machine
-	x, ok := m.Program.Step.Input("x")
-	if !ok || x.DType != runtime.F32 {
-		return ""
+	for _, in := range s.Machine.Program.Modality.Inputs {
+		if x, ok := s.Machine.Program.Step.Input(in.Tensor()); ok && x.DType == runtime.F32 {
+			if text := s.badInput(step, x); text != "" {
+				return text
+			}
+		}
 	}
+	return ""
+}
+
+// badInput is badBatch of one input.
+func (s *Stepper) badInput(step int, x runtime.Tensor) string {
+	m := s.Machine
 	i := ckpt.FirstNonFinite(m.Floats(x))
 	if i < 0 {
 		return ""
@@ -147,5 +178,5 @@ func (s *Stepper) badBatch(step int) string {
 		each := x.Len() / x.Shape[0]
 		row = fmt.Sprintf(", which is value %d of the training set's example %d", i%each, l.Example(step-1, i/each))
 	}
-	return fmt.Sprintf("the batch itself is not finite: x is %v at element %d%s", m.Floats(x)[i], i, row)
+	return fmt.Sprintf("the batch itself is not finite: %s is %v at element %d%s", x.Name, m.Floats(x)[i], i, row)
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"mspecc/runtime"
@@ -25,8 +26,8 @@ func start(t *testing.T, threads int, seed uint64) (*runtime.Machine, *data.Load
 	}
 	t.Cleanup(m.Close)
 	m.Initialize(seed)
-	want := data.Want{Shape: p.Modality.Input}
-	set, _, err := data.Open(p.Modality.Reader, p.Modality.ReaderOptions(), p.Sample, "sample", want, seed)
+	want := data.Want{{Shape: p.Modality.Inputs[0].Shape}}
+	set, _, err := data.Open(p.Modality.Reader, runtime.ReaderOptions(p.Modality.Options), p.Sample, "sample", want, data.OpenOptions{Seed: seed})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,5 +183,29 @@ func TestBiasCorrectionIsHandedIn(t *testing.T) {
 	}
 	if got := fmt.Sprint(Scalars(m.Program.Step)); got != "[loss inner_loss]" {
 		t.Errorf("scalars %s", got)
+	}
+}
+
+// Two inputs of one type lie one after another in each row of a batch.
+func TestFeedSeveralInputs(t *testing.T) {
+	f := &runtime.Function{Inputs: []runtime.Tensor{{Name: "x.a", Shape: []int{2, 1}}, {Name: "x.c", Shape: []int{2, 2}, Offset: 16},
+		{Name: "x.text", DType: runtime.I32, Shape: []int{2, 1}, Offset: 32}}}
+	p := &runtime.Program{Floats: 48, Batch: 2, Modality: runtime.Modality{Inputs: []runtime.Input{{Name: "a", Shape: []int{1}},
+		{Name: "text", Shape: []int{1}, DType: runtime.I32, Vocab: 9}, {Name: "b", Shape: []int{3}}, {Name: "c", Shape: []int{2}}}}}
+	m, err := runtime.NewMachine(p, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	b := &data.Batch{X: []float32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, Tokens: []int32{7, 8}}
+	if err := Feed(m, f, b); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(m.Floats(f.Inputs[0]), m.Floats(f.Inputs[1]), m.Ints(f.Inputs[2])); got != "[1 7] [5 6 11 12] [7 8]" {
+		t.Errorf("fed %s", got)
+	}
+	b.X = b.X[:11]
+	if err := Feed(m, f, b); err == nil || !strings.Contains(err.Error(), "11 values, the program expects x.a") {
+		t.Errorf("error %v", err)
 	}
 }

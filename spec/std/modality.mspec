@@ -10,6 +10,9 @@
 //     values(p)      the prediction in the units of target(x)
 //     near(v)        v [B, L], summed over each token and its neighbours
 //     positions(D)   codes [1 + L, D]; row 0 belongs to the class token
+//
+// A kind with several inputs gets x as a list of them; its predictions, targets and values may
+// be lists too, with the tokens of one entry after those of another in the sequence.
 
 import "std/nn"
 
@@ -140,4 +143,43 @@ kind tokens(vocab, length) {
     fn loss(p, x)    = cross_entropy(p, x)
     fn near(v)       = v + both_sides(v, 1)
     fn positions(D)  = positions1(length, D)
+}
+
+// image_text: an image and a text about it. Their tokens stand one after another in one
+// sequence, each with an embedding, a head and a loss of its own. A token's loss is weighted
+// so that the image and the text count the same, however many tokens they have.
+kind image_text(channels, height, breadth, patch, vocab, words) {
+    input image f32[channels, height, breadth]
+    input text i32[words] < vocab
+
+    let picture = image: image(channels, height, breadth, patch)
+    let caption = text: tokens(vocab, words)
+    let split   = picture.length
+    let length  = picture.length + caption.length
+    let grid    = picture.grid
+
+    // stream: what tells the tokens of the one from those of the other.
+    fn stream(t: [B, N, D]) {
+        param stream [D] = normal(0.02)
+        return t + stream
+    }
+
+    fn embed(x, D) {
+        let seen = picture.embed(x[0], D)
+        let read = caption.embed(x[1], D)
+        return concat([(image: stream(seen)), (text: stream(read))], axis: 1)
+    }
+
+    fn predict(y, D) = [picture.predict(y[:, :split], D), caption.predict(y[:, split:], D)]
+
+    fn loss(p, x) {
+        let seen = picture.loss(p[0], x[0]) * (length / (2 * picture.length))
+        let read = caption.loss(p[1], x[1]) * (length / (2 * caption.length))
+        return concat([seen, read], axis: 1)
+    }
+
+    fn target(x)    = [picture.target(x[0]), caption.target(x[1])]
+    fn values(p)    = [picture.values(p[0]), caption.values(p[1])]
+    fn near(v)      = concat([picture.near(v[:, :split]), caption.near(v[:, split:])], axis: 1)
+    fn positions(D) = concat([picture.positions(D), caption.positions(D)[1:]], axis: 0)
 }

@@ -54,7 +54,7 @@ func Program() *runtime.Program {
 	return &runtime.Program{
 		Name: "tiny", Spec: "tiny.mspec", Digest: "0123abcd", Target: "portable", Batch: batch,
 		Sources: []runtime.Source{{Name: "std/nn.mspec", Text: "// nothing\n"}, {Name: "tiny.mspec", Text: "model tiny {}\n"}},
-		Modality: runtime.Modality{Name: "squares", Kind: "image", Input: []int{1, 4, 4}, Reader: "idx",
+		Modality: runtime.Modality{Name: "squares", Kind: "image", Inputs: []runtime.Input{{Shape: []int{1, 4, 4}}}, Reader: "idx",
 			Options: []runtime.Option{{Name: "classes", Value: "2"}}, Grid: []int{2, 2}, Patch: []int{2, 2}, Channels: 1},
 		Settings: []runtime.Setting{{Name: "hidden", Value: "5", From: "model"}},
 		Train: runtime.Train{Optimizer: "adamw", LR: 0.01, WeightDecay: 0.01, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8,

@@ -1,4 +1,4 @@
-package torch
+package pickle
 
 import (
 	"encoding/binary"
@@ -10,40 +10,40 @@ import (
 )
 
 // opcodes are what each byte does.
-var opcodes map[byte]func(u *unpickler) error
+var opcodes map[byte]func(u *Machine) error
 
 func init() {
-	opcodes = map[byte]func(u *unpickler) error{}
-	for _, family := range []map[byte]func(u *unpickler) error{structureOps, scalarOps, textOps, containerOps, classOps, memoOps} {
+	opcodes = map[byte]func(u *Machine) error{}
+	for _, family := range []map[byte]func(u *Machine) error{structureOps, scalarOps, textOps, containerOps, classOps, memoOps} {
 		for op, f := range family {
 			opcodes[op] = f
 		}
 	}
 }
 
-func skip(n uint64) func(u *unpickler) error {
-	return func(u *unpickler) error {
-		_, err := u.take(n)
+func skip(n uint64) func(u *Machine) error {
+	return func(u *Machine) error {
+		_, err := u.Take(n)
 		return err
 	}
 }
 
-var structureOps = map[byte]func(u *unpickler) error{
+var structureOps = map[byte]func(u *Machine) error{
 	0x80: skip(1), // PROTO
 	0x95: skip(8), // FRAME
-	'(':  func(u *unpickler) error { return u.push(mark{}) },
-	'0': func(u *unpickler) error {
+	'(':  func(u *Machine) error { return u.push(mark{}) },
+	'0': func(u *Machine) error {
 		if len(u.stack) == 0 {
 			return errEmpty
 		}
 		u.stack = u.stack[:len(u.stack)-1]
 		return nil
 	},
-	'1': func(u *unpickler) error {
+	'1': func(u *Machine) error {
 		_, err := u.popMark()
 		return err
 	},
-	'2': func(u *unpickler) error {
+	'2': func(u *Machine) error {
 		v, err := u.top()
 		if err != nil {
 			return err
@@ -52,12 +52,12 @@ var structureOps = map[byte]func(u *unpickler) error{
 	},
 }
 
-func constant(v any) func(u *unpickler) error {
-	return func(u *unpickler) error { return u.push(v) }
+func constant(v any) func(u *Machine) error {
+	return func(u *Machine) error { return u.push(v) }
 }
 
-func unsigned(size int) func(u *unpickler) error {
-	return func(u *unpickler) error {
+func unsigned(size int) func(u *Machine) error {
+	return func(u *Machine) error {
 		n, err := u.number(size)
 		if err != nil {
 			return err
@@ -67,13 +67,13 @@ func unsigned(size int) func(u *unpickler) error {
 }
 
 // long reads a number in two's complement whose length stands before it.
-func long(size int) func(u *unpickler) error {
-	return func(u *unpickler) error {
+func long(size int) func(u *Machine) error {
+	return func(u *Machine) error {
 		n, err := u.number(size)
 		if err != nil {
 			return err
 		}
-		b, err := u.take(n)
+		b, err := u.Take(n)
 		if err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func integer(b []byte) any {
 }
 
 // decimal reads a number written as text.
-func decimal(u *unpickler) error {
+func decimal(u *Machine) error {
 	s, err := u.line()
 	if err != nil {
 		return err
@@ -125,13 +125,13 @@ func decimal(u *unpickler) error {
 	return u.push(n)
 }
 
-var scalarOps = map[byte]func(u *unpickler) error{
+var scalarOps = map[byte]func(u *Machine) error{
 	'N':  constant(nil),
 	0x88: constant(true),
 	0x89: constant(false),
 	'K':  unsigned(1),
 	'M':  unsigned(2),
-	'J': func(u *unpickler) error {
+	'J': func(u *Machine) error {
 		n, err := u.number(4)
 		if err != nil {
 			return err
@@ -142,14 +142,14 @@ var scalarOps = map[byte]func(u *unpickler) error{
 	0x8b: long(4),
 	'I':  decimal,
 	'L':  decimal,
-	'G': func(u *unpickler) error {
-		b, err := u.take(8)
+	'G': func(u *Machine) error {
+		b, err := u.Take(8)
 		if err != nil {
 			return err
 		}
 		return u.push(math.Float64frombits(binary.BigEndian.Uint64(b)))
 	},
-	'F': func(u *unpickler) error {
+	'F': func(u *Machine) error {
 		s, err := u.line()
 		if err != nil {
 			return err
@@ -163,13 +163,13 @@ var scalarOps = map[byte]func(u *unpickler) error{
 }
 
 // text reads a string whose length, of so many bytes, stands before it.
-func text(size int) func(u *unpickler) error {
-	return func(u *unpickler) error {
+func text(size int) func(u *Machine) error {
+	return func(u *Machine) error {
 		n, err := u.number(size)
 		if err != nil {
 			return err
 		}
-		b, err := u.take(n)
+		b, err := u.Take(n)
 		if err != nil {
 			return err
 		}
@@ -177,22 +177,22 @@ func text(size int) func(u *unpickler) error {
 	}
 }
 
-func raw(size int) func(u *unpickler) error {
-	return func(u *unpickler) error {
+func raw(size int) func(u *Machine) error {
+	return func(u *Machine) error {
 		n, err := u.number(size)
 		if err != nil {
 			return err
 		}
-		b, err := u.take(n)
+		b, err := u.Take(n)
 		if err != nil {
 			return err
 		}
-		return u.push(append([]byte(nil), b...))
+		return u.push(b[:len(b):len(b)])
 	}
 }
 
 // quoted reads a line that holds a string; what it looks like inside does not matter here.
-func quoted(u *unpickler) error {
+func quoted(u *Machine) error {
 	s, err := u.line()
 	if err != nil {
 		return err
@@ -203,16 +203,16 @@ func quoted(u *unpickler) error {
 	return u.push(s)
 }
 
-var textOps = map[byte]func(u *unpickler) error{
+var textOps = map[byte]func(u *Machine) error{
 	'S': quoted, 'V': quoted,
 	'T': text(4), 'U': text(1), 'X': text(4), 0x8c: text(1), 0x8d: text(8),
 	'B': raw(4), 'C': raw(1), 0x8e: raw(8), 0x96: raw(8),
 }
 
 // tupleOf makes a tuple of the last n values.
-func tupleOf(n int) func(u *unpickler) error {
-	return func(u *unpickler) error {
-		t := make(tuple, n)
+func tupleOf(n int) func(u *Machine) error {
+	return func(u *Machine) error {
+		t := make(Tuple, n)
 		for i := n - 1; i >= 0; i-- {
 			v, err := u.pop()
 			if err != nil {
@@ -225,8 +225,8 @@ func tupleOf(n int) func(u *unpickler) error {
 }
 
 // fromMark makes a value of everything above the last mark.
-func fromMark(f func(items []any) (any, error)) func(u *unpickler) error {
-	return func(u *unpickler) error {
+func fromMark(f func(items []any) (any, error)) func(u *Machine) error {
+	return func(u *Machine) error {
 		items, err := u.popMark()
 		if err != nil {
 			return err
@@ -239,62 +239,62 @@ func fromMark(f func(items []any) (any, error)) func(u *unpickler) error {
 	}
 }
 
-func (d *dict) set(pairs []any) error {
+func (d *Dict) set(pairs []any) error {
 	if len(pairs)%2 != 0 {
 		return errors.New("a key without a value")
 	}
 	for i := 0; i < len(pairs); i += 2 {
-		d.keys, d.values = append(d.keys, pairs[i]), append(d.values, pairs[i+1])
+		d.Keys, d.Values = append(d.Keys, pairs[i]), append(d.Values, pairs[i+1])
 	}
 	return nil
 }
 
 // setItems adds keys with their values to the dict, or the object that acts as one, on top.
-func (u *unpickler) setItems(pairs []any) error {
+func (u *Machine) setItems(pairs []any) error {
 	target, err := u.top()
 	if err != nil {
 		return err
 	}
 	switch t := target.(type) {
-	case *dict:
+	case *Dict:
 		return t.set(pairs)
-	case *object:
-		return t.dict.set(pairs)
+	case *Object:
+		return t.Dict.set(pairs)
 	}
 	return fmt.Errorf("keys are set in a %T", target)
 }
 
 // append adds items to the list, or the object that acts as one, on top.
-func (u *unpickler) append(items []any) error {
+func (u *Machine) append(items []any) error {
 	target, err := u.top()
 	if err != nil {
 		return err
 	}
 	switch t := target.(type) {
-	case *list:
-		t.items = append(t.items, items...)
-	case *object:
-		t.items = append(t.items, items...)
+	case *List:
+		t.Items = append(t.Items, items...)
+	case *Object:
+		t.Items = append(t.Items, items...)
 	default:
 		return fmt.Errorf("items are appended to a %T", target)
 	}
 	return nil
 }
 
-var containerOps = map[byte]func(u *unpickler) error{
-	')':  func(u *unpickler) error { return u.push(tuple{}) },
+var containerOps = map[byte]func(u *Machine) error{
+	')':  func(u *Machine) error { return u.push(Tuple{}) },
 	0x85: tupleOf(1), 0x86: tupleOf(2), 0x87: tupleOf(3),
-	't':  fromMark(func(items []any) (any, error) { return tuple(items), nil }),
-	']':  func(u *unpickler) error { return u.push(&list{}) },
-	'l':  fromMark(func(items []any) (any, error) { return &list{items}, nil }),
-	0x8f: func(u *unpickler) error { return u.push(&list{}) }, // EMPTY_SET
-	0x91: fromMark(func(items []any) (any, error) { return &list{items}, nil }),
-	'}':  func(u *unpickler) error { return u.push(&dict{}) },
+	't':  fromMark(func(items []any) (any, error) { return Tuple(items), nil }),
+	']':  func(u *Machine) error { return u.push(&List{}) },
+	'l':  fromMark(func(items []any) (any, error) { return &List{items}, nil }),
+	0x8f: func(u *Machine) error { return u.push(&List{}) }, // EMPTY_SET
+	0x91: fromMark(func(items []any) (any, error) { return &List{items}, nil }),
+	'}':  func(u *Machine) error { return u.push(&Dict{}) },
 	'd': fromMark(func(items []any) (any, error) {
-		d := &dict{}
+		d := &Dict{}
 		return d, d.set(items)
 	}),
-	's': func(u *unpickler) error {
+	's': func(u *Machine) error {
 		value, err := u.pop()
 		if err != nil {
 			return err
@@ -305,14 +305,14 @@ var containerOps = map[byte]func(u *unpickler) error{
 		}
 		return u.setItems([]any{key, value})
 	},
-	'u': func(u *unpickler) error {
+	'u': func(u *Machine) error {
 		items, err := u.popMark()
 		if err != nil {
 			return err
 		}
 		return u.setItems(items)
 	},
-	'a': func(u *unpickler) error {
+	'a': func(u *Machine) error {
 		v, err := u.pop()
 		if err != nil {
 			return err
@@ -323,7 +323,7 @@ var containerOps = map[byte]func(u *unpickler) error{
 	0x90: appendFromMark,
 }
 
-func appendFromMark(u *unpickler) error {
+func appendFromMark(u *Machine) error {
 	items, err := u.popMark()
 	if err != nil {
 		return err
@@ -332,24 +332,28 @@ func appendFromMark(u *unpickler) error {
 }
 
 // apply calls a class: what it makes is known, or an inert object.
-func (u *unpickler) apply(callee any, args tuple) error {
-	c, ok := callee.(class)
+func (u *Machine) apply(callee any, args Tuple) error {
+	c, ok := callee.(Class)
 	if !ok {
 		return fmt.Errorf("a %T is called", callee)
 	}
-	v, known, err := u.call(c, args)
-	if err != nil {
-		return err
+	var v any
+	known := false
+	if u.Call != nil {
+		var err error
+		if v, known, err = u.Call(c, args); err != nil {
+			return err
+		}
 	}
 	if !known {
-		v = &object{class: c, args: args}
+		v = &Object{Class: c, Args: args}
 	}
 	return u.push(v)
 }
 
 // applyTop calls the class below the arguments on top; drop more values lie above them.
-func applyTop(drop int) func(u *unpickler) error {
-	return func(u *unpickler) error {
+func applyTop(drop int) func(u *Machine) error {
+	return func(u *Machine) error {
 		for range drop {
 			if _, err := u.pop(); err != nil {
 				return err
@@ -363,7 +367,7 @@ func applyTop(drop int) func(u *unpickler) error {
 		if err != nil {
 			return err
 		}
-		t, ok := args.(tuple)
+		t, ok := args.(Tuple)
 		if !ok {
 			return fmt.Errorf("the arguments of a call are a %T", args)
 		}
@@ -371,8 +375,8 @@ func applyTop(drop int) func(u *unpickler) error {
 	}
 }
 
-var classOps = map[byte]func(u *unpickler) error{
-	'c': func(u *unpickler) error {
+var classOps = map[byte]func(u *Machine) error{
+	'c': func(u *Machine) error {
 		module, err := u.line()
 		if err != nil {
 			return err
@@ -381,9 +385,9 @@ var classOps = map[byte]func(u *unpickler) error{
 		if err != nil {
 			return err
 		}
-		return u.push(class{module, name})
+		return u.push(Class{module, name})
 	},
-	0x93: func(u *unpickler) error {
+	0x93: func(u *Machine) error {
 		name, err := u.pop()
 		if err != nil {
 			return err
@@ -397,10 +401,10 @@ var classOps = map[byte]func(u *unpickler) error{
 		if !okM || !okN {
 			return errors.New("the name of a class is no text")
 		}
-		return u.push(class{m, n})
+		return u.push(Class{m, n})
 	},
 	'R': applyTop(0), 0x81: applyTop(0), 0x92: applyTop(1),
-	'i': func(u *unpickler) error {
+	'i': func(u *Machine) error {
 		module, err := u.line()
 		if err != nil {
 			return err
@@ -413,9 +417,9 @@ var classOps = map[byte]func(u *unpickler) error{
 		if err != nil {
 			return err
 		}
-		return u.apply(class{module, name}, args)
+		return u.apply(Class{module, name}, args)
 	},
-	'o': func(u *unpickler) error {
+	'o': func(u *Machine) error {
 		items, err := u.popMark()
 		if err != nil {
 			return err
@@ -425,23 +429,29 @@ var classOps = map[byte]func(u *unpickler) error{
 		}
 		return u.apply(items[0], items[1:])
 	},
-	'b': func(u *unpickler) error { // BUILD
+	'b': func(u *Machine) error { // BUILD
 		state, err := u.pop()
 		if err != nil {
 			return err
 		}
 		target, err := u.top()
-		if o, ok := target.(*object); ok {
-			o.state = state
+		switch t := target.(type) {
+		case *Object:
+			t.State = state
+		case Stateful:
+			return t.SetState(state)
 		}
 		return err
 	},
-	'Q': func(u *unpickler) error {
+	'Q': func(u *Machine) error {
 		id, err := u.pop()
 		if err != nil {
 			return err
 		}
-		v, err := u.persistent(id)
+		if u.Persistent == nil {
+			return errors.New("a persistent id")
+		}
+		v, err := u.Persistent(id)
 		if err != nil {
 			return err
 		}
@@ -449,13 +459,13 @@ var classOps = map[byte]func(u *unpickler) error{
 	},
 }
 
-func (u *unpickler) remember(key uint32) error {
+func (u *Machine) remember(key uint32) error {
 	v, err := u.top()
 	u.memo[key] = v
 	return err
 }
 
-func (u *unpickler) recall(key uint32) error {
+func (u *Machine) recall(key uint32) error {
 	v, ok := u.memo[key]
 	if !ok {
 		return fmt.Errorf("memo %d is empty", key)
@@ -464,8 +474,8 @@ func (u *unpickler) recall(key uint32) error {
 }
 
 // memoOp reads a key of so many bytes; 0 stands for a line of text.
-func memoOp(size int, f func(u *unpickler, key uint32) error) func(u *unpickler) error {
-	return func(u *unpickler) error {
+func memoOp(size int, f func(u *Machine, key uint32) error) func(u *Machine) error {
+	return func(u *Machine) error {
 		if size > 0 {
 			key, err := u.number(size)
 			if err != nil {
@@ -485,8 +495,8 @@ func memoOp(size int, f func(u *unpickler, key uint32) error) func(u *unpickler)
 	}
 }
 
-var memoOps = map[byte]func(u *unpickler) error{
-	'p': memoOp(0, (*unpickler).remember), 'q': memoOp(1, (*unpickler).remember), 'r': memoOp(4, (*unpickler).remember),
-	'g': memoOp(0, (*unpickler).recall), 'h': memoOp(1, (*unpickler).recall), 'j': memoOp(4, (*unpickler).recall),
-	0x94: func(u *unpickler) error { return u.remember(uint32(len(u.memo))) },
+var memoOps = map[byte]func(u *Machine) error{
+	'p': memoOp(0, (*Machine).remember), 'q': memoOp(1, (*Machine).remember), 'r': memoOp(4, (*Machine).remember),
+	'g': memoOp(0, (*Machine).recall), 'h': memoOp(1, (*Machine).recall), 'j': memoOp(4, (*Machine).recall),
+	0x94: func(u *Machine) error { return u.remember(uint32(len(u.memo))) },
 }

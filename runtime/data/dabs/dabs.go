@@ -1,0 +1,148 @@
+// Package dabs reads the data sets of the DABS benchmark (Tamkin et al., 2021 and 2022) in the folders and
+// formats in which its tools leave them, with the splits, label maps and preprocessing that the
+// published results stand on. Where those leak test data into training, or lose a row, the clean choice is the default
+// and an option of the reader asks for the other by name. docs/dabs.md lists them all.
+package dabs
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+
+	"mspecc/runtime/data"
+	"mspecc/runtime/data/mersenne"
+)
+
+func init() {
+	for _, r := range []data.Reader{captionsReader, eurosatReader, picturesReader, sequencesReader, speechReader, waferReader} {
+		data.Register(r)
+	}
+}
+
+// splitSeed is the seed of every split and shuffle of the benchmark.
+const splitSeed = 42
+
+// maxFile bounds a file that holds one example: beyond it something else was given.
+const maxFile = 1 << 28
+
+// folder finds the folder that holds a file: the first of the candidates below the data folder, "." for itself. From is where users get the data set.
+func folder(s *data.Source, from, marker string, candidates ...string) (string, error) {
+	var looked []string
+	for _, c := range candidates {
+		name := path.Join(c, marker)
+		if _, err := fs.Stat(s.Root, name); err == nil {
+			return c, nil
+		}
+		looked = append(looked, name)
+	}
+	return "", s.Fail("", "", "lacks "+strings.Join(looked, " or "), "give the folder that the data set was unpacked in; it comes from "+from)
+}
+
+// readFile reads a whole file.
+func readFile(s *data.Source, name string) ([]byte, error) {
+	f, err := s.Root.Open(name)
+	if err != nil {
+		return nil, s.Fail(name, "", "cannot be opened: "+reason(err), "fetch it again, or check its permissions")
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, s.Fail(name, "", "cannot be read: "+reason(err), "fetch it again, or check the disk")
+	}
+	switch {
+	case len(raw) == 0:
+		return nil, s.Fail(name, "", "is empty", "fetch it again")
+	case len(raw) > maxFile:
+		return nil, s.Fail(name, "", "has more than 256 MiB, far more than one example", "give the right file")
+	}
+	return raw, nil
+}
+
+// reason drops the operation and the path of a file error: the message names the file already.
+func reason(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
+}
+
+// item is one example that lies in a file of its own.
+type item struct {
+	name  string // relative to the data folder
+	label float64
+	box   *[4]int // part of the picture: left, top, right, bottom; nil: all
+}
+
+// files is a data set of items, decoded when they are asked for.
+type files struct {
+	s      *data.Source
+	items  []item
+	labels data.Labels
+	look   data.Look
+	seed   uint64
+	// decode writes the contents of an item's file into x; random decides what is drawn.
+	decode func(raw []byte, it *item, random uint64, x []float32) error
+}
+
+func (f *files) Len() int            { return len(f.items) }
+func (f *files) Labels() data.Labels { return f.labels }
+
+// Look is that of the kind of files.
+func (f *files) Look() data.Look { return f.look }
+
+func (f *files) Example(i int, epoch uint64, e *data.Example) error {
+	it := &f.items[i]
+	raw, err := readFile(f.s, it.name)
+	if err != nil {
+		return err
+	}
+	if err := f.decode(raw, it, mix(f.seed, epoch, uint64(i)), e.X); err != nil {
+		return f.s.Fail(it.name, "", err.Error(), "fetch it again, or remove it")
+	}
+	e.Labels[0] = 0
+	if f.labels.Classes > 0 {
+		e.Labels[0] = it.label
+	}
+	return nil
+}
+
+// mix folds numbers into one well-mixed word (SplitMix64).
+func mix(words ...uint64) uint64 {
+	h := uint64(0)
+	for _, w := range words {
+		h += w + 0x9E3779B97F4A7C15
+		h = (h ^ h>>30) * 0xBF58476D1CE4E5B9
+		h = (h ^ h>>27) * 0x94D049BB133111EB
+		h ^= h >> 31
+	}
+	return h
+}
+
+// filesOf makes the data set of a list; the name is that of the part for messages.
+func filesOf(s *data.Source, part string, items []item, labels data.Labels) (*files, error) {
+	if len(items) == 0 {
+		return nil, s.Fail("", "", "has no examples for "+part, "give the folder that the data set was unpacked in")
+	}
+	return &files{s: s, items: items, labels: labels, seed: s.Seed}, nil
+}
+
+// perClass shuffles the items of each class with one stream of random numbers, in the order of
+// groups, and gives the first four fifths to training, rounded down.
+func perClass(groups [][]item) (train, test []item) {
+	r := mersenne.NumPy(splitSeed)
+	for _, g := range groups {
+		order := r.Permutation(len(g))
+		cut := int(0.8 * float64(len(g)))
+		for k, at := range order {
+			if k < cut {
+				train = append(train, g[at])
+			} else {
+				test = append(test, g[at])
+			}
+		}
+	}
+	return train, test
+}

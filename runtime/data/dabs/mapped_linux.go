@@ -1,0 +1,11 @@
+package dabs
+
+import (
+	"os"
+	"syscall"
+)
+
+// mapping maps a file for reading.
+func mapping(f *os.File, size int) ([]byte, error) {
+	return syscall.Mmap(int(f.Fd()), 0, size, syscall.PROT_READ, syscall.MAP_SHARED)
+}

@@ -1,0 +1,189 @@
+package dabs
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"sync"
+
+	"mspecc/runtime/data"
+	"mspecc/runtime/data/sound"
+)
+
+var speechReader = data.Reader{
+	Name: "speech",
+	Doc:  "WAV or FLAC recordings listed as a known data set lists them, as mel spectrograms in decibels, brought to mean 0 and deviation 1",
+	Options: []data.Option{
+		{Name: "layout", Default: "librispeech", Doc: "the data set: librispeech (training parts, labels are speakers), librispeech_transfer (dev-clean, 80 % of each speaker's utterances), " +
+			"voxceleb1, audiomnist, google_speech or fluent"},
+		{Name: "label", Default: "action", Doc: "fluent: action, object or location"},
+		{Name: "parts", Default: "train-clean-100,train-clean-360,train-other-500", Doc: "librispeech: the folders to train on; dev-clean is for testing"},
+		{Name: "split", Default: "clean", Doc: "google_speech: clean, or reference: as the published code has it, which leaves the test recordings in training and doubles the validation ones"},
+		{Name: "mean", Default: "", Doc: "decibels to subtract; default that of the data set"},
+		{Name: "std", Default: "", Doc: "decibels to divide by; default that of the data set"},
+		{Name: "cut", Default: "", Doc: "what is kept of long recordings: random (the head or the tail) or head; default random in training, always head for testing and for librispeech_transfer"},
+		{Name: "samples", Default: "150526", Doc: "length that recordings are cut or padded with silence to, at the rate they have"},
+		{Name: "hop", Default: "672", Doc: "samples from frame to frame"},
+		{Name: "fft", Default: "2048", Doc: "samples of a frame"},
+		{Name: "pad_mode", Default: "constant", Doc: "what lies before the first sample and behind the last: constant (silence, as librosa since 0.10 does) or reflect"},
+		{Name: "squared", Default: "true", Doc: "square the power once more before taking decibels, as the benchmark does"},
+	},
+	Open: openSpeech,
+}
+
+// speechSet is what a layout finds.
+type speechSet struct {
+	train, test []item
+	names       []string
+	mean, std   float64
+	cutTraining string // default of the option cut
+	unlabelled  bool   // the test recordings are of other classes than the training ones
+}
+
+var speechLayouts = map[string]func(s *data.Source) (*speechSet, error){
+	"librispeech": librispeech, "librispeech_transfer": librispeechTransfer, "voxceleb1": voxceleb, "audiomnist": audioMNIST,
+	"google_speech": googleSpeech, "fluent": fluent,
+}
+
+func openSpeech(s *data.Source) (data.Dataset, data.Dataset, error) {
+	list := speechLayouts[s.Text("layout")]
+	if list == nil {
+		return nil, nil, s.BadOption("layout", "librispeech, librispeech_transfer, voxceleb1, audiomnist, google_speech or fluent")
+	}
+	front, err := newFrontEnd(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	set, err := list(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := front.normalise(s, set); err != nil {
+		return nil, nil, err
+	}
+	labels := data.Labels{Classes: len(set.names), Each: 1, Names: set.names}
+	if set.unlabelled {
+		labels = data.Labels{Each: 1}
+	}
+	train, err := filesOf(s, "training", set.train, labels)
+	if err != nil {
+		return nil, nil, err
+	}
+	test, err := filesOf(s, "testing", set.test, labels)
+	if err != nil {
+		return nil, nil, err
+	}
+	cut := set.cutTraining
+	if v := s.Text("cut"); v != "" {
+		cut = v
+	}
+	if cut != "random" && cut != "head" {
+		return nil, nil, s.BadOption("cut", "random or head")
+	}
+	train.look, test.look = data.Look{Spectrogram: true}, data.Look{Spectrogram: true}
+	train.decode, test.decode = front.decoder(cut == "random"), front.decoder(false)
+	return train, test, nil
+}
+
+// frontEnd turns recordings into spectrograms.
+type frontEnd struct {
+	samples   int
+	opt       sound.MelOptions // without the rate, which is that of the recording
+	mean, std float32
+	pools     sync.Map // rate to a *sync.Pool of *sound.Mel
+}
+
+func newFrontEnd(s *data.Source) (*frontEnd, error) {
+	f := &frontEnd{}
+	var err error
+	for _, o := range []struct {
+		name string
+		dst  *int
+	}{{"samples", &f.samples}, {"hop", &f.opt.Hop}, {"fft", &f.opt.FFT}} {
+		if *o.dst, err = s.Integer(o.name, 0, 2); err != nil {
+			return nil, err
+		}
+	}
+	if f.opt.Squared, err = s.Boolean("squared"); err != nil {
+		return nil, err
+	}
+	f.opt.Pad = s.Text("pad_mode")
+	shape := s.Input.Shape
+	frames := 1 + f.samples/f.opt.Hop
+	if s.Input.Tokens || len(shape) != 3 || shape[0] != 1 || shape[2] != frames || f.samples > sound.MaxSamples {
+		return nil, s.Fail("", "", fmt.Sprintf("the model wants examples %v, %d samples with a hop of %d give f32[1,mels,%d]", s.Input, f.samples, f.opt.Hop, frames),
+			"correct the modality's shape or the options samples and hop")
+	}
+	f.opt.Mels, f.opt.Rate = shape[1], 16000
+	if _, err := sound.NewMel(f.opt); err != nil {
+		return nil, s.Fail("", "", err.Error(), "correct the options fft, hop and pad_mode")
+	}
+	return f, nil
+}
+
+// normalise settles mean and deviation: the options, or those of the data set.
+func (f *frontEnd) normalise(s *data.Source, set *speechSet) error {
+	for _, o := range []struct {
+		name   string
+		preset float64
+		dst    *float32
+	}{{"mean", set.mean, &f.mean}, {"std", set.std, &f.std}} {
+		v := o.preset
+		if text := s.Text(o.name); text != "" {
+			var err error
+			if v, err = strconv.ParseFloat(text, 64); err != nil || math.IsNaN(v) || math.IsInf(v, 0) || o.name == "std" && v <= 0 {
+				return s.BadOption(o.name, "a number, std above 0")
+			}
+		}
+		*o.dst = float32(v)
+	}
+	return nil
+}
+
+// decoder makes the function that turns a file into a spectrogram.
+func (f *frontEnd) decoder(random bool) func(raw []byte, it *item, word uint64, x []float32) error {
+	return func(raw []byte, _ *item, word uint64, x []float32) error {
+		clip, err := sound.Decode(raw)
+		if err != nil {
+			return err
+		}
+		samples := clip.Samples
+		switch n := len(samples); {
+		case n < f.samples:
+			samples = append(samples, make([]float32, f.samples-n)...)
+		case random && word&1 == 1:
+			samples = samples[n-f.samples:]
+		default:
+			samples = samples[:f.samples]
+		}
+		for i, v := range samples {
+			if v-v != 0 {
+				return fmt.Errorf("sample %d is %g, expected a finite number", i, v)
+			}
+		}
+		mel, err := f.mel(clip.Rate)
+		if err != nil {
+			return err
+		}
+		mel.Spectrogram(x, samples)
+		f.pool(clip.Rate).Put(mel)
+		for i, v := range x {
+			x[i] = (v - f.mean) / f.std
+		}
+		return nil
+	}
+}
+
+func (f *frontEnd) pool(rate int) *sync.Pool {
+	p, _ := f.pools.LoadOrStore(rate, &sync.Pool{})
+	return p.(*sync.Pool)
+}
+
+func (f *frontEnd) mel(rate int) (*sound.Mel, error) {
+	if m, ok := f.pool(rate).Get().(*sound.Mel); ok {
+		return m, nil
+	}
+	o := f.opt
+	o.Rate = rate
+	return sound.NewMel(o)
+}

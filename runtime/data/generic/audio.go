@@ -1,0 +1,155 @@
+package generic
+
+import (
+	"fmt"
+	"strconv"
+	"sync"
+
+	"mspecc/runtime/data"
+	"mspecc/runtime/data/sound"
+)
+
+var audioReader = data.Reader{
+	Name: "audio",
+	Doc:  "a folder of recordings, a folder for each class: WAV or FLAC, the first channel; samples -1..1, or mel spectrograms in decibels where the model wants [1, mels, frames]",
+	Options: folderOptions("*.wav,*.flac,*.WAV,*.FLAC",
+		data.Option{Name: "rate", Default: "", Doc: "samples per second that all files must have; default that of the first file; any: whatever they have"},
+		data.Option{Name: "cut", Default: "random", Doc: "what is kept of a long recording: random (in training, the head for testing), head or middle; short ones are followed by silence"},
+		data.Option{Name: "fft", Default: "2048", Doc: "spectrograms: samples of a frame"},
+		data.Option{Name: "hop", Default: "512", Doc: "spectrograms: samples from frame to frame"},
+		data.Option{Name: "pad_mode", Default: "constant", Doc: "spectrograms: what lies beyond both ends, constant (silence) or reflect"}),
+	Open: openAudio,
+}
+
+// audio is what the options say.
+type audio struct {
+	s       *data.Source
+	rate    int // 0: any
+	first   string
+	cut     string
+	samples int // of an example
+	mel     sound.MelOptions
+	mels    sync.Pool // of *sound.Mel by rate: a *melOf
+}
+
+// melOf makes spectrograms at one rate.
+type melOf struct {
+	rate int
+	mel  *sound.Mel
+	buf  []float32
+}
+
+func openAudio(s *data.Source) (data.Dataset, data.Dataset, error) {
+	a := &audio{s: s, cut: s.Text("cut")}
+	shape := s.Input.Shape
+	spectrogram := len(shape) == 3 && shape[0] == 1
+	if s.Input.Tokens || !spectrogram && (len(shape) != 2 || shape[0] != 1) {
+		return nil, nil, s.Fail("", "", fmt.Sprintf("the model wants examples %v, recordings give f32[1,samples] or f32[1,mels,frames]", s.Input), "correct the modality's shape")
+	}
+	if a.cut != "random" && a.cut != "head" && a.cut != "middle" {
+		return nil, nil, s.BadOption("cut", "random, head or middle")
+	}
+	if rate := s.Text("rate"); rate != "" && rate != "any" {
+		var err error
+		if a.rate, err = strconv.Atoi(rate); err != nil || a.rate < 1 {
+			return nil, nil, s.BadOption("rate", "a number of samples per second, or any")
+		}
+	}
+	a.samples = shape[len(shape)-1]
+	if spectrogram {
+		if err := a.setMel(shape[1], shape[2]); err != nil {
+			return nil, nil, err
+		}
+	}
+	return openFolder(s, func(training bool, items []item) (*folder, error) {
+		f := &folder{s: s, look: data.Look{Spectrogram: spectrogram}, random: training && a.cut == "random"}
+		if training && s.Text("rate") == "" {
+			raw, err := f.read(items[0])
+			if err != nil {
+				return nil, err
+			}
+			clip, err := sound.Decode(raw)
+			if err != nil {
+				return nil, s.Fail(items[0].name, "", err.Error(), "fetch it again, or remove it")
+			}
+			a.rate, a.first = clip.Rate, items[0].name
+		}
+		f.decode = func(raw []byte, x []float32, draw func(int) int) string {
+			if !f.random {
+				draw = func(int) int { return 0 }
+			}
+			return a.decode(raw, x, draw)
+		}
+		return f, nil
+	})
+}
+
+func (a *audio) setMel(mels, frames int) error {
+	var err error
+	a.mel = sound.MelOptions{Mels: mels, Pad: a.s.Text("pad_mode")}
+	if a.mel.FFT, err = a.s.Integer("fft", 2048, 16); err != nil {
+		return err
+	}
+	if a.mel.Hop, err = a.s.Integer("hop", 512, 1); err != nil {
+		return err
+	}
+	a.samples = (frames - 1) * a.mel.Hop
+	if a.samples < 1 || a.samples > sound.MaxSamples {
+		return a.s.Fail("", "", fmt.Sprintf("%d frames of %d samples are no recording", frames, a.mel.Hop), "correct the modality's shape or the option hop")
+	}
+	a.mel.Rate = max(1, a.rate)
+	if _, err := sound.NewMel(a.mel); err != nil && a.rate > 0 {
+		return a.s.Fail("", "", err.Error(), "correct the options fft, hop and pad_mode")
+	}
+	return nil
+}
+
+// decode takes a part of a recording.
+func (a *audio) decode(raw []byte, x []float32, draw func(n int) int) string {
+	clip, err := sound.Decode(raw)
+	if err != nil {
+		return err.Error()
+	}
+	if a.rate > 0 && clip.Rate != a.rate {
+		why := "the option rate says"
+		if a.first != "" {
+			why = a.first + " has"
+		}
+		return fmt.Sprintf("has %d samples a second, %s %d", clip.Rate, why, a.rate)
+	}
+	if len(clip.Samples) == 0 {
+		return "holds no sample"
+	}
+	part := clip.Samples
+	if more := len(part) - a.samples; more > 0 {
+		from := 0
+		switch a.cut {
+		case "random":
+			from = draw(more + 1)
+		case "middle":
+			from = more / 2
+		}
+		part = part[from : from+a.samples]
+	}
+	if a.mel.Mels == 0 {
+		clear(x[copy(x, part):])
+		return ""
+	}
+	m, _ := a.mels.Get().(*melOf)
+	if m == nil || m.rate != clip.Rate {
+		o := a.mel
+		o.Rate = clip.Rate
+		mel, err := sound.NewMel(o)
+		if err != nil {
+			return err.Error()
+		}
+		m = &melOf{rate: clip.Rate, mel: mel, buf: make([]float32, a.samples)}
+	}
+	defer a.mels.Put(m)
+	clear(m.buf[copy(m.buf, part):])
+	if n := m.mel.Frames(a.samples) * a.mel.Mels; n != len(x) {
+		return fmt.Sprintf("gives %d frames, the model wants %d", n/a.mel.Mels, len(x)/a.mel.Mels)
+	}
+	m.mel.Spectrogram(x, m.buf)
+	return ""
+}

@@ -1,0 +1,226 @@
+package generic
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"mspecc/runtime/data"
+)
+
+var csvReader = data.Reader{
+	Name: "csv",
+	Doc:  "tables in CSV or TSV, quoted or not; a row is an example, or a sample in time where there are windows; .gz too",
+	Options: tableOptions("*.csv,*.tsv,*.csv.gz,*.tsv.gz",
+		data.Option{Name: "separator", Default: "", Doc: "comma, tab, semicolon, pipe or blank; default tab for .tsv, comma for others"},
+		data.Option{Name: "header", Default: "true", Doc: "the first line has the columns' names; false: they are called 1, 2, ..."}),
+	Open: func(s *data.Source) (data.Dataset, data.Dataset, error) { return openTables(s, openCSV) },
+}
+
+// csvTable is a CSV file with the places of its records.
+type csvTable struct {
+	b       *blob
+	names   []string
+	sep     byte
+	offsets []int64 // of each record, and of the end
+}
+
+// quota is a reader that gives up where one record gets too long.
+type quota struct {
+	r    io.Reader
+	left int
+}
+
+var errLong = errors.New("the record is longer than 64 MiB")
+
+func (q *quota) Read(p []byte) (int, error) {
+	if q.left <= 0 {
+		return 0, errLong
+	}
+	n, err := q.r.Read(p[:min(len(p), q.left)])
+	q.left -= n
+	return n, err
+}
+
+func openCSV(s *data.Source, _ *plan, name string) (table, error) {
+	t := &csvTable{}
+	sep := s.Text("separator")
+	if sep == "" {
+		sep = "comma"
+		if strings.HasSuffix(strings.TrimSuffix(name, ".gz"), ".tsv") {
+			sep = "tab"
+		}
+	}
+	separators := map[string]byte{"comma": ',', "tab": '\t', "semicolon": ';', "pipe": '|', "blank": ' ', ",": ',', ";": ';', "|": '|', "\\t": '\t'}
+	var ok bool
+	if t.sep, ok = separators[sep]; !ok {
+		return nil, s.BadOption("separator", "comma, tab, semicolon, pipe or blank")
+	}
+	header, err := s.Boolean("header")
+	if err != nil {
+		return nil, err
+	}
+	if t.b, err = openBlob(s, name); err != nil {
+		return nil, err
+	}
+	return t, t.scan(header)
+}
+
+// scan finds the records.
+func (t *csvTable) scan(header bool) error {
+	r, c, err := t.b.all()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	q := &quota{r: r}
+	in := t.reader(q)
+	in.ReuseRecord = true
+	for {
+		q.left = maxRecord
+		start := in.InputOffset()
+		record, err := in.Read()
+		if errors.Is(err, io.EOF) {
+			t.offsets = append(t.offsets, t.b.size)
+			break
+		}
+		var bad *csv.ParseError
+		if errors.As(err, &bad) {
+			line := fmt.Sprintf("line %d", bad.Line)
+			if err := t.b.s.Bad(t.b.s.Fail(t.b.name, line, bad.Err.Error(), "correct the quotes of the record that begins in line "+fmt.Sprint(bad.StartLine))); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			var own *data.Error
+			if errors.As(err, &own) {
+				return own
+			}
+			return t.b.s.Fail(t.b.name, fmt.Sprintf("byte %d", start), reason(err), "check that this is a table, and its quotes")
+		}
+		if t.names == nil {
+			for i, name := range record {
+				if !header {
+					name = fmt.Sprint(i + 1)
+				}
+				t.names = append(t.names, strings.TrimSpace(strings.TrimPrefix(strings.Clone(name), "\ufeff")))
+			}
+			if header {
+				continue
+			}
+		}
+		t.offsets = append(t.offsets, start)
+	}
+	if len(t.offsets) < 2 {
+		return t.b.s.Fail(t.b.name, "", "holds no record", "give a file with data")
+	}
+	return nil
+}
+
+func (t *csvTable) reader(r io.Reader) *csv.Reader {
+	in := csv.NewReader(r)
+	in.Comma, in.FieldsPerRecord = rune(t.sep), -1
+	in.TrimLeadingSpace = t.sep == ' '
+	return in
+}
+
+func (t *csvTable) name() string      { return t.b.name }
+func (t *csvTable) columns() []string { return t.names }
+func (t *csvTable) rows() int         { return len(t.offsets) - 1 }
+func (t *csvTable) at(row int) string { return t.b.line(t.offsets[row] + t.blank(row)) }
+
+// blank is the length of the empty lines before a record.
+func (t *csvTable) blank(row int) int64 {
+	n := min(t.offsets[row+1]-t.offsets[row], 1<<12)
+	buf := make([]byte, n)
+	if err := t.b.read(buf, t.offsets[row]); err != nil {
+		return 0
+	}
+	return n - int64(len(bytes.TrimLeft(buf, "\r\n")))
+}
+
+// chunk is about how many bytes are read at once.
+const chunk = 1 << 20
+
+func (t *csvTable) read(lo, hi int, columns []int, use func(row int, cells []cell) error) error {
+	cells := make([]cell, len(columns))
+	var buf []byte
+	for lo < hi {
+		to := lo + 1
+		for to < hi && t.offsets[to+1]-t.offsets[lo] <= chunk {
+			to++
+		}
+		n := int(t.offsets[to] - t.offsets[lo])
+		if cap(buf) < n {
+			buf = make([]byte, n)
+		}
+		buf = buf[:n]
+		if err := t.b.read(buf, t.offsets[lo]); err != nil {
+			return err
+		}
+		for base := t.offsets[lo]; lo < to; lo++ {
+			if err := t.row(lo, buf[t.offsets[lo]-base:t.offsets[lo+1]-base], columns, cells); err != nil {
+				return err
+			}
+			if err := use(lo, cells); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// row takes a record apart.
+func (t *csvTable) row(row int, record []byte, columns []int, cells []cell) error {
+	if t.sep == ' ' || bytes.IndexByte(record, '"') >= 0 {
+		return t.quoted(row, record, columns, cells)
+	}
+	if row == 0 {
+		record = bytes.TrimPrefix(record, []byte("\xef\xbb\xbf"))
+	}
+	record = bytes.Trim(record, "\r\n")
+	if end := bytes.IndexByte(record, '\n'); end >= 0 {
+		record = bytes.TrimRight(record[:end], "\r") // one that was left out follows
+	}
+	n := bytes.Count(record, []byte{t.sep}) + 1
+	if n != len(t.names) {
+		return t.width(row, n)
+	}
+	at := 0
+	for field := 0; ; field++ {
+		end := bytes.IndexByte(record[at:], t.sep)
+		if end < 0 {
+			end = len(record) - at
+		}
+		for i, c := range columns {
+			if c == field {
+				cells[i] = cell{text: record[at : at+end : at+end]}
+			}
+		}
+		if at += end + 1; at > len(record) {
+			return nil
+		}
+	}
+}
+
+func (t *csvTable) quoted(row int, record []byte, columns []int, cells []cell) error {
+	fields, err := t.reader(bytes.NewReader(record)).Read()
+	if err != nil {
+		return t.b.s.Fail(t.b.name, t.at(row), reason(err), "correct the record")
+	}
+	if len(fields) != len(t.names) {
+		return t.width(row, len(fields))
+	}
+	for i, c := range columns {
+		cells[i] = cell{text: []byte(fields[c])}
+	}
+	return nil
+}
+
+func (t *csvTable) width(row, n int) error {
+	return t.b.s.Fail(t.b.name, t.at(row), fmt.Sprintf("has %d columns, the first line has %d", n, len(t.names)), "correct or remove the line")
+}

@@ -1,0 +1,569 @@
+package generic
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"mspecc/runtime/data"
+)
+
+var fastaReader = data.Reader{
+	Name: "fasta",
+	Doc:  "sequences in FASTA or FASTQ as tokens; a record is an example, cut or padded, or gives windows; .gz too",
+	Options: []data.Option{
+		{Name: "files", Default: "*.fa,*.fasta,*.fna,*.faa,*.ffn,*.fq,*.fastq,*.fa.gz,*.fasta.gz,*.fna.gz,*.faa.gz,*.ffn.gz,*.fq.gz,*.fastq.gz", Doc: "the files, names or patterns, in any subfolder"},
+		{Name: "test", Default: "", Doc: "files kept for testing, as in files; without it the option split decides"},
+		{Name: "alphabet", Default: "ACGT", Doc: "letters in the order of their ids; small letters count as large ones"},
+		{Name: "unknown", Default: "error", Doc: "a letter that is not in the alphabet: error, drop (the record, or the windows with it), or a letter of the alphabet to take instead"},
+		{Name: "pad", Default: "", Doc: "letter behind the end of a short sequence; default the first of the alphabet"},
+		{Name: "stride", Default: "", Doc: "letters from one window to the next; without it a record is one example, cut or padded"},
+		{Name: "label", Default: "none", Doc: "none, file, folder, word N (of the header; the name is word 0), or KEY= (the header's word KEY=VALUE)"},
+		{Name: "classes", Default: "", Doc: "names of the classes in order; a number n: labels are 0..n-1; 1: the label is a number to regress; default all labels found, sorted"},
+		{Name: "unique", Default: "true", Doc: "refuse a file in which two records have the same name"},
+		{Name: "split", Default: "", Doc: "random, last (the end of every sequence), by file, by folder, by record, by word N, or by KEY=; default random, for windows last"},
+		{Name: "test_fraction", Default: "0.1", Doc: "the part that a split sets aside for testing"},
+		{Name: "test_groups", Default: "", Doc: "the groups to test on, for a split by something"},
+	},
+	Open: openFASTA,
+}
+
+// checkpoint is the number of letters between the places that the index keeps.
+const checkpoint = 1 << 10
+
+// sequence is one record of a file.
+type sequence struct {
+	file   *blob
+	name   string
+	n      int     // letters
+	places []int64 // of every so manyth letter
+	label  float64
+	group  int
+}
+
+// fasta is what opening gathers.
+type fasta struct {
+	s         *data.Source
+	alphabet  string
+	p         *plan
+	ids       [256]int16 // -1 for unknown
+	pad       int32
+	drop      bool
+	unique    bool
+	length    int
+	stride    int
+	label, by string // from what
+	class     *classes
+	records   []*sequence
+	segs      []segment // of letters: table is the record
+	names     []string  // of the groups
+	groups    map[string]int
+	test      bool // of test files
+	tested    int  // records before those
+}
+
+func openFASTA(s *data.Source) (data.Dataset, data.Dataset, error) {
+	f, err := newFASTA(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	names, err := list(s, "files", s.List("files"))
+	if err != nil {
+		return nil, nil, err
+	}
+	var tests []string
+	if given := s.List("test"); len(given) > 0 {
+		if tests, err = list(s, "test", given); err != nil {
+			return nil, nil, err
+		}
+		if names = slices.DeleteFunc(names, func(n string) bool { return slices.Contains(tests, n) }); len(names) == 0 {
+			return nil, nil, s.BadOption("test", "not all files: none would be left to train on")
+		}
+	}
+	for i, name := range append(slices.Clone(names), tests...) {
+		if i == len(names) {
+			f.tested = len(f.records)
+		}
+		if err := f.read(name); err != nil {
+			if err := s.Bad(err); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	f.p.test = tests
+	return f.sets()
+}
+
+func newFASTA(s *data.Source) (*fasta, error) {
+	if !s.Input.Tokens || len(s.Input.Shape) != 1 {
+		return nil, s.Fail("", "", fmt.Sprintf("the model wants examples %v, sequences give i32[length]", s.Input), "use a token modality")
+	}
+	f := &fasta{s: s, p: &plan{s: s, label: "label", groups: s.List("test_groups")}, length: s.Input.Shape[0], groups: map[string]int{}}
+	alphabet := strings.ToUpper(s.Text("alphabet"))
+	if len(alphabet) == 0 || len(alphabet) > s.Input.Vocab || len(alphabet) > 128 {
+		return nil, s.BadOption("alphabet", fmt.Sprintf("1 to %d letters, the model's vocabulary", min(s.Input.Vocab, 128)))
+	}
+	f.alphabet = alphabet
+	for i := range f.ids {
+		f.ids[i] = -1
+	}
+	for i := range len(alphabet) {
+		c := alphabet[i]
+		if f.ids[c] >= 0 || c <= ' ' || c > '~' || c == '>' {
+			return nil, s.BadOption("alphabet", "different letters")
+		}
+		f.ids[c] = int16(i)
+		if c >= 'A' && c <= 'Z' {
+			f.ids[c|0x20] = int16(i)
+		}
+	}
+	letter := func(option, text string) (int16, error) {
+		if len(text) == 1 && f.ids[text[0]] >= 0 {
+			return f.ids[text[0]], nil
+		}
+		return 0, s.BadOption(option, "a letter of the alphabet")
+	}
+	if pad := s.Text("pad"); pad != "" {
+		id, err := letter("pad", pad)
+		if err != nil {
+			return nil, err
+		}
+		f.pad = int32(id)
+	}
+	switch u := s.Text("unknown"); u {
+	case "error":
+	case "drop":
+		f.drop = true
+	default:
+		id, err := letter("unknown", u)
+		if err != nil {
+			return nil, err
+		}
+		for c := range f.ids {
+			if f.ids[c] < 0 && c > ' ' && c <= '~' && c != '>' {
+				f.ids[c] = id
+			}
+		}
+	}
+	var err error
+	if f.unique, err = s.Boolean("unique"); err != nil {
+		return nil, err
+	}
+	if f.stride, err = s.Integer("stride", 0, 1); err != nil {
+		return nil, err
+	}
+	return f, f.setLabels()
+}
+
+func (f *fasta) setLabels() error {
+	s := f.s
+	check := func(option, from string) error {
+		word, isWord := strings.CutPrefix(from, "word ")
+		n, err := strconv.Atoi(word)
+		if from == "file" || from == "folder" || from == "record" && option == "split" || isWord && err == nil && n >= 0 || len(from) > 1 && strings.HasSuffix(from, "=") {
+			return nil
+		}
+		return s.BadOption(option, "file, folder, word N or KEY=")
+	}
+	f.label = s.Text("label")
+	if err := check("label", f.label); err != nil && f.label != "none" {
+		return err
+	}
+	if err := f.p.setClassOptions(); err != nil {
+		return err
+	}
+	if f.label == "none" {
+		f.p.label = ""
+	}
+	f.class = newClasses(f.p)
+	split := s.Text("split")
+	if f.p.split = split; split == "" {
+		f.p.split = "random"
+		if f.stride > 0 {
+			f.p.split = "last"
+		}
+	}
+	if by, ok := strings.CutPrefix(split, "by "); ok {
+		f.p.split, f.by = "by", strings.TrimSpace(by)
+		return check("split", f.by)
+	}
+	if f.p.split != "random" && f.p.split != "last" {
+		return s.BadOption("split", "random, last, by file, by folder, by record, by word N or by KEY=")
+	}
+	if f.p.split == "random" && f.stride > 0 && f.stride < f.length {
+		return s.BadOption("split", "last or by ...: windows that overlap would lie on both sides of a random one")
+	}
+	return nil
+}
+
+// take is the part of a record's header, file or folder that an option names.
+func take(from string, b *blob, header string) (string, bool) {
+	words := strings.Fields(header)
+	switch {
+	case from == "file":
+		return b.name, true
+	case from == "folder":
+		return path.Dir(b.name), true
+	case from == "record":
+		return b.name + " " + header, true
+	case strings.HasSuffix(from, "="):
+		for _, w := range words {
+			if v, ok := strings.CutPrefix(w, from); ok {
+				return v, true
+			}
+		}
+		return "", false
+	}
+	n, _ := strconv.Atoi(strings.TrimPrefix(from, "word "))
+	if n >= len(words) {
+		return "", false
+	}
+	return words[n], true
+}
+
+// maxHeader bounds a record's header.
+const maxHeader = 1 << 20
+
+// letters reads a file byte by byte.
+type letters struct {
+	in *bufio.Reader
+	at int64 // of the next byte
+}
+
+func (l *letters) next() (byte, error) {
+	c, err := l.in.ReadByte()
+	if err == nil {
+		l.at++
+	}
+	return c, err
+}
+
+// line reads up to the end of the line.
+func (l *letters) line() (string, error) {
+	var b []byte
+	for {
+		c, err := l.next()
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", err
+		}
+		if err != nil || c == '\n' {
+			return strings.TrimRight(string(b), "\r"), nil
+		}
+		if b = append(b, c); len(b) > maxHeader {
+			return "", errors.New("the line is longer than 1 MiB")
+		}
+	}
+}
+
+// read indexes a file.
+func (f *fasta) read(name string) error {
+	b, err := openBlob(f.s, name)
+	if err != nil {
+		return err
+	}
+	r, c, err := b.all()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	l := &letters{in: bufio.NewReaderSize(r, 1<<16)}
+	head, err := l.in.Peek(1)
+	if err != nil || head[0] != '>' && head[0] != '@' {
+		return f.s.Fail(name, "line 1", "begins with neither > nor @", "give a FASTA or FASTQ file")
+	}
+	mark, seen := head[0], map[string]bool{}
+	before := len(f.records)
+	for {
+		start := l.at
+		c, err := l.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil && c != mark {
+			return f.s.Fail(name, b.line(start), fmt.Sprintf("begins with %q, expected %q", c, mark), "the file is damaged: fetch it again")
+		}
+		header, err := l.line()
+		if err == nil {
+			err = f.record(b, l, header, mark == '@', seen)
+		}
+		if err != nil {
+			var own *data.Error
+			if !errors.As(err, &own) {
+				err = f.s.Fail(name, b.line(l.at), reason(err), "the file is damaged: fetch it again")
+			}
+			return err
+		}
+	}
+	if len(f.records) == before {
+		return f.s.Fail(name, "", "holds no good record", "give a file with sequences")
+	}
+	return nil
+}
+
+// record reads one sequence behind its header.
+func (f *fasta) record(b *blob, l *letters, header string, fastq bool, seen map[string]bool) error {
+	q := &sequence{file: b}
+	q.name, _, _ = strings.Cut(header, " ")
+	start, bad, message := l.at, 0, ""
+	lo := 0 // of the letters since the last unknown one
+	segs := len(f.segs)
+	close := func() {
+		if q.n > lo {
+			f.segs = append(f.segs, segment{table: len(f.records), lo: lo, hi: q.n})
+		}
+	}
+	newLine := true
+	for {
+		c, err := l.next()
+		if errors.Is(err, io.EOF) {
+			if fastq {
+				message = "has no line with +"
+			}
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if newLine && (c == '>' && !fastq || c == '+' && fastq) {
+			if !fastq {
+				l.at--
+				_ = l.in.UnreadByte()
+			} else if message, err = f.quality(l, q.n); err != nil {
+				return err
+			}
+			break
+		}
+		if newLine = c == '\n'; c <= ' ' {
+			continue
+		}
+		if q.n%checkpoint == 0 {
+			q.places = append(q.places, l.at-1)
+		}
+		if f.ids[c] < 0 {
+			if bad++; bad == 1 && !f.drop {
+				message = fmt.Sprintf("letter %d is %q, which is not in the alphabet", q.n+1, c)
+			}
+			if f.drop && f.stride > 0 {
+				close()
+				lo = q.n + 1
+			}
+		}
+		if q.n++; q.n > math.MaxInt32 {
+			return errors.New("a sequence has more than 2^31 letters")
+		}
+	}
+	close()
+	switch {
+	case message != "":
+	case q.n == 0:
+		message = "has no letters"
+	case f.unique && seen[q.name]:
+		message = "has the name of a record before it"
+	default:
+		message = f.describe(q, header)
+	}
+	seen[q.name] = true
+	if message != "" {
+		f.segs = f.segs[:segs]
+		return f.s.Bad(f.s.Fail(b.name, fmt.Sprintf("record %.40q, %s", q.name, b.line(start-1)), message, "correct or remove the record"))
+	}
+	if f.drop && f.stride == 0 && bad > 0 {
+		f.segs = f.segs[:segs]
+		return nil
+	}
+	for i := range f.segs[segs:] {
+		f.segs[segs+i].group = q.group
+	}
+	f.records = append(f.records, q)
+	return nil
+}
+
+// quality passes over the rest of a FASTQ record: the line with + and as many characters as
+// there are letters.
+func (f *fasta) quality(l *letters, n int) (message string, err error) {
+	if _, err := l.line(); err != nil {
+		return "", err
+	}
+	for n > 0 {
+		c, err := l.next()
+		if errors.Is(err, io.EOF) {
+			return "has fewer qualities than letters", nil
+		}
+		if err != nil {
+			return "", err
+		}
+		if c > ' ' {
+			n--
+		}
+	}
+	rest, err := l.line()
+	if strings.TrimSpace(rest) != "" {
+		message = "has more qualities than letters"
+	}
+	return message, err
+}
+
+// describe finds a record's label and group.
+func (f *fasta) describe(q *sequence, header string) (message string) {
+	if f.label != "none" {
+		text, ok := take(f.label, q.file, header)
+		if !ok {
+			return "its header has no " + f.label
+		}
+		if q.label, message = f.class.label(cell{text: []byte(text)}); message != "" {
+			return message
+		}
+	}
+	if f.by != "" {
+		text, ok := take(f.by, q.file, header)
+		if !ok {
+			return "its header has no " + f.by
+		}
+		g, ok := f.groups[text]
+		if !ok {
+			g = len(f.names)
+			f.groups[text], f.names = g, append(f.names, text)
+		}
+		q.group = g
+	}
+	return ""
+}
+
+// sequences is a data set of records or of windows of them.
+type sequences struct {
+	f      *fasta
+	segs   []segment
+	before []int
+	n      int
+	labels data.Labels
+	rank   []float64
+}
+
+func (q *sequences) Len() int            { return q.n }
+func (q *sequences) Labels() data.Labels { return q.labels }
+
+// Look has the letters of the alphabet.
+func (q *sequences) Look() data.Look { return data.Letters(q.f.alphabet) }
+
+func (f *fasta) newSet(segs []segment) *sequences {
+	q := &sequences{f: f, labels: data.Labels{Classes: f.class.number(), Each: 1, Names: f.class.names()}, rank: f.class.rank()}
+	for _, g := range segs {
+		n := 1
+		if f.stride > 0 {
+			if n = 0; g.hi-g.lo >= f.length {
+				n = (g.hi-g.lo-f.length)/f.stride + 1
+			}
+		}
+		if n > 0 {
+			q.segs, q.before = append(q.segs, g), append(q.before, q.n)
+			q.n += n
+		}
+	}
+	return q
+}
+
+func (q *sequences) Example(i int, _ uint64, e *data.Example) error {
+	k, found := slices.BinarySearch(q.before, i)
+	if !found {
+		k--
+	}
+	g := q.segs[k]
+	r := q.f.records[g.table]
+	lo := g.lo + (i-q.before[k])*q.f.stride
+	hi := min(g.hi, lo+len(e.Tokens))
+	e.Labels[0] = 0
+	if q.f.label != "none" {
+		if e.Labels[0] = r.label; q.rank != nil {
+			e.Labels[0] = q.rank[int(r.label)]
+		}
+	}
+	for j := range e.Tokens[hi-lo:] {
+		e.Tokens[hi-lo+j] = q.f.pad
+	}
+	return q.f.letters(r, lo, e.Tokens[:hi-lo])
+}
+
+// letters writes the ids of a record's letters from lo on.
+func (f *fasta) letters(r *sequence, lo int, dst []int32) error {
+	at, skip := r.places[lo/checkpoint], lo%checkpoint
+	buf := make([]byte, min(int64((len(dst)+skip)*9/8+128), r.file.size-at))
+	for len(dst) > 0 {
+		if len(buf) == 0 {
+			return r.file.changed()
+		}
+		if err := r.file.read(buf, at); err != nil {
+			return err
+		}
+		at += int64(len(buf))
+		for _, c := range buf {
+			if c <= ' ' {
+				continue
+			}
+			if skip > 0 {
+				skip--
+				continue
+			}
+			if len(dst) == 0 {
+				break
+			}
+			id := f.ids[c]
+			if id < 0 {
+				return r.file.changed()
+			}
+			dst[0] = int32(id)
+			dst = dst[1:]
+		}
+		buf = buf[:min(int64(cap(buf)), r.file.size-at)]
+	}
+	return nil
+}
+
+// sets divides the records.
+func (f *fasta) sets() (data.Dataset, data.Dataset, error) {
+	s, p := f.s, f.p
+	if f.label != "none" && f.class.number() < 2 && p.numbered != 1 {
+		return nil, nil, s.Fail("", "", fmt.Sprintf("there are %d different labels, expected at least 2", f.class.number()), "correct the option label")
+	}
+	if p.split == "random" && len(p.test) == 0 {
+		all := f.newSet(f.segs)
+		if all.n == 0 {
+			return nil, nil, f.nothing("")
+		}
+		return s.Split(all)
+	}
+	train, test, err := f.divide()
+	if err != nil {
+		return nil, nil, err
+	}
+	a, b := f.newSet(train), f.newSet(test)
+	switch {
+	case a.n == 0:
+		return nil, nil, f.nothing("training ")
+	case b.n == 0:
+		return nil, nil, f.nothing("test ")
+	}
+	return a, b, nil
+}
+
+func (f *fasta) nothing(what string) error {
+	return f.s.Fail("", "", "holds no good "+what+"sequence of "+fmt.Sprint(f.length)+" letters", "use a shorter length, another split, or another alphabet")
+}
+
+func (f *fasta) divide() (train, test []segment, err error) {
+	p := f.p
+	x := &index{s: f.s, p: p, segs: f.segs, names: f.names}
+	if len(p.test) > 0 {
+		return x.split(f.tested)
+	}
+	if p.split == "last" && f.stride == 0 {
+		return nil, nil, f.s.BadOption("split", "random or by ... where records are examples: last cuts windows")
+	}
+	x.tables = make([]*indexed, len(f.records))
+	return x.split(0)
+}

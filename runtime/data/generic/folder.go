@@ -1,0 +1,343 @@
+package generic
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"mspecc/runtime/data"
+)
+
+// maxFile bounds a file that is one example.
+const maxFile = 256 << 20
+
+// folderOptions are the options of the readers of folders.
+func folderOptions(files string, more ...data.Option) []data.Option {
+	return append([]data.Option{
+		{Name: "files", Default: files, Doc: "the files, names or patterns, in any subfolder"},
+		{Name: "train", Default: "train", Doc: "folder with the training files, where there is one, and"},
+		{Name: "test", Default: "test,val,valid,validation", Doc: "folder with the test files: the first of these that exists; without it the option split decides"},
+		{Name: "label", Default: "folder", Doc: "folder: the class is the name of the folder that a file lies in; none; or a regular expression, whose first group in the path is the class"},
+		{Name: "classes", Default: "", Doc: "names of the classes in order; default all found, sorted"},
+		{Name: "split", Default: "", Doc: "random; or by REGULAR EXPRESSION: files in whose paths the first group is the same stay together, such as those of one speaker; default random"},
+		{Name: "test_fraction", Default: "0.1", Doc: "the part that a split sets aside for testing"},
+		{Name: "test_groups", Default: "", Doc: "the groups to test on, for a split by something"},
+		{Name: "standardize", Default: "false", Doc: "bring every channel to mean 0 and deviation 1 (of the training files, of at most 4096 of them)"},
+	}, more...)
+}
+
+// item is one file.
+type item struct {
+	name  string
+	size  int64
+	mod   time.Time
+	label int
+	group int
+}
+
+// folder is a data set with a file for each example.
+type folder struct {
+	s      *data.Source
+	items  []item
+	labels data.Labels
+	look   data.Look
+	rank   []float64
+	random bool // draws at random differ from epoch to epoch
+	// decode writes the example that a file's bytes hold; draw makes what is random in it.
+	decode func(raw []byte, x []float32, draw func(n int) int) (message string)
+	scale  *scaling
+}
+
+func (f *folder) Len() int            { return len(f.items) }
+func (f *folder) Labels() data.Labels { return f.labels }
+
+// Look is that of the kind of files.
+func (f *folder) Look() data.Look { return f.look }
+
+func (f *folder) Example(i int, epoch uint64, e *data.Example) error {
+	it := f.items[i]
+	raw, err := f.read(it)
+	if err != nil {
+		return err
+	}
+	if !f.random {
+		epoch = 0
+	}
+	draw := func(n int) int { return data.Draw(n, f.s.Seed, epoch, uint64(i)) }
+	if message := f.decode(raw, e.X, draw); message != "" {
+		return f.s.Fail(it.name, "", message, "fetch it again, or remove it")
+	}
+	for j, v := range e.X {
+		if v-v != 0 {
+			return f.s.Fail(it.name, "", fmt.Sprintf("holds %v, expected finite numbers", v), "fetch it again, or remove it")
+		}
+		e.X[j] = f.scale.apply(j, len(e.X), float64(v))
+	}
+	if e.Labels[0] = float64(it.label); len(f.rank) > 0 {
+		e.Labels[0] = f.rank[it.label]
+	}
+	return nil
+}
+
+// read reads a file, which must be what it was.
+func (f *folder) read(it item) ([]byte, error) {
+	file, err := f.s.Root.Open(it.name)
+	if err != nil {
+		return nil, f.s.Fail(it.name, "", "cannot be opened: "+reason(err), "check the file and its permissions")
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err != nil || info.Size() != it.size || !info.ModTime().Equal(it.mod) {
+		return nil, (&blob{s: f.s, name: it.name}).changed()
+	}
+	raw := make([]byte, it.size)
+	if _, err := io.ReadFull(file, raw); err != nil {
+		return nil, f.s.Fail(it.name, "", "cannot be read: "+reason(err), "fetch it again, or check the disk")
+	}
+	return raw, nil
+}
+
+// gathering is the search for files.
+type gathering struct {
+	s      *data.Source
+	label  string
+	expr   *regexp.Regexp
+	by     *regexp.Regexp
+	class  *classes
+	groups map[string]int
+	names  []string
+}
+
+// openFolder opens a data set of files; set makes a set's decoder.
+func openFolder(s *data.Source, decoder func(training bool, items []item) (*folder, error)) (data.Dataset, data.Dataset, error) {
+	g, err := newGathering(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	names, err := list(s, "files", s.List("files"))
+	if err != nil {
+		return nil, nil, err
+	}
+	trainNames, testNames := g.parts(names)
+	train, err := g.items(trainNames)
+	if err != nil {
+		return nil, nil, err
+	}
+	test, err := g.items(testNames)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(testNames) == 0 {
+		if train, test, err = g.split(train); err != nil {
+			return nil, nil, err
+		}
+	}
+	labels := data.Labels{Classes: g.class.number(), Each: 1, Names: g.class.names()}
+	if g.label != "none" && labels.Classes < 2 {
+		return nil, nil, s.Fail("", "", fmt.Sprintf("the files are of %d classes, expected at least 2", labels.Classes), "put the files of each class into a folder of its own, or say label: none")
+	}
+	var sets [2]*folder
+	for i, items := range [][]item{train, test} {
+		if len(items) == 0 {
+			return nil, nil, s.Fail("", "", []string{"holds no training file", "holds no test file"}[i], "correct the options train, test and split")
+		}
+		if sets[i], err = decoder(i == 0, items); err != nil {
+			return nil, nil, err
+		}
+		sets[i].s, sets[i].items, sets[i].labels, sets[i].rank = s, items, labels, g.class.rank()
+	}
+	standardize, err := s.Boolean("standardize")
+	if err == nil && standardize {
+		err = sets[0].standardize()
+		sets[1].scale = sets[0].scale
+	}
+	return sets[0], sets[1], err
+}
+
+func newGathering(s *data.Source) (*gathering, error) {
+	g := &gathering{s: s, label: s.Text("label"), groups: map[string]int{}}
+	p := &plan{s: s, label: g.label}
+	if err := p.setClassOptions(); err != nil {
+		return nil, err
+	}
+	if p.numbered > 0 {
+		return nil, s.BadOption("classes", "the names of the classes")
+	}
+	if g.label == "none" {
+		p.label = ""
+	}
+	g.class = newClasses(p)
+	var err error
+	if g.label != "folder" && g.label != "none" {
+		if g.expr, err = regexp.Compile(g.label); err != nil || g.expr.NumSubexp() < 1 {
+			return nil, s.BadOption("label", "folder, none or a regular expression with a group in round brackets")
+		}
+	}
+	split := s.Text("split")
+	if by, ok := strings.CutPrefix(split, "by "); ok {
+		if g.by, err = regexp.Compile(by); err != nil || g.by.NumSubexp() < 1 {
+			return nil, s.BadOption("split", "by and a regular expression with a group in round brackets")
+		}
+	} else if split != "" && split != "random" {
+		return nil, s.BadOption("split", "random, or by and a regular expression")
+	}
+	return g, nil
+}
+
+// parts divides the files by the folders for training and testing, where there are both.
+func (g *gathering) parts(names []string) (train, test []string) {
+	below := func(dir string) []string {
+		var out []string
+		for _, n := range names {
+			if strings.HasPrefix(n, dir+"/") {
+				out = append(out, n)
+			}
+		}
+		return out
+	}
+	train = below(path.Clean(g.s.Text("train")))
+	for _, dir := range g.s.List("test") {
+		if test = below(path.Clean(dir)); len(test) > 0 && len(train) > 0 {
+			return train, test
+		}
+	}
+	return names, nil
+}
+
+// items looks at the files.
+func (g *gathering) items(names []string) ([]item, error) {
+	var out []item
+	for i, name := range names {
+		if i%1024 == 0 {
+			g.s.Progress("indexing files", int64(i), int64(len(names)))
+		}
+		it, err := g.item(name)
+		if err != nil {
+			if err := g.s.Bad(err); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		out = append(out, it)
+	}
+	return out, nil
+}
+
+func (g *gathering) item(name string) (it item, err error) {
+	f, err := g.s.Root.Open(name)
+	if err != nil {
+		return it, g.s.Fail(name, "", "cannot be opened: "+reason(err), "check the file and its permissions")
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return it, g.s.Fail(name, "", "cannot be opened: "+reason(err), "check the file and its permissions")
+	case info.Size() == 0:
+		return it, g.s.Fail(name, "", "is empty", "fetch it again or remove it")
+	case info.Size() > maxFile:
+		return it, g.s.Fail(name, "", "is larger than 256 MiB", "cut it into parts")
+	}
+	it = item{name: name, size: info.Size(), mod: info.ModTime()}
+	label := path.Base(path.Dir(name))
+	if g.expr != nil {
+		found := g.expr.FindStringSubmatch(name)
+		if found == nil {
+			return it, g.s.Fail(name, "", "its path does not match the option label", "correct the option, or remove the file")
+		}
+		label = found[1]
+	}
+	if g.label != "none" {
+		n, message := g.class.label(cell{text: []byte(label)})
+		if message != "" {
+			return it, g.s.Fail(name, "", message, "correct the option classes, or remove the file")
+		}
+		it.label = int(n)
+	}
+	if g.by != nil {
+		found := g.by.FindStringSubmatch(name)
+		if found == nil {
+			return it, g.s.Fail(name, "", "its path does not match the option split", "correct the option, or remove the file")
+		}
+		n, ok := g.groups[found[1]]
+		if !ok {
+			n = len(g.names)
+			g.groups[found[1]], g.names = n, append(g.names, found[1])
+		}
+		it.group = n
+	}
+	return it, nil
+}
+
+// split divides files for training and testing.
+func (g *gathering) split(all []item) (train, test []item, err error) {
+	if g.by == nil {
+		order, tests, err := g.s.Shuffled(len(all), "files")
+		if err != nil {
+			return nil, nil, err
+		}
+		for i := range all {
+			if i < len(all)-tests {
+				train = append(train, all[order(i)])
+			} else {
+				test = append(test, all[order(i)])
+			}
+		}
+		byName := func(a, b item) int { return strings.Compare(a.name, b.name) }
+		slices.SortFunc(train, byName)
+		slices.SortFunc(test, byName)
+		return train, test, nil
+	}
+	tested, err := chooseGroups(g.s, g.names, g.s.List("test_groups"))
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, it := range all {
+		if tested[it.group] {
+			test = append(test, it)
+		} else {
+			train = append(train, it)
+		}
+	}
+	return train, test, nil
+}
+
+// maxFolderMoments is how many training files the moments are computed from, evenly spread.
+const maxFolderMoments = 4096
+
+// standardize sets the scaling by the channels' moments: the first axis of the shape.
+func (f *folder) standardize() error {
+	shape := f.s.Input.Shape
+	channels := shape[0]
+	n, mean, square := make([]float64, channels), make([]float64, channels), make([]float64, channels)
+	e := data.NewExample(f.s.Want, f.labels)
+	step := (len(f.items) + maxFolderMoments - 1) / maxFolderMoments
+	for i := 0; i < len(f.items); i += step {
+		f.s.Progress("mean and deviation", int64(i), int64(len(f.items)))
+		if err := f.Example(i, 0, e); err != nil {
+			if err := f.s.Bad(err); err != nil {
+				return err
+			}
+			continue
+		}
+		for j, v := range e.X {
+			c := j * channels / len(e.X)
+			n[c]++
+			d := float64(v) - mean[c]
+			mean[c] += d / n[c]
+			square[c] += d * (float64(v) - mean[c])
+		}
+	}
+	f.scale = &scaling{mean, make([]float64, channels)}
+	for c := range channels {
+		f.scale.inv[c] = 1
+		if d := math.Sqrt(square[c] / max(1, n[c])); d > 1e-12 {
+			f.scale.inv[c] = 1 / d
+		}
+	}
+	return nil
+}

@@ -1,0 +1,128 @@
+package generic
+
+import (
+	"errors"
+	"math"
+	"os"
+	"testing"
+	"testing/fstest"
+
+	"mspecc/runtime/data"
+)
+
+// fuzz feeds a reader a file of arbitrary content beside a good one: it must either refuse it
+// with an *Error that says what to do, or give examples that are all good.
+func fuzz(f *testing.F, reader, name string, want data.Want, options map[string]string, seeds ...[]byte) {
+	for _, s := range append(seeds, nil) {
+		f.Add(s)
+		f.Add(zipped(string(s)).Data)
+		if len(s) > 9 {
+			f.Add(s[:len(s)-7])
+		}
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		files := fstest.MapFS{"c1/" + name: {Data: content}, "c2/z" + name: {Data: seeds[0]}}
+		skip := &data.Skip{Limit: len(content) % 3}
+		train, test, err := data.Open(reader, options, files, "folder", want, data.OpenOptions{Seed: 1, Skip: skip})
+		if err != nil {
+			var own *data.Error
+			if !errors.As(err, &own) || own.Msg == "" || own.Fix == "" {
+				t.Fatalf("error without advice: %v", err)
+			}
+			return
+		}
+		for _, set := range []data.Dataset{train, test} {
+			if set.Len() < 1 {
+				t.Fatal("an empty data set")
+			}
+			good(t, set, want)
+		}
+	})
+}
+
+// good reads the examples of a set and looks at them.
+func good(t *testing.T, set data.Dataset, want data.Want) {
+	labels := set.Labels()
+	e := data.NewExample(want, labels)
+	for i := range min(set.Len(), 64) {
+		for j := range e.X {
+			e.X[j] = float32(math.NaN())
+		}
+		if err := set.Example(i, 1, e); err != nil {
+			var own *data.Error
+			if !errors.As(err, &own) {
+				t.Fatalf("error without advice: %v", err)
+			}
+			continue
+		}
+		for _, v := range e.X {
+			if v-v != 0 {
+				t.Fatalf("example %d holds %v", i, v)
+			}
+		}
+		for _, v := range e.Tokens {
+			if v < 0 || int(v) >= want[0].Vocab {
+				t.Fatalf("example %d holds the token %d", i, v)
+			}
+		}
+		for _, v := range e.Labels {
+			if labels.Classes > 1 && !math.IsNaN(v) && (v < 0 || v >= float64(labels.Classes)) {
+				t.Fatalf("example %d has the label %v", i, v)
+			}
+		}
+	}
+}
+
+func sample(f *testing.F, name string) []byte {
+	raw, err := os.ReadFile("testdata/" + name)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return raw
+}
+
+func FuzzCSV(f *testing.F) {
+	fuzz(f, "csv", "a.csv", row(2), map[string]string{"label": "y", "columns": "a,b", "missing": "drop", "standardize": "true", "test_fraction": "0.3"},
+		[]byte("y,a,b\n0,1,2\n1,\"3\",4\n0,,5\n"), sample(f, "pandas.csv"), []byte("\xef\xbb\xbfy,a,b\r\n\r\n\"0\n\",1,2\r\n"))
+}
+
+func FuzzWindows(f *testing.F) {
+	fuzz(f, "csv", "a.csv", data.Want{{Shape: []int{2, 3}}}, map[string]string{"missing": "interpolate", "columns": "a,b", "split": "by g", "test_fraction": "0.4", "stride": "1"},
+		[]byte("g,a,b\n0,1,2\n0,,4\n0,5,\n1,1,1\n1,2,2\n1,3,3\n"))
+}
+
+func FuzzJSONLines(f *testing.F) {
+	fuzz(f, "jsonl", "a.jsonl", words(3, 5), map[string]string{"columns": "s", "label": "l", "labels": "each", "classes": "3", "test_fraction": "0.4"},
+		[]byte("{\"s\": \"ACG\", \"l\": [0, 1, null]}\n{\"s\": \"ü\", \"l\": [2]}\n"), []byte("{\"s\": 1e400, \"l\": [[[[0]]]]}"))
+}
+
+func FuzzNumPy(f *testing.F) {
+	fuzz(f, "npy", "a.npz", data.Want{{Shape: []int{2, 3}}}, map[string]string{"columns": "x", "label": "y", "window": "0", "test_fraction": "0.4"},
+		sample(f, "stored.npz"), sample(f, "packed.npz"))
+}
+
+func FuzzParquet(f *testing.F) {
+	fuzz(f, "parquet", "a.parquet", row(6), map[string]string{"columns": "list", "label": "y", "test_fraction": "0.4"}, sample(f, "zstd.parquet"), sample(f, "pandas.parquet"))
+}
+
+func FuzzTFRecords(f *testing.F) {
+	fuzz(f, "tfrecord", "a.tfrecord", row(2), map[string]string{"columns": "x", "label": "y", "test_fraction": "0.4"}, tfRecords(tfExample(1, 2, 3), tfExample(0, 4, 5)))
+}
+
+func FuzzFASTA(f *testing.F) {
+	fuzz(f, "fasta", "a.fa", words(3, 4), map[string]string{"stride": "2", "unknown": "drop", "label": "file", "split": "by record", "test_fraction": "0.4"},
+		[]byte(">r1\nACGTNNACGT\n>r2 x\nGGGCC\n"), []byte("@q\nACGTA\n+\nIIIII\n"))
+}
+
+func FuzzImages(f *testing.F) {
+	fuzz(f, "images", "a.png", data.Want{{Shape: []int{3, 2, 2}}}, map[string]string{"test_fraction": "0.5", "standardize": "true"}, pngBytes(3, 2, white{}))
+}
+
+// white is a colour.
+type white struct{}
+
+func (white) RGBA() (r, g, b, a uint32) { return 1<<16 - 1, 1<<16 - 1, 1<<16 - 1, 1<<16 - 1 }
+
+func FuzzAudio(f *testing.F) {
+	fuzz(f, "audio", "a.wav", data.Want{{Shape: []int{1, 4}}}, map[string]string{"test_fraction": "0.5", "rate": "any"}, wav(8000, 1, 2, 3, 4, 5))
+}

@@ -1,0 +1,76 @@
+// Package generic has the readers of files that no data set's own reader knows: tables as CSV,
+// JSON lines, NumPy arrays, Parquet and TFRecord, folders of pictures and of recordings, and
+// sequences in FASTA and FASTQ. What they have in common is the way from records to examples:
+// which columns, which label, what becomes of missing values, windows, tokens, and a split into
+// training and test that keeps what belongs together on one side.
+//
+// Importing the package registers the readers with package data.
+package generic
+
+import (
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"mspecc/runtime/data"
+)
+
+func init() {
+	for _, r := range []data.Reader{audioReader, csvReader, fastaReader, imagesReader, jsonlReader, npyReader, parquetReader, tfrecordReader} {
+		data.Register(r)
+	}
+}
+
+// list finds the files that a pattern of the option stands for, in order of their names. A
+// pattern without a slash is one of file names, in any folder below; several are separated by
+// commas. Hidden files and folders are left out.
+func list(s *data.Source, option string, patterns []string) ([]string, error) {
+	var names []string
+	err := fs.WalkDir(s.Root, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return s.Fail(name, "", "cannot be read: "+reason(err), "check the folder and its permissions")
+		}
+		base := path.Base(name)
+		if strings.HasPrefix(base, ".") && name != "." {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if d.IsDir() {
+			return nil
+		}
+		for _, p := range patterns {
+			text := base
+			if strings.Contains(p, "/") {
+				text = name
+			}
+			fits, err := path.Match(p, text)
+			if err != nil {
+				return s.BadOption(option, "file names, or patterns with * and ?")
+			}
+			if fits {
+				names = append(names, name)
+				break
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		return nil, s.Fail("", "", "holds no file "+strings.Join(patterns, " or "), "give the right folder, or name the files with the option "+option)
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// reason is an error without the operation and the path of a file error: messages name the file.
+func reason(err error) string {
+	if p, ok := err.(*fs.PathError); ok {
+		return p.Err.Error()
+	}
+	return err.Error()
+}

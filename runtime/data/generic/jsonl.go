@@ -1,0 +1,201 @@
+package generic
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"mspecc/runtime/data"
+)
+
+var jsonlReader = data.Reader{
+	Name:    "jsonl",
+	Doc:     "JSON lines: an object for each record; its members are the columns: numbers, texts, or lists of numbers, also nested; .gz too",
+	Options: tableOptions("*.jsonl,*.ndjson,*.jsonl.gz,*.ndjson.gz"),
+	Open:    func(s *data.Source) (data.Dataset, data.Dataset, error) { return openTables(s, openJSONL) },
+}
+
+// jsonlTable is a file of JSON lines with the places of its records.
+type jsonlTable struct {
+	b       *blob
+	names   []string
+	offsets []int64 // of each record
+	ends    []int64
+}
+
+func openJSONL(s *data.Source, _ *plan, name string) (table, error) {
+	b, err := openBlob(s, name)
+	if err != nil {
+		return nil, err
+	}
+	t := &jsonlTable{b: b}
+	r, c, err := b.all()
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	scan := bufio.NewScanner(r)
+	scan.Buffer(make([]byte, 0, 1<<16), maxRecord)
+	at := int64(0)
+	scan.Split(func(d []byte, end bool) (int, []byte, error) {
+		n, token, err := bufio.ScanLines(d, end)
+		at += int64(n)
+		return n, token, err
+	})
+	for start := at; scan.Scan(); start = at {
+		line := scan.Bytes()
+		if len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		if t.names == nil {
+			if t.names, err = members(bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))); err != nil {
+				return nil, s.Fail(name, b.line(start), "is no JSON object: "+err.Error(), "give a file with an object in each line")
+			}
+		}
+		t.offsets, t.ends = append(t.offsets, start), append(t.ends, start+int64(len(line)))
+	}
+	if err := scan.Err(); err != nil {
+		var own *data.Error
+		switch {
+		case errors.As(err, &own):
+			return nil, own
+		case errors.Is(err, bufio.ErrTooLong):
+			err = errLong
+		}
+		return nil, s.Fail(name, b.line(at), reason(err), "check that this is a file of JSON lines")
+	}
+	if len(t.offsets) == 0 {
+		return nil, s.Fail(name, "", "holds no record", "give a file with data")
+	}
+	return t, nil
+}
+
+// members are the names of an object's members, in its order.
+func members(line []byte) ([]string, error) {
+	d := json.NewDecoder(bytes.NewReader(line))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return nil, fmt.Errorf("it begins with %q", line[:min(len(line), 16)])
+	}
+	var names []string
+	var value json.RawMessage
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return nil, err
+		}
+		if name, ok := key.(string); ok && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+		if err := d.Decode(&value); err != nil {
+			return nil, err
+		}
+	}
+	if len(names) == 0 {
+		return nil, errors.New("it has no members")
+	}
+	return names, nil
+}
+
+func (t *jsonlTable) name() string      { return t.b.name }
+func (t *jsonlTable) columns() []string { return t.names }
+func (t *jsonlTable) rows() int         { return len(t.offsets) }
+func (t *jsonlTable) at(row int) string { return t.b.line(t.offsets[row]) }
+
+func (t *jsonlTable) read(lo, hi int, columns []int, use func(row int, cells []cell) error) error {
+	cells := make([]cell, len(columns))
+	var buf []byte
+	for lo < hi {
+		to := lo + 1
+		for to < hi && t.ends[to]-t.offsets[lo] <= chunk {
+			to++
+		}
+		n := int(t.ends[to-1] - t.offsets[lo])
+		if cap(buf) < n {
+			buf = make([]byte, n)
+		}
+		buf = buf[:n]
+		if err := t.b.read(buf, t.offsets[lo]); err != nil {
+			return err
+		}
+		for base := t.offsets[lo]; lo < to; lo++ {
+			if err := t.row(lo, buf[t.offsets[lo]-base:t.ends[lo]-base], columns, cells); err != nil {
+				return err
+			}
+			if err := use(lo, cells); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// row decodes a record.
+func (t *jsonlTable) row(row int, line []byte, columns []int, cells []cell) error {
+	var object map[string]json.RawMessage
+	if row == 0 {
+		line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
+	}
+	if err := json.Unmarshal(line, &object); err != nil {
+		return t.b.s.Fail(t.b.name, t.at(row), "is no JSON object: "+err.Error(), "correct or remove the line")
+	}
+	for i, c := range columns {
+		value, err := jsonCell(object[t.names[c]])
+		if err != nil {
+			return t.b.s.Fail(t.b.name, t.at(row), fmt.Sprintf("the member %s %v", t.names[c], err), "correct or remove the line")
+		}
+		cells[i] = value
+	}
+	return nil
+}
+
+// jsonCell makes a cell of a value; what is not there is missing.
+func jsonCell(raw json.RawMessage) (cell, error) {
+	raw = bytes.TrimSpace(raw)
+	if len(raw) == 0 || string(raw) == "null" {
+		return cell{}, nil
+	}
+	switch raw[0] {
+	case '"':
+		var text string
+		err := json.Unmarshal(raw, &text)
+		return cell{text: []byte(text)}, err
+	case '[':
+		numbers, err := flatten(make([]float64, 0, bytes.Count(raw, []byte{','})+1), raw)
+		return cell{numbers: numbers}, err
+	case '{':
+		return cell{}, errors.New("is an object, expected numbers or text")
+	}
+	return cell{text: raw}, nil
+}
+
+// flatten appends the numbers of nested lists; null is a missing one.
+func flatten(dst []float64, raw []byte) ([]float64, error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return dst, nil // the end; the text is sound
+		}
+		switch v := token.(type) {
+		case json.Delim:
+			if v == '{' {
+				return dst, errors.New("holds an object, expected numbers")
+			}
+		case json.Number, nil:
+			c := cell{text: []byte(fmt.Sprint(v))}
+			if v == nil {
+				c.text = nil
+			}
+			var ok bool
+			if dst, ok = c.values(dst); !ok {
+				return dst, fmt.Errorf("holds %v, expected numbers", v)
+			}
+		default:
+			return dst, fmt.Errorf("holds %.24q, expected numbers", fmt.Sprint(v))
+		}
+	}
+}

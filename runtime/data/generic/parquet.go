@@ -1,0 +1,244 @@
+package generic
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/parquet-go/parquet-go"
+
+	"mspecc/runtime/data"
+)
+
+var parquetReader = data.Reader{
+	Name: "parquet",
+	Doc: "Parquet files: columns of numbers, of texts, or of lists of numbers; the wanted columns are unpacked once, into memory or, where they are large, " +
+		"a temporary file",
+	Options: tableOptions("*.parquet"),
+	Open:    func(s *data.Source) (data.Dataset, data.Dataset, error) { return openTables(s, openParquet) },
+}
+
+// maxRowsPerByte bounds the rows that a file may claim: repeated values take next to no room in it.
+const maxRowsPerByte = 64
+
+// parquetTable is a Parquet file, of which the wanted columns lie unpacked in a spool: columns
+// are packed in pages, and unpacking a page for each example would take longer than a step.
+type parquetTable struct {
+	s       *data.Source
+	file    string
+	names   []string // of the leaves
+	kept    []int    // leaves in the spool, in its order
+	offsets []int64  // of each row in it, and of the end
+	rowsIn  spool
+}
+
+func openParquet(s *data.Source, p *plan, name string) (t table, err error) {
+	// The library is careful with damaged files, but it does not promise never to panic.
+	defer func() {
+		if r := recover(); r != nil {
+			err = s.Fail(name, "", fmt.Sprintf("is no sound Parquet file (%v)", r), "fetch it again")
+		}
+	}()
+	b, err := openBlob(s, name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := parquet.OpenFile(readerOf{b}, b.size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+	if err != nil {
+		return nil, s.Fail(name, "", "is no sound Parquet file ("+reason(err)+")", "fetch it again")
+	}
+	if f.NumRows() > maxRowsPerByte*b.size {
+		return nil, s.Fail(name, "", fmt.Sprintf("says it has %d rows in %d bytes", f.NumRows(), b.size), "it is damaged: fetch it again")
+	}
+	q := &parquetTable{s: s, file: name, offsets: []int64{0}}
+	for _, leaf := range f.Schema().Columns() {
+		if n := len(leaf); n >= 3 && (leaf[n-1] == "element" || leaf[n-1] == "item") {
+			leaf = leaf[:n-2] // of a list
+		}
+		q.names = append(q.names, strings.Join(leaf, "."))
+	}
+	columns, label, id, by, err := p.choose(q)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range append(columns, label, id, by) {
+		if c >= 0 && !slices.Contains(q.kept, c) {
+			q.kept = append(q.kept, c)
+		}
+	}
+	for _, g := range f.RowGroups() {
+		if err := q.unpack(g, f.NumRows()); err != nil {
+			return nil, err
+		}
+	}
+	if q.rows() == 0 {
+		return nil, s.Fail(name, "", "holds no record", "give a file with data")
+	}
+	return q, nil
+}
+
+// unpack writes the rows of a group into the spool.
+func (t *parquetTable) unpack(g parquet.RowGroup, total int64) error {
+	rows := g.Rows()
+	defer rows.Close()
+	place := make([]int, len(t.names))
+	for i := range place {
+		place[i] = slices.Index(t.kept, i)
+	}
+	cells := make([]cell, len(t.kept))
+	buf, out := make([]parquet.Row, 256), []byte(nil)
+	for {
+		n, err := rows.ReadRows(buf)
+		for _, row := range buf[:n] {
+			clear(cells)
+			for _, v := range row {
+				if c := v.Column(); c >= 0 && c < len(place) && place[c] >= 0 {
+					if message := addValue(&cells[place[c]], v); message != "" {
+						return t.s.Fail(t.file, t.at(t.rows()), "the column "+t.names[c]+" "+message, "choose others with the option columns")
+					}
+				}
+			}
+			out = encodeCells(out[:0], cells)
+			if len(out) > maxRecord || t.rowsIn.size > maxUnpacked {
+				return t.s.Fail(t.file, t.at(t.rows()), "is larger than 64 MiB, or the file than 64 GiB", "choose fewer columns with the option columns")
+			}
+			if _, err := t.rowsIn.Write(out); err != nil {
+				return t.s.Fail(t.file, t.at(t.rows()), "cannot be unpacked: "+reason(err), "make room on the disk")
+			}
+			t.offsets = append(t.offsets, t.rowsIn.size)
+		}
+		t.s.Progress("unpacking "+t.file, int64(t.rows()), total)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return t.s.Fail(t.file, t.at(t.rows()), "cannot be read: "+reason(err), "it is damaged: fetch it again")
+		}
+	}
+}
+
+// addValue adds a value to a cell; a list has several.
+func addValue(c *cell, v parquet.Value) (message string) {
+	number := 0.0
+	switch v.Kind() {
+	case parquet.Boolean:
+		if v.Boolean() {
+			number = 1
+		}
+	case parquet.Int32:
+		number = float64(v.Int32())
+	case parquet.Int64:
+		number = float64(v.Int64())
+	case parquet.Float:
+		number = float64(v.Float())
+	case parquet.Double:
+		number = v.Double()
+	case parquet.ByteArray, parquet.FixedLenByteArray:
+		if c.text != nil {
+			return "has lists of texts, expected numbers or one text"
+		}
+		c.text = v.ByteArray()
+		if c.text == nil {
+			c.text = []byte{}
+		}
+		return ""
+	default:
+		if !v.IsNull() {
+			return fmt.Sprintf("is of the type %v, expected numbers or texts", v.Kind())
+		}
+		if v.RepetitionLevel() == 0 && c.numbers == nil {
+			return "" // missing, unless more follows
+		}
+		number = math.NaN()
+	}
+	c.numbers = append(c.numbers, number)
+	return ""
+}
+
+// encodeCells packs cells: each a number that is 0 for nothing, 1 + 2n for a text of n bytes,
+// 2 + 2n for n numbers, and the bytes or the numbers.
+func encodeCells(dst []byte, cells []cell) []byte {
+	for _, c := range cells {
+		switch {
+		case c.numbers != nil:
+			dst = binary.AppendUvarint(dst, uint64(2+2*len(c.numbers)))
+			for _, v := range c.numbers {
+				dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(v))
+			}
+		case c.text != nil:
+			dst = binary.AppendUvarint(dst, uint64(1+2*len(c.text)))
+			dst = append(dst, c.text...)
+		default:
+			dst = append(dst, 0)
+		}
+	}
+	return dst
+}
+
+// decodeCells takes packed cells apart; they are parts of b, apart from the numbers.
+func decodeCells(cells []cell, b []byte) {
+	for i := range cells {
+		head, n := binary.Uvarint(b)
+		b = b[n:]
+		size := int(head-1) / 2
+		switch {
+		case head == 0:
+			cells[i] = cell{}
+		case head%2 == 1:
+			cells[i] = cell{text: b[:size:size]}
+			b = b[size:]
+		default:
+			numbers := cells[i].numbers[:0]
+			if numbers == nil {
+				numbers = []float64{}
+			}
+			for ; size > 0; size-- {
+				numbers = append(numbers, math.Float64frombits(binary.LittleEndian.Uint64(b)))
+				b = b[8:]
+			}
+			cells[i] = cell{numbers: numbers}
+		}
+	}
+}
+
+func (t *parquetTable) name() string      { return t.file }
+func (t *parquetTable) columns() []string { return t.names }
+func (t *parquetTable) rows() int         { return len(t.offsets) - 1 }
+func (t *parquetTable) at(row int) string { return fmt.Sprintf("row %d", row) }
+
+func (t *parquetTable) read(lo, hi int, columns []int, use func(row int, cells []cell) error) error {
+	all, cells := make([]cell, len(t.kept)), make([]cell, len(columns))
+	places := make([]int, len(columns))
+	for i, c := range columns {
+		places[i] = slices.Index(t.kept, c)
+	}
+	var buf []byte
+	for lo < hi {
+		to := lo + 1
+		for to < hi && t.offsets[to+1]-t.offsets[lo] <= chunk {
+			to++
+		}
+		n := int(t.offsets[to] - t.offsets[lo])
+		if cap(buf) < n {
+			buf = make([]byte, n)
+		}
+		buf = buf[:n]
+		if _, err := t.rowsIn.ReadAt(buf, t.offsets[lo]); err != nil {
+			return t.s.Fail(t.file, t.at(lo), "cannot be read any more: "+reason(err), "start again")
+		}
+		for base := t.offsets[lo]; lo < to; lo++ {
+			decodeCells(all, buf[t.offsets[lo]-base:t.offsets[lo+1]-base])
+			for i, k := range places {
+				cells[i] = all[k]
+			}
+			if err := use(lo, cells); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

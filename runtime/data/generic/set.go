@@ -1,0 +1,358 @@
+package generic
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+
+	"mspecc/runtime/data"
+)
+
+// set is a data set of rows, or of windows of rows.
+type set struct {
+	x      *index
+	segs   []segment
+	before []int // examples before each segment
+	n      int
+	labels data.Labels
+	rank   []float64
+	scale  *scaling
+	keep   bool      // missing values stay NaN: moments are computed
+	pool   sync.Pool // of *scratch
+}
+
+// scratch is what decoding one example needs.
+type scratch struct {
+	rows []float64 // of a window, or one row
+	more []float64 // rows around it
+	vote map[float64]int
+}
+
+// newSet is the data set of some segments.
+func (x *index) newSet(segs []segment) *set {
+	s := &set{x: x, labels: data.Labels{Classes: x.class.number(), Each: 1, Names: x.class.names()}, rank: x.class.rank()}
+	if x.p.each {
+		s.labels.Each = x.s.Input.Size()
+	}
+	s.pool.New = func() any { return &scratch{vote: map[float64]int{}} }
+	for _, g := range segs {
+		if k := x.p.examples(g); k > 0 {
+			s.segs, s.before = append(s.segs, g), append(s.before, s.n)
+			s.n += k
+		}
+	}
+	return s
+}
+
+// examples is how many examples a segment gives.
+func (p *plan) examples(g segment) int {
+	n := g.hi - g.lo
+	if p.window == 0 {
+		return n
+	}
+	if n < p.window {
+		return 0
+	}
+	return (n-p.window)/p.stride + 1
+}
+
+func (s *set) Len() int            { return s.n }
+func (s *set) Labels() data.Labels { return s.labels }
+
+// Example reads the rows of example i and makes its values or tokens of them.
+func (s *set) Example(i int, _ uint64, e *data.Example) error {
+	k, found := slices.BinarySearch(s.before, i)
+	if !found {
+		k--
+	}
+	g, p, x := s.segs[k], s.x.p, s.x
+	t := x.tables[g.table]
+	lo, n := g.lo+i-s.before[k], 1
+	if p.window > 0 {
+		lo, n = g.lo+(i-s.before[k])*p.stride, p.window
+	}
+	w := s.pool.Get().(*scratch)
+	defer s.pool.Put(w)
+	e.Labels[0] = 0
+	if t.labels != nil {
+		e.Labels[0] = s.label(t.labels[lo:lo+n], w)
+	}
+	if x.tok != nil {
+		return t.read(lo, lo+1, t.columns, func(row int, cells []cell) error {
+			message := x.tok.encode(e.Tokens, cells[0])
+			if message == "" && p.each {
+				message = x.class.each(e.Labels, cells[1])
+			}
+			return s.bad(t, row, message)
+		})
+	}
+	var err error
+	if w.rows, err = s.read(w.rows[:0], t, lo, lo+n, e); err != nil {
+		return err
+	}
+	if p.missing == gapInterpolate {
+		if err := s.interpolate(w, t, g, lo); err != nil {
+			return err
+		}
+	}
+	s.write(e.X, w.rows, n)
+	return nil
+}
+
+// bad is the error of a row, nil without a message.
+func (s *set) bad(t *indexed, row int, message string) error {
+	if message == "" {
+		return nil
+	}
+	return s.x.s.Fail(t.name(), t.at(row), message, "correct or remove the record")
+}
+
+// read appends the values of some rows; a value that is missing is NaN.
+func (s *set) read(dst []float64, t *indexed, lo, hi int, e *data.Example) ([]float64, error) {
+	values := len(t.columns)
+	if s.x.p.each {
+		values--
+	}
+	err := t.read(lo, hi, t.columns, func(row int, cells []cell) error {
+		had := len(dst)
+		for i, c := range cells[:values] {
+			var ok bool
+			if dst, ok = c.values(dst); !ok {
+				return s.bad(t, row, fmt.Sprintf("column %s holds %s, expected a number", t.table.columns()[t.columns[i]], c.short()))
+			}
+		}
+		if len(dst)-had != s.x.perRow {
+			return s.bad(t, row, fmt.Sprintf("has %d values, the model wants %d of a row", len(dst)-had, s.x.perRow))
+		}
+		for i, v := range dst[had:] {
+			if v *= s.x.p.scale; math.IsInf(float64(float32(v)), 0) {
+				return s.bad(t, row, "holds a number that is not finite")
+			}
+			dst[had+i] = v
+		}
+		if s.x.p.each && e != nil {
+			return s.bad(t, row, s.x.class.each(e.Labels, cells[values]))
+		}
+		return nil
+	})
+	return dst, err
+}
+
+// write puts rows into an example: a window with channels as the slow axis.
+func (s *set) write(dst []float32, rows []float64, n int) {
+	width := len(rows) / n
+	for t := range n {
+		for c, v := range rows[t*width : (t+1)*width] {
+			if dst[c*n+t] = float32(v); !s.keep {
+				dst[c*n+t] = s.scale.apply(c, len(dst)/n, v)
+			}
+		}
+	}
+}
+
+// label is the class of rows: the last one's, or the most frequent, of equally frequent ones
+// the first to appear.
+func (s *set) label(rows []float32, w *scratch) float64 {
+	best := float64(rows[len(rows)-1])
+	if len(rows) > 1 && !s.x.p.last && s.labels.Classes > 1 {
+		clear(w.vote)
+		for _, c := range rows {
+			w.vote[float64(c)]++
+		}
+		best = float64(rows[0])
+		for _, c := range rows {
+			if w.vote[float64(c)] > w.vote[best] {
+				best = float64(c)
+			}
+		}
+	}
+	if s.rank != nil {
+		return s.rank[int(best)]
+	}
+	return best
+}
+
+// reach is how many rows beyond a window are looked at for a value to interpolate from.
+const reach = 4096
+
+// interpolate fills the gaps of a window's columns linearly between the rows around them, also
+// rows beyond the window. Before the first value and behind the last one that value holds; a
+// column without any stays missing.
+func (s *set) interpolate(w *scratch, t *indexed, g segment, lo int) error {
+	if !slices.ContainsFunc(w.rows, math.IsNaN) {
+		return nil
+	}
+	width := s.x.perRow
+	hi := lo + len(w.rows)/width
+	from, to := max(g.lo, lo-reach), min(g.hi, hi+reach)
+	var err error
+	if w.more, err = s.read(w.more[:0], t, from, to, nil); err != nil {
+		return err
+	}
+	n := to - from
+	for c := range width {
+		last := -1
+		for i := range n {
+			v := w.more[i*width+c]
+			if math.IsNaN(v) {
+				continue
+			}
+			first := last
+			if last < 0 {
+				first = i
+			}
+			begin := w.more[first*width+c]
+			for j := last + 1; j < i; j++ {
+				w.more[j*width+c] = begin + (v-begin)*float64(j-first)/float64(max(1, i-first))
+			}
+			last = i
+		}
+		for j := last + 1; last >= 0 && j < n; j++ {
+			w.more[j*width+c] = w.more[last*width+c]
+		}
+	}
+	copy(w.rows, w.more[(lo-from)*width:(hi-from)*width])
+	return nil
+}
+
+// split divides the segments into training and testing.
+func (x *index) split(trainTables int) (train, test []segment, err error) {
+	p := x.p
+	if len(p.test) > 0 {
+		for _, g := range x.segs {
+			if g.table < trainTables {
+				train = append(train, g)
+			} else {
+				test = append(test, g)
+			}
+		}
+		return train, test, nil
+	}
+	if p.split == "by" {
+		tested, err := chooseGroups(x.s, x.names, p.groups)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, g := range x.segs {
+			if tested[g.group] {
+				test = append(test, g)
+			} else {
+				train = append(train, g)
+			}
+		}
+		return train, test, nil
+	}
+	fraction, err := x.s.Fraction()
+	if err != nil {
+		return nil, nil, err
+	}
+	keep := make([]int, len(x.tables)) // rows of each table that are still for training
+	for _, g := range x.segs {
+		keep[g.table] += g.hi - g.lo
+	}
+	for t, n := range keep {
+		keep[t] -= int(math.Round(fraction * float64(n)))
+	}
+	for _, g := range x.segs {
+		cut := min(g.hi, g.lo+max(0, keep[g.table]))
+		keep[g.table] -= g.hi - g.lo
+		if cut > g.lo {
+			train = append(train, segment{g.table, g.lo, cut, g.group})
+		}
+		if cut < g.hi {
+			test = append(test, segment{g.table, cut, g.hi, g.group})
+		}
+	}
+	return train, test, nil
+}
+
+// chooseGroups says which groups are for testing: those named, or a part of them by the seed.
+func chooseGroups(s *data.Source, names, given []string) (map[int]bool, error) {
+	sorted := slices.Sorted(slices.Values(names))
+	tested := map[int]bool{}
+	for _, name := range given {
+		i := slices.Index(names, name)
+		if i < 0 {
+			return nil, s.BadOption("test_groups", "some of "+listed(sorted))
+		}
+		tested[i] = true
+	}
+	if len(given) > 0 && len(tested) < len(names) {
+		return tested, nil
+	}
+	if len(names) < 2 || len(given) > 0 {
+		return nil, s.Fail("", "", fmt.Sprintf("there is nothing to split by: the only groups are %s", strings.Join(sorted, ", ")), "choose another split")
+	}
+	order, tests, err := s.Shuffled(len(names), "groups")
+	if err != nil {
+		return nil, err
+	}
+	for i := range tests {
+		tested[slices.Index(names, sorted[order(len(names)-1-i)])] = true
+	}
+	return tested, nil
+}
+
+// scaling standardises: (x - mean) / deviation, each channel with its own. What is missing
+// becomes 0, which stands for the mean.
+type scaling struct{ mean, inv []float64 }
+
+func (s *scaling) apply(column, columns int, v float64) float32 {
+	if math.IsNaN(v) {
+		return 0
+	}
+	if s == nil {
+		return float32(v)
+	}
+	c := column * len(s.mean) / columns
+	return float32((v - s.mean[c]) * s.inv[c])
+}
+
+// maxMoments is how many training examples the moments are computed from.
+const maxMoments = 1 << 16
+
+// moments are the mean and the deviation of each channel of a data set's examples; of
+// examples that have one channel, of each value.
+func (s *set) moments(from data.Dataset) (*scaling, error) {
+	shape := s.x.s.Input.Shape
+	channels := s.x.s.Input.Size()
+	if s.x.p.window > 0 || len(shape) == 3 || len(shape) == 2 && shape[0] > 1 {
+		channels = shape[0]
+	}
+	n, mean, square := make([]float64, channels), make([]float64, channels), make([]float64, channels)
+	e := data.NewExample(s.x.s.Want, s.labels)
+	s.keep = true
+	defer func() { s.keep = false }()
+	total := min(from.Len(), maxMoments)
+	for i := range total {
+		if i%1024 == 0 {
+			s.x.s.Progress("mean and deviation", int64(i), int64(total))
+		}
+		if err := from.Example(i, 0, e); err != nil {
+			if err := s.x.s.Bad(err); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		for j, x := range e.X {
+			c, v := j*channels/len(e.X), float64(x)
+			if math.IsNaN(v) {
+				continue
+			}
+			n[c]++
+			d := v - mean[c]
+			mean[c] += d / n[c]
+			square[c] += d * (v - mean[c])
+		}
+	}
+	scale := &scaling{mean, make([]float64, channels)}
+	for c := range channels {
+		scale.inv[c] = 1
+		if d := math.Sqrt(square[c] / max(1, n[c])); d > 1e-12 {
+			scale.inv[c] = 1 / d
+		}
+	}
+	return scale, nil
+}

@@ -1,0 +1,133 @@
+package generic
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"mspecc/runtime/data"
+	"mspecc/runtime/data/tfrecord"
+)
+
+var tfrecordReader = data.Reader{
+	Name: "tfrecord",
+	Doc:  "TFRecord files of tf.train.Example: its features are the columns: bytes are text, int64 and float lists are numbers; checksums are checked; .gz too",
+	Options: tableOptions("*.tfrecord*,*.tfrec,*.tfrec.gz",
+		data.Option{Name: "bytes", Default: "text", Doc: "what features of bytes are: text, or numbers 0..255, a byte each"}),
+	Open: func(s *data.Source) (data.Dataset, data.Dataset, error) { return openTables(s, openTFRecord) },
+}
+
+// tfrecordTable is a TFRecord file with the places of its records.
+type tfrecordTable struct {
+	b       *blob
+	names   []string
+	raw     bool // bytes are numbers
+	offsets []int64
+	sizes   []int32
+}
+
+func openTFRecord(s *data.Source, _ *plan, name string) (table, error) {
+	t := &tfrecordTable{}
+	switch s.Text("bytes") {
+	case "text":
+	case "numbers":
+		t.raw = true
+	default:
+		return nil, s.BadOption("bytes", "text or numbers")
+	}
+	var err error
+	if t.b, err = openBlob(s, name); err != nil {
+		return nil, err
+	}
+	r, c, err := t.b.all()
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	var buf []byte
+	for at := int64(0); at < t.b.size; at += tfrecord.Overhead + int64(len(buf)) {
+		place := fmt.Sprintf("record %d", len(t.offsets))
+		buf, err = tfrecord.Read(r, buf)
+		if err == nil && t.names == nil {
+			all, err := tfrecord.Parse(buf)
+			if err != nil {
+				return nil, s.Fail(name, place, err.Error(), "give a file of tf.train.Example")
+			}
+			t.names = slices.Sorted(maps.Keys(all))
+		}
+		switch {
+		case err == nil:
+			t.offsets, t.sizes = append(t.offsets, at+tfrecord.Head), append(t.sizes, int32(len(buf)))
+		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+			return nil, s.Fail(name, place, "the file ends too early", "it was cut off: fetch it again")
+		case errors.Is(err, tfrecord.ErrData):
+			if err := s.Bad(s.Fail(name, fmt.Sprintf("byte %d", at), reason(err), "fetch the damaged file again")); err != nil {
+				return nil, err
+			}
+		default:
+			return nil, s.Fail(name, place, reason(err), "give a TFRecord file, or fetch the damaged file again")
+		}
+	}
+	if len(t.offsets) == 0 {
+		return nil, s.Fail(name, "", "holds no record", "give a file with data")
+	}
+	return t, nil
+}
+
+func (t *tfrecordTable) name() string      { return t.b.name }
+func (t *tfrecordTable) columns() []string { return t.names }
+func (t *tfrecordTable) rows() int         { return len(t.offsets) }
+func (t *tfrecordTable) at(row int) string { return fmt.Sprintf("record %d", row) }
+
+func (t *tfrecordTable) read(lo, hi int, columns []int, use func(row int, cells []cell) error) error {
+	cells := make([]cell, len(columns))
+	var buf []byte
+	for ; lo < hi; lo++ {
+		n := int(t.sizes[lo])
+		if cap(buf) < n {
+			buf = make([]byte, n)
+		}
+		buf = buf[:n]
+		if err := t.b.read(buf, t.offsets[lo]); err != nil {
+			return err
+		}
+		features, err := tfrecord.Parse(buf)
+		if err != nil {
+			return t.b.s.Fail(t.b.name, t.at(lo), err.Error(), "give a file of tf.train.Example")
+		}
+		for i, c := range columns {
+			cells[i] = t.cell(features[t.names[c]])
+		}
+		if err := use(lo, cells); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cell makes a feature a cell: its first text, or its numbers.
+func (t *tfrecordTable) cell(f tfrecord.Feature) cell {
+	switch {
+	case len(f.Bytes) > 0 && !t.raw:
+		return cell{text: f.Bytes[0]}
+	case len(f.Bytes) > 0:
+		out := make([]float64, len(f.Bytes[0]))
+		for i, b := range f.Bytes[0] {
+			out[i] = float64(b)
+		}
+		return cell{numbers: out}
+	}
+	out := make([]float64, 0, len(f.Floats)+len(f.Ints))
+	for _, v := range f.Floats {
+		out = append(out, float64(v))
+	}
+	for _, v := range f.Ints {
+		out = append(out, float64(v))
+	}
+	if len(out) == 0 {
+		return cell{}
+	}
+	return cell{numbers: out}
+}

@@ -1,0 +1,63 @@
+package matlab
+
+import (
+	"encoding/binary"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+func read(t testing.TB, name string) []byte {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// What scipy.io.savemat wrote, see testdata/make.py.
+func TestRead(t *testing.T) {
+	for _, name := range []string{"plain.mat", "compressed.mat"} {
+		all, err := Read(read(t, name))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		labels := all["labels"]
+		if !slices.Equal(labels.Shape, []int{1, 40}) || labels.Values[0] != 1 || labels.Values[39] != 40 {
+			t.Errorf("%s: labels %v", name, labels)
+		}
+		if w := all["wide"]; !slices.Equal(w.Shape, []int{3, 2}) || !slices.Equal(w.Values, []float64{1.5, 300, 5, -2, 4e9, math.Pi}) {
+			t.Errorf("%s: wide %v", name, w)
+		}
+		if all["single"].Values[1] != 0.25 || all["negative"].Values[0] != -3 || all["large"].Values[0] != 1<<40 || len(all["empty"].Values) != 0 {
+			t.Errorf("%s: %v", name, all)
+		}
+		if _, ok := all["things"]; ok || len(all["name"].Values) != 4 || all["name"].Values[0] != 'r' {
+			t.Errorf("%s: cells are not passed over, or the text is wrong", name)
+		}
+	}
+}
+
+func TestDamage(t *testing.T) {
+	raw := read(t, "compressed.mat")
+	for name, b := range map[string][]byte{"empty": {}, "text": make([]byte, 200), "cut": raw[:len(raw)-5], "cut in a tag": raw[:132],
+		"HDF5": append([]byte("MATLAB 7.3 MAT-file"), raw[19:]...)} {
+		if _, err := Read(b); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	plain := append([]byte(nil), read(t, "plain.mat")...)
+	binary.LittleEndian.PutUint32(plain[128+8+8+16:], 1<<31)
+	if _, err := Read(plain); err == nil {
+		t.Error("an absurd shape")
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add(read(f, "plain.mat"))
+	f.Add(read(f, "compressed.mat"))
+	f.Fuzz(func(_ *testing.T, raw []byte) { Read(raw) })
+}

@@ -1,0 +1,116 @@
+package pandas
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func read(t testing.TB, name string) []byte {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// The table that testdata/make.py writes, read from every version and protocol.
+func TestRead(t *testing.T) {
+	names, err := filepath.Glob("testdata/pandas*.pkl")
+	if err != nil || len(names) != 6 {
+		t.Fatal(err, names)
+	}
+	for _, name := range names {
+		f, err := Read(read(t, filepath.Base(name)))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if f.Rows != 3 || len(f.Columns) != 7 || f.Columns[0] != "failureType" || f.Columns[5] != "small" {
+			t.Fatalf("%s: %d rows of %q", name, f.Rows, f.Columns)
+		}
+		for row, want := range [][]any{{"none", int64(3), 0.5, int64(1), int64(1), true}, {"Center", int64(-2), math.NaN(), int64(2), int64(2), false},
+			{"Größe", int64(70000), -1e30, int64(3), int64(255), true}} {
+			for i, column := range []int{0, 2, 3, 4, 5, 6} {
+				got := f.At(row, column)
+				if x, ok := want[i].(float64); ok && x != x {
+					if g, _ := got.(float64); g == g {
+						t.Errorf("%s: row %d, column %d is %v, expected NaN", name, row, column, got)
+					}
+				} else if got != want[i] {
+					t.Errorf("%s: row %d, column %d is %#v, expected %#v", name, row, column, got, want[i])
+				}
+			}
+			pixels, ok := f.At(row, 1).(*Array)
+			if !ok || len(pixels.Shape) != 3 || pixels.Len() != []int{18, 24, 3}[row] {
+				t.Fatalf("%s: pixels of row %d are %#v", name, row, f.At(row, 1))
+			}
+			for i := range pixels.Len() {
+				if v, ok := pixels.Float(i); !ok || v != float64(i*7%3*127%256) {
+					t.Fatalf("%s: row %d, element %d is %v", name, row, i, v)
+				}
+			}
+		}
+	}
+}
+
+// The layout of pandas before 1.1, with labels inside arrays, as LSWMD.pkl has it.
+func TestOld(t *testing.T) {
+	f, err := Read(read(t, "old.pkl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := f.Column("pixels", "waferMap")
+	if err != nil || f.Rows != 2 {
+		t.Fatal(err, f.Rows)
+	}
+	m, ok := f.At(1, c).(*Array)
+	if !ok || m.Shape[0] != 1 || m.Shape[1] != 3 || m.At(1) != int64(2) {
+		t.Errorf("waferMap %#v", f.At(1, c))
+	}
+	c, _ = f.Column("failureType")
+	if label := f.At(0, c).(*Array); label.Len() != 1 || label.At(0) != "none" {
+		t.Errorf("label %#v", label)
+	}
+	if label := f.At(1, c).(*Array); label.Len() != 0 {
+		t.Errorf("label %#v", label)
+	}
+	if _, err := f.Column("nothing"); err == nil {
+		t.Error("a column that is not there")
+	}
+}
+
+func TestDamage(t *testing.T) {
+	raw := read(t, "pandas3-protocol5.pkl")
+	for cut := 0; cut < len(raw); cut += 17 {
+		if _, err := Read(raw[:cut]); err == nil {
+			t.Errorf("cut at %d: no error", cut)
+		}
+	}
+	if _, err := Read([]byte("\x80\x02]q\x00.")); err == nil {
+		t.Error("a list is no table")
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	for _, n := range []string{"pandas3-protocol5.pkl", "pandas1-protocol2.pkl", "old.pkl"} {
+		f.Add(read(f, n))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		frame, err := Read(raw)
+		if err != nil {
+			return
+		}
+		for c := range frame.Columns {
+			for row := range min(frame.Rows, 100) {
+				if a, ok := frame.At(row, c).(*Array); ok {
+					for i := range min(a.Len(), 100) {
+						a.At(i)
+					}
+				}
+			}
+		}
+	})
+}
