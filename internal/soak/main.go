@@ -140,14 +140,14 @@ func judge(looks []look) error {
 	second, last := looks[quarter:2*quarter], looks[len(looks)-quarter:]
 	var grown []string
 	compare := func(what string, of func(look) int, slack int) {
-		a, b := peak(second, of), peak(last, of)
-		fmt.Printf("most %s: %d in the second quarter, %d in the last\n", what, a, b)
+		a, b := median(second, of), median(last, of)
+		fmt.Printf("%s: %d in the second quarter, %d in the last (median)\n", what, a, b)
 		if b > a+slack {
 			grown = append(grown, what)
 		}
 	}
 	memory := func(l look) int { return l.resident }
-	compare("memory (KiB)", memory, 1024+peak(second, memory)/100)
+	compare("memory, KiB", memory, 1024+median(second, memory)/100)
 	compare("files", func(l look) int { return l.files }, 0)
 	compare("threads", func(l look) int { return l.threads }, 1)
 	if len(grown) > 0 {
@@ -156,10 +156,12 @@ func judge(looks []look) error {
 	return nil
 }
 
-func peak(looks []look, of func(look) int) int {
+// median is not misled by garbage that is not collected yet.
+func median(looks []look, of func(look) int) int {
 	var all []int
 	for _, l := range looks {
 		all = append(all, of(l))
 	}
-	return slices.Max(all)
+	slices.Sort(all)
+	return all[len(all)/2]
 }

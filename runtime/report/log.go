@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
 	"os"
 
@@ -59,48 +58,63 @@ func (r Record) MarshalJSON() ([]byte, error) {
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
-// Log is a metrics.jsonl file and what it holds.
+// Log is a metrics.jsonl file that is being written.
 type Log struct {
-	Records []Record
+	Records []Record // what it holds, evenly thinned out to maxRecords at most
+	stride  int      // of so many lines, one is among them
+	lines   int
 	file    *os.File
 	size    int64  // of the whole lines in the file
 	pending []byte // lines that could not be written yet
 }
 
+// maxRecords is more than a picture can show. A run of many days must not fill the memory.
+const maxRecords = 8192
+
 // OpenLog opens a log for appending. Lines of steps after last, left by a run that went on
-// beyond its checkpoint, are dropped, as is a line cut off by a crash. Names says which
+// beyond its checkpoint, are cut off, as is a line that a crash left unfinished. Names says which
 // values to read back from the lines that stay.
 func OpenLog(name string, last int, names []string) (*Log, error) {
-	l := &Log{}
-	old, err := os.ReadFile(name)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("the log cannot be read: %w", err)
+	l := &Log{stride: 1}
+	if err := l.open(name); err != nil {
+		return nil, err
 	}
-	var keep bytes.Buffer
-	for scan := bufio.NewScanner(bytes.NewReader(old)); scan.Scan(); {
-		r, ok := parseRecord(scan.Bytes())
-		if !ok || r.Step > last {
+	for lines := bufio.NewReader(l.file); ; {
+		line, err := lines.ReadBytes('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, errors.Join(fmt.Errorf("the metrics cannot be read: %w", err), l.file.Close())
+		}
+		r, ok := parseRecord(line)
+		if err != nil || !ok || r.Step > last {
 			break
 		}
-		l.Records = append(l.Records, r.pick(names))
-		keep.Write(scan.Bytes())
-		keep.WriteByte('\n')
+		l.remember(r.pick(names))
+		l.size += int64(len(line))
 	}
-	if !bytes.Equal(old, keep.Bytes()) {
-		err := ckpt.Atomic(name, func(w io.Writer) error {
-			_, err := w.Write(keep.Bytes())
-			return err
-		})
-		if err != nil {
-			return nil, err
+	if err := l.file.Truncate(l.size); err != nil {
+		return nil, errors.Join(fmt.Errorf("the metrics cannot be written: %w", err), l.file.Close())
+	}
+	return l, nil
+}
+
+// remember keeps a record, or passes over it where there are many.
+func (l *Log) remember(r Record) {
+	if l.lines++; (l.lines-1)%l.stride != 0 {
+		return
+	}
+	if len(l.Records) == maxRecords {
+		for i := range maxRecords / 2 {
+			l.Records[i] = l.Records[2*i]
 		}
+		clear(l.Records[maxRecords/2:])
+		l.Records = l.Records[:maxRecords/2]
+		l.stride *= 2
 	}
-	l.size = int64(keep.Len())
-	return l, l.open(name)
+	l.Records = append(l.Records, r)
 }
 
 func (l *Log) open(name string) error {
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o644)
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return fmt.Errorf("the metrics cannot be written: %w", err)
 	}
@@ -111,7 +125,7 @@ func (l *Log) open(name string) error {
 	return nil
 }
 
-// Rewrite writes all records to a file of that name, where the one before has vanished.
+// Rewrite writes the records to a file of that name, where the one before has vanished.
 func (l *Log) Rewrite(name string) error {
 	var all bytes.Buffer
 	for _, r := range l.Records {
@@ -138,7 +152,7 @@ func (l *Log) Add(r Record) error {
 	if err != nil {
 		return fmt.Errorf("step %d cannot be logged: %w", r.Step, err)
 	}
-	l.Records = append(l.Records, r)
+	l.remember(r)
 	l.pending = append(append(l.pending, line...), '\n')
 	return l.flush()
 }

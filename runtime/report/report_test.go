@@ -94,6 +94,42 @@ func TestLogWaitsForTheDisk(t *testing.T) {
 	}
 }
 
+// A log of any length takes bounded memory, and what is kept of it is evenly spread.
+func TestLongLog(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "metrics.jsonl")
+	l, err := OpenLog(name, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 5*maxRecords + 3
+	for step := 1; step <= n; step++ {
+		if err := l.Add(record(step, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := OpenLog(name, n, []string{"loss", "inner_loss"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	for _, l := range []*Log{l, again} {
+		if len(l.Records) > maxRecords || len(l.Records) < maxRecords/2 {
+			t.Errorf("%d records are kept", len(l.Records))
+		}
+		for i, r := range l.Records {
+			if r.Step != 1+8*i {
+				t.Fatalf("record %d is of step %d", i, r.Step)
+			}
+		}
+	}
+	if all, err := ReadRecords(name); len(all) != n || err != nil {
+		t.Errorf("the file has %d lines, %v", len(all), err)
+	}
+}
+
 func TestCurve(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "curve.png")
 	for _, records := range [][]Record{
