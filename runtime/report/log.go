@@ -60,22 +60,20 @@ func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
 // Log is a metrics.jsonl file that is being written.
 type Log struct {
-	Records []Record // what it holds, evenly thinned out to maxRecords at most
-	stride  int      // of so many lines, one is among them
-	lines   int
+	records thinned
 	file    *os.File
 	size    int64  // of the whole lines in the file
 	pending []byte // lines that could not be written yet
 }
 
-// maxRecords is more than a picture can show. A run of many days must not fill the memory.
-const maxRecords = 8192
+// Records are those that the file holds, evenly thinned out where they are very many.
+func (l *Log) Records() []Record { return l.records.all() }
 
 // OpenLog opens a log for appending. Lines of steps after last, left by a run that went on
 // beyond its checkpoint, are cut off, as is a line that a crash left unfinished. Names says which
 // values to read back from the lines that stay.
 func OpenLog(name string, last int, names []string) (*Log, error) {
-	l := &Log{stride: 1}
+	l := &Log{}
 	if err := l.open(name); err != nil {
 		return nil, err
 	}
@@ -88,29 +86,13 @@ func OpenLog(name string, last int, names []string) (*Log, error) {
 		if err != nil || !ok || r.Step > last {
 			break
 		}
-		l.remember(r.pick(names))
+		l.records.add(r.pick(names))
 		l.size += int64(len(line))
 	}
 	if err := l.file.Truncate(l.size); err != nil {
 		return nil, errors.Join(fmt.Errorf("the metrics cannot be written: %w", err), l.file.Close())
 	}
 	return l, nil
-}
-
-// remember keeps a record, or passes over it where there are many.
-func (l *Log) remember(r Record) {
-	if l.lines++; (l.lines-1)%l.stride != 0 {
-		return
-	}
-	if len(l.Records) == maxRecords {
-		for i := range maxRecords / 2 {
-			l.Records[i] = l.Records[2*i]
-		}
-		clear(l.Records[maxRecords/2:])
-		l.Records = l.Records[:maxRecords/2]
-		l.stride *= 2
-	}
-	l.Records = append(l.Records, r)
 }
 
 func (l *Log) open(name string) error {
@@ -128,7 +110,7 @@ func (l *Log) open(name string) error {
 // Rewrite writes the records to a file of that name, where the one before has vanished.
 func (l *Log) Rewrite(name string) error {
 	var all bytes.Buffer
-	for _, r := range l.Records {
+	for _, r := range l.Records() {
 		line, err := json.Marshal(r)
 		if err != nil {
 			return err
@@ -152,7 +134,7 @@ func (l *Log) Add(r Record) error {
 	if err != nil {
 		return fmt.Errorf("step %d cannot be logged: %w", r.Step, err)
 	}
-	l.remember(r)
+	l.records.add(r)
 	l.pending = append(append(l.pending, line...), '\n')
 	return l.flush()
 }

@@ -37,11 +37,11 @@ func TestLogDropsWhatComesAfterTheCheckpoint(t *testing.T) {
 		}
 		l.Close()
 		text, _ := os.ReadFile(name)
-		if n := strings.Count(string(text), "\n"); n != keep || len(l.Records) != keep || strings.Contains(string(text), "lo\n") {
-			t.Errorf("kept %d lines, %d records, expected %d:\n%s", n, len(l.Records), keep, text)
+		if n := strings.Count(string(text), "\n"); n != keep || len(l.Records()) != keep || strings.Contains(string(text), "lo\n") {
+			t.Errorf("kept %d lines, %d records, expected %d:\n%s", n, len(l.Records()), keep, text)
 		}
 	}
-	if r := l.Records[2]; r.Step != 3 || r.Values[1] != 1.0/6 || r.Rate != 5 || r.Wait != 0.25 {
+	if r := l.Records()[2]; r.Step != 3 || r.Values[1] != 1.0/6 || r.Rate != 5 || r.Wait != 0.25 {
 		t.Errorf("read back %+v", r)
 	}
 	text, _ := os.ReadFile(name)
@@ -115,18 +115,26 @@ func TestLongLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer again.Close()
-	for _, l := range []*Log{l, again} {
-		if len(l.Records) > maxRecords || len(l.Records) < maxRecords/2 {
-			t.Errorf("%d records are kept", len(l.Records))
+	read, err := ReadRecords(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range [][]Record{l.Records(), again.Records(), read} {
+		if len(list) > maxRecords+1 || len(list) < maxRecords/2 {
+			t.Errorf("%d records are kept", len(list))
 		}
-		for i, r := range l.Records {
+		for i, r := range list[:len(list)-1] {
 			if r.Step != 1+8*i {
 				t.Fatalf("record %d is of step %d", i, r.Step)
 			}
 		}
+		if r := list[len(list)-1]; r.Step != n {
+			t.Errorf("the last record is of step %d", r.Step)
+		}
 	}
-	if all, err := ReadRecords(name); len(all) != n || err != nil {
-		t.Errorf("the file has %d lines, %v", len(all), err)
+	raw, err := os.ReadFile(name)
+	if lines := strings.Count(string(raw), "\n"); lines != n || err != nil {
+		t.Errorf("the file has %d lines, %v", lines, err)
 	}
 }
 
