@@ -86,7 +86,7 @@ func example(t *testing.T, kind string, lines int) runs.Dir {
 		}
 	}
 	one := func(v float64) *eval.Score { return &eval.Score{Mean: v, Values: []float64{v}} }
-	write(t, d.Evaluations(), eval.Evaluation{Model: "m", Step: 30, Data: "sample", Classes: 2, Results: []eval.Result{
+	write(t, d.Evaluations(), eval.Evaluation{Model: "m", Step: 30, Data: "sample", Classes: 2, ClassNames: []string{"lamb", "wolf"}, Results: []eval.Result{
 		{Method: "linear", Input: TrainedInput, Metric: "accuracy", Test: one(0.745), Best: one(0.75), Confusion: [][]int{{9, 1}, {3, 7}}},
 		{Method: "linear", Input: "random encoder", Metric: "accuracy", Test: one(0.35)},
 		{Method: "knn", Detail: "k 20", Input: TrainedInput, Metric: "accuracy", Test: one(0.8)}}})
@@ -163,7 +163,7 @@ func TestReport(t *testing.T) {
 		d := example(t, kind, 5)
 		page := readReport(t, d)
 		wellFormed(t, page)
-		for _, w := range append(want, "meta&lt;mae&gt; on wafers &amp; co", "first: step 50 of 50, batch 64, seed 7", "finished", "74.50 %", "on hidden tokens after adaptation, 0.3 before", "0.3 → 0.2 after adaptation", "recall", "70 %",
+		for _, w := range append(want, "meta&lt;mae&gt; on wafers &amp; co", "first: step 50 of 50, batch 64, seed 7", "finished", "74.50 %", "on hidden tokens after adaptation, 0.3 before", "0.3 → 0.2 after adaptation", "recall", "70 %", `class="side">wolf`,
 			"mask_ratio", "A CPU", "8.0 GiB", "carried by the trainer", "inner loss", "learning rate", "time waiting for data", "The numbers as a table",
 			"model &lt;/pre&gt;&lt;script&gt;alert", "2026-11-26 05:00:00 UTC", "stopped") {
 			if !strings.Contains(page, w) {
@@ -253,7 +253,7 @@ func TestLargeConfusionIsAPicture(t *testing.T) {
 		c[i] = make([]int, 30)
 		c[i][(i+i%2)%30] = 4
 	}
-	v := viewConfusion(&eval.Result{Method: "linear", Confusion: c})
+	v := viewConfusion(&eval.Result{Method: "linear", Confusion: c}, nil)
 	if v.Rows != nil || strings.Count(string(v.Picture), "<rect") != 30 || !strings.Contains(string(v.Picture), "60 of 120 test examples on the diagonal") {
 		t.Errorf("%d rows, %s", len(v.Rows), v.Picture)
 	}
