@@ -106,7 +106,7 @@ func signalled(p *runtime.Program, what syscall.Signal, times int) {
 		self, _ := os.FindProcess(os.Getpid())
 		for range times {
 			_ = self.Signal(what)
-			time.Sleep(100 * time.Millisecond) // the command hears of it in another goroutine
+			time.Sleep(300 * time.Millisecond) // the command hears of it in another goroutine
 		}
 	})
 }

@@ -373,8 +373,13 @@ func (a *app) features(ctx context.Context, m *runtime.Machine, s eval.Source) (
 func (e *evaluation) report(from loaded) error {
 	f, p, o := e.f, e.m.Program, e.options
 	slices.SortStableFunc(e.results, func(a, b eval.Result) int { return slices.Index(methods, a.Method) - slices.Index(methods, b.Method) })
+	classes := e.sets.train.Data.Labels().Classes
+	var names []string
+	if classes <= eval.MaxConfusion {
+		names = e.sets.train.Data.Labels().Names
+	}
 	all := &eval.Evaluation{Time: time.Now().UTC().Format(time.RFC3339), Model: p.Name, Modality: p.Modality.Name, Digest: p.Digest,
-		Checkpoint: from.path, Step: from.Step, Data: e.sets.name, Classes: e.sets.train.Data.Labels().Classes, Results: e.results,
+		Checkpoint: from.path, Step: from.Step, Data: e.sets.name, Classes: classes, ClassNames: names, Results: e.results,
 		Protocol: map[string]any{"epochs": f.epochs, "lr": f.lr, "weight_decay": f.weightDecay, "batch": o.Batch, "seed": f.seed, "seeds": o.Seeds,
 			"standardized": f.standardize, "max_examples": f.max, "episodes": f.episodes, "tune_epochs": f.tuneEpochs, "tune_lr": f.tuneLR, "tune_seeds": max(1, f.seeds)}}
 	if dir := runs.Of(from.path); dir != "" {

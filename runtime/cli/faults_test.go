@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -194,7 +195,7 @@ func wrap(err error, out []byte) error {
 }
 
 // waitFor waits until the trainer has said something.
-const waitFor = `waitfor() { n=0; until grep -q "$1" $D/../said 2>/dev/null; do n=$((n+1)); [ $n -lt 400 ] || { cat $D/../said; exit 9; }; sleep 0.05; done; }; `
+const waitFor = `waitfor() { n=0; until grep -q "$1" $D/../said 2>/dev/null; do n=$((n+1)); [ $n -lt 1200 ] || { cat $D/../said; exit 9; }; sleep 0.05; done; }; `
 
 // reference is the last checkpoint of a run that nothing disturbed.
 func reference(t *testing.T) []byte {
@@ -302,25 +303,48 @@ cp -r $D/run $KEEP`)
 	sameEnd(t, filepath.Join(keep, "run"))
 }
 
+// spoken is what a process says, while it says it.
+type spoken struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (s *spoken) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *spoken) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
 // whileRunning starts a slow trainer, calls f once its first checkpoint is there, and gives what it
-// said in the end.
-func whileRunning(t *testing.T, c *exec.Cmd, d runs.Dir, f func()) (string, error) {
+// said in the end. f can wait for the trainer to say something.
+func whileRunning(t *testing.T, c *exec.Cmd, d runs.Dir, f func(wait func(text string))) (string, error) {
 	t.Helper()
-	var said bytes.Buffer
+	var said spoken
 	c.Stderr = &said
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Process.Kill() }()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if _, err := os.Stat(d.Checkpoint(20)); err == nil {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("no checkpoint: %s", said.String())
+	until := func(what string, so func() bool) {
+		for deadline := time.Now().Add(time.Minute); !so(); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("waited in vain for %s: %s", what, said.String())
+			}
 		}
 	}
-	f()
+	until("a checkpoint", func() bool {
+		_, err := os.Stat(d.Best()) // the last thing about the first checkpoint
+		return err == nil
+	})
+	f(func(text string) {
+		until(text, func() bool { return strings.Contains(said.String(), text) })
+	})
 	err := c.Wait()
 	return said.String(), err
 }
@@ -329,7 +353,7 @@ func whileRunning(t *testing.T, c *exec.Cmd, d runs.Dir, f func()) (string, erro
 func TestRunDirectoryVanishes(t *testing.T) {
 	t.Parallel()
 	d := runs.Dir(filepath.Join(t.TempDir(), "run"))
-	said, err := whileRunning(t, trainer("slow", "train", "--out", string(d)), d, func() {
+	said, err := whileRunning(t, trainer("slow", "train", "--out", string(d)), d, func(func(string)) {
 		if err := os.RemoveAll(string(d)); err != nil {
 			t.Fatal(err)
 		}
@@ -367,11 +391,12 @@ func unprivileged(t *testing.T, kind string, args ...string) *exec.Cmd {
 func TestPermissionDenied(t *testing.T) {
 	t.Parallel()
 	d := runs.Dir(filepath.Join(t.TempDir(), "run"))
-	said, err := whileRunning(t, unprivileged(t, "slow", "train", "--out", string(d)), d, func() {
+	said, err := whileRunning(t, unprivileged(t, "slow", "train", "--out", string(d)), d, func(wait func(string)) {
 		if err := os.Chmod(d.Checkpoints(), 0o555); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(1500 * time.Millisecond) // until it is done but for the last checkpoint
+		wait("permission denied; training goes on")
+		wait("the checkpoint of step 60 is not written")
 		if _, err := os.Stat(d.Checkpoint(40)); err == nil {
 			t.Error("a checkpoint was written without permission")
 		}
@@ -379,7 +404,7 @@ func TestPermissionDenied(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	if err != nil || !strings.Contains(said, "permission denied; training goes on") {
+	if err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	sameEnd(t, string(d))

@@ -1,9 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"mspecc/runtime"
 	"mspecc/runtime/data"
@@ -11,110 +11,114 @@ import (
 	"mspecc/runtime/train"
 )
 
-// layouts say how examples of a modality are shown, one for each input; a model without data has one, too.
-func layouts(m runtime.Modality, reader string) []report.Layout {
-	first := report.Layout{Kind: report.Series, Grid: m.Grid, Patch: m.Patch, Channels: m.Channels}
-	switch {
-	case m.Kind == report.Spectrogram:
-		first.Kind = report.Spectrogram
-	case len(m.Grid) == 2:
-		first.Kind = report.Image
-	}
-	list := []report.Layout{first}
+// layouts say how the inputs of a modality's examples are shown, one each.
+func layouts(m runtime.Modality, look data.Look) []report.Layout {
+	var list []report.Layout
 	for k, in := range m.Inputs {
-		if k > 0 {
-			list = append(list, report.Layout{Kind: report.Series})
+		l := report.Layout{Kind: report.Series, Grid: m.Grid, Patch: m.Patch, Channels: m.Channels}
+		switch {
+		case in.DType == runtime.I32:
+			l = report.Layout{Kind: report.Tokens, Grid: in.Shape}
+		case len(m.Grid) == 2:
+			l.Kind = report.Image
+			if look.Spectrogram || m.Kind == report.Spectrogram {
+				l.Kind = report.Spectrogram
+			}
+			if len(in.Shape) == 3 && (k > 0 || len(m.Patch) == 0 || m.Channels == 0) {
+				l.Channels, l.Patch = in.Shape[0], []int{in.Shape[1] / m.Grid[0], in.Shape[2] / m.Grid[1]}
+			}
 		}
-		l := &list[k]
-		if in.DType != runtime.I32 {
-			continue
-		}
-		l.Kind = report.Tokens
-		if r, ok := findReader(reader); ok && r.Letters != "" {
-			l.Letters = strings.Split(r.Letters, "")
-		}
+		list = append(list, l)
 	}
 	return list
 }
 
-// fit completes the layout of so many tokens of so many values: a kind of the user's own need
-// not name channels, and only the first of several inputs has a grid.
-func fit(l report.Layout, tokens, width int) report.Layout {
-	if len(l.Grid) == 0 {
-		l.Grid = []int{tokens}
-	}
-	if l.Kind == report.Tokens {
+// fit makes the layout's channels those of tokens of so many values: a kind of the user's own
+// need not name any.
+func fit(l report.Layout, width int) report.Layout {
+	if l.Kind == report.Tokens || l.Channels > 0 {
 		return l
-	}
-	if len(l.Patch) == 0 {
-		l.Patch = slices.Repeat([]int{1}, len(l.Grid))
 	}
 	area := 1
 	for _, p := range l.Patch {
 		area *= max(1, p)
 	}
-	if l.Channels < 1 {
-		l.Channels = max(1, width/area)
-	}
+	l.Channels = max(1, width/area)
 	return l
 }
 
-// stream adds up what becomes of one input's tokens.
-type stream struct {
-	*report.Panel
-	before, after tally
+// sample is what a panel is made of.
+type sample struct {
+	next        func(step int) (*data.Batch, error)
+	layouts     []report.Layout // of each input
+	words       []string        // of tokens
+	count, keep int             // examples that are measured, and how many of them stay in the panel
+	seed        uint64          // decides what is hidden
 }
 
-// reconstructPanels lets the model fill in count examples of the batches that next gives. The
-// seed decides what is hidden. There is a panel for each stream of tokens: one, or as many as
-// the model has inputs. At most keep of the examples stay in each.
-func reconstructPanels(m *runtime.Machine, l []report.Layout, next func(step int) (*data.Batch, error), count, keep int, seed uint64) ([]*report.Panel, error) {
+// panel lets the model fill in the sample's examples.
+func (s *sample) panel(m *runtime.Machine) (*report.Panel, error) {
 	f := m.Program.Reconstruct
-	var all []*stream
-	for step, done := 0, 0; done < count; step++ {
-		b, err := next(step)
+	var all []*report.Panel
+	var sums [][2]tally
+	for step, done := 0, 0; done < s.count; step++ {
+		b, err := s.next(step)
 		if err != nil {
 			return nil, err
 		}
 		if err := train.Feed(m, f, b); err != nil {
 			return nil, err
 		}
-		if err := m.Execute(f, seed, uint64(step)); err != nil {
+		if err := m.Execute(f, s.seed, uint64(step)); err != nil {
 			return nil, err
 		}
-		list, err := readReconstruction(m)
+		streams, err := readReconstruction(m)
 		if err != nil {
 			return nil, err
 		}
-		n := min(b.Count, count-done)
-		for k, o := range list {
+		if len(streams) > len(s.layouts) {
+			return nil, fmt.Errorf("the model's reconstruct block gives %d streams of tokens, the examples have %d inputs", len(streams), len(s.layouts))
+		}
+		n := min(b.Count, s.count-done)
+		for k, o := range streams {
 			if k == len(all) {
-				all = append(all, &stream{Panel: o.panel(l)})
+				all, sums = append(all, &report.Panel{Layout: fit(s.layouts[k], o.width), Measure: o.measure()}), append(sums, [2]tally{})
 			}
-			all[k].add(o, n, keep)
+			for i := range n {
+				sums[k][0].add(o, o.reconstruction, i)
+				sums[k][1].add(o, o.adapted, i)
+				if done+i < s.keep {
+					all[k].Rows = append(all[k].Rows, o.example(i))
+				}
+			}
 		}
 		done += n
 	}
-	var panels []*report.Panel
-	for _, s := range all {
-		s.Before, s.After = s.before.means(), s.after.means()
-		if err := s.Check(); err != nil {
-			return nil, err
+	for k, p := range all {
+		p.Count, p.Before, p.After = s.count, sums[k][0].means(), sums[k][1].means()
+		if len(all) > 1 {
+			p.Name = m.Program.Modality.Inputs[k].Name
 		}
-		panels = append(panels, s.Panel)
+		s.spell(p)
 	}
-	return panels, nil
+	all[0].More = all[1:]
+	return all[0], all[0].Check()
 }
 
-// add takes the first n examples of a batch, and shows them while there are fewer than keep.
-func (s *stream) add(o *reconstruction, n, keep int) {
-	for i := range n {
-		s.before.add(o, o.reconstruction, i)
-		s.after.add(o, o.adapted, i)
-		if s.Count < keep {
-			s.Rows = append(s.Rows, o.example(i))
+// spell gives a panel of tokens the words of those that occur.
+func (s *sample) spell(p *report.Panel) {
+	if p.Kind != report.Tokens || s.words == nil {
+		return
+	}
+	p.Words = map[int]string{}
+	for _, e := range p.Rows {
+		for _, list := range [][]float32{e.Target, e.Reconstruction, e.Adapted} {
+			for _, v := range list {
+				if id := int(v); id < len(s.words) {
+					p.Words[id] = s.words[id]
+				}
+			}
 		}
-		s.Count++
 	}
 }
 
@@ -125,8 +129,6 @@ const (
 
 // reconstruction is one batch of a program's Reconstruct outputs, of one stream of tokens.
 type reconstruction struct {
-	input                           int    // whose tokens they are, among the modality's
-	name                            string // of the input, "" for the only one
 	batch, tokens, width            int
 	first, all                      int       // the stream's first token among all of an example
 	mask                            []float32 // of all tokens
@@ -137,22 +139,22 @@ type reconstruction struct {
 // readReconstruction checks the outputs' shapes: mask [B, L], reconstruction and adapted [B, L,
 // P], and target the same. For tokens, P is the vocabulary and the predictions are scores; the
 // target is rows that are 1 at the token and else 0, or ids i32 [B, L]. Where there are several
-// streams, target.0, target.1 and so on are those of successive tokens, a stream for each input.
+// streams, target.0, target.1 and so on are those of successive tokens.
 func readReconstruction(m *runtime.Machine) ([]*reconstruction, error) {
 	f := m.Program.Reconstruct
 	mask, ok := f.Output("mask")
 	if !ok || len(mask.Shape) != 2 {
-		return nil, fmt.Errorf("the model's reconstruct block gives no mask of each token")
+		return nil, errors.New("the model's reconstruct block gives no mask of each token")
 	}
 	_, several := f.Output("target.0")
 	var all []*reconstruction
 	for first := 0; first < mask.Shape[1]; first += all[len(all)-1].tokens {
-		r := &reconstruction{input: len(all), batch: mask.Shape[0], first: first, all: mask.Shape[1], mask: m.Floats(mask)}
 		suffix := ""
 		if several {
 			suffix = fmt.Sprint(".", len(all))
 		}
-		if err := r.read(m, suffix, mask); err != nil {
+		r, err := readStream(m, suffix, mask, first, len(all))
+		if err != nil {
 			return nil, err
 		}
 		all = append(all, r)
@@ -160,8 +162,9 @@ func readReconstruction(m *runtime.Machine) ([]*reconstruction, error) {
 	return all, nil
 }
 
-// read takes the outputs of the stream whose names have the suffix.
-func (r *reconstruction) read(m *runtime.Machine, suffix string, mask runtime.Tensor) error {
+// readStream reads the outputs of the stream whose names have the suffix; it belongs to the
+// input of that number.
+func readStream(m *runtime.Machine, suffix string, mask runtime.Tensor, first, input int) (*reconstruction, error) {
 	f := m.Program.Reconstruct
 	get := map[string]runtime.Tensor{}
 	for _, name := range []string{"target", "reconstruction", "adapted"} {
@@ -170,52 +173,30 @@ func (r *reconstruction) read(m *runtime.Machine, suffix string, mask runtime.Te
 			t, ok = get["reconstruction"], true // a model without inner loop
 		}
 		if !ok || len(t.Shape) < 2 {
-			return fmt.Errorf("the model's reconstruct block gives no %q per token", name+suffix)
+			return nil, fmt.Errorf("the model's reconstruct block gives no %q per token", name+suffix)
 		}
 		get[name] = t
 	}
 	target, out := get["target"], get["reconstruction"]
-	r.tokens = target.Shape[1]
+	r := &reconstruction{batch: mask.Shape[0], tokens: target.Shape[1], first: first, all: mask.Shape[1], mask: m.Floats(mask)}
 	head := []int{r.batch, r.tokens}
 	if !slices.Equal(out.Shape[:2], head) || !slices.Equal(get["adapted"].Shape, out.Shape) || !slices.Equal(target.Shape[:2], head) ||
-		r.tokens < 1 || r.first+r.tokens > r.all || suffix == "" && r.tokens != r.all || (target.DType == runtime.F32 && target.Len() != out.Len()) {
-		return fmt.Errorf("the model's reconstruct block gives target %s, mask %s, reconstruction %s and adapted %s, which do not belong together",
+		r.tokens < 1 || first+r.tokens > r.all || suffix == "" && r.tokens != r.all || (target.DType == runtime.F32 && target.Len() != out.Len()) {
+		return nil, fmt.Errorf("the model's reconstruct block gives target %s, mask %s, reconstruction %s and adapted %s, which do not belong together",
 			target.TypeString(), mask.TypeString(), out.TypeString(), get["adapted"].TypeString())
 	}
 	r.reconstruction, r.adapted = m.Floats(out), m.Floats(get["adapted"])
 	r.width = len(r.reconstruction) / (r.batch * r.tokens)
-	var in runtime.Input
-	if inputs := m.Program.Modality.Inputs; r.input < len(inputs) {
-		in = inputs[r.input]
-	}
-	if suffix != "" {
-		if r.name = in.Name; r.name == "" {
-			r.name = fmt.Sprint(r.input + 1)
-		}
-	}
+	inputs := m.Program.Modality.Inputs
 	switch {
 	case target.DType == runtime.I32:
 		r.ids = m.Ints(target)
-	case in.DType == runtime.I32 && r.width == in.Vocab:
+	case input < len(inputs) && inputs[input].DType == runtime.I32 && r.width == inputs[input].Vocab:
 		r.ids = best(m.Floats(target), r.width)
 	default:
 		r.target = m.Floats(target)
 	}
-	return nil
-}
-
-// panel is an empty panel for the stream.
-func (r *reconstruction) panel(l []report.Layout) *report.Panel {
-	var own report.Layout
-	switch {
-	case r.input < len(l):
-		own = l[r.input]
-	case r.ids != nil:
-		own.Kind = report.Tokens
-	default:
-		own.Kind = report.Series
-	}
-	return &report.Panel{Layout: fit(own, r.tokens, r.width), Input: r.name, Measure: r.measure()}
+	return r, nil
 }
 
 // hidden is the mask of the stream's tokens of example i.
@@ -282,8 +263,8 @@ type tally struct{ sum, n [2]float64 }
 // add scores example i.
 func (t *tally) add(r *reconstruction, out []float32, i int) {
 	width := r.width
-	for j, hidden := range r.hidden(i) {
-		k, where := i*r.tokens+j, 0
+	for token, hidden := range r.hidden(i) {
+		k, where := i*r.tokens+token, 0
 		if hidden > 0.5 {
 			where = 1
 		}
@@ -295,8 +276,8 @@ func (t *tally) add(r *reconstruction, out []float32, i int) {
 			t.n[where]++
 			continue
 		}
-		for c, v := range row {
-			d := float64(v) - float64(r.target[k*width+c])
+		for j, v := range row {
+			d := float64(v) - float64(r.target[k*width+j])
 			t.sum[where] += d * d
 		}
 		t.n[where] += float64(width)

@@ -1,38 +1,51 @@
 package cli
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
 	"mspecc/runtime"
+	"mspecc/runtime/data"
 	"mspecc/runtime/report"
 )
 
 func TestLayoutFollowsTheModality(t *testing.T) {
-	tokens := []runtime.Input{{Shape: []int{250}, DType: runtime.I32, Vocab: 4}}
+	values := func(shape ...int) runtime.Input { return runtime.Input{Name: "image", Shape: shape} }
+	words := runtime.Input{Name: "text", Shape: []int{7}, DType: runtime.I32, Vocab: 5}
 	for _, c := range []struct {
-		m      runtime.Modality
-		reader string
-		kind   string
-		letter string
+		m    runtime.Modality
+		look data.Look
+		want []string
 	}{
-		{runtime.Modality{Kind: "image", Grid: []int{2, 2}}, "idx", report.Image, ""},
-		{runtime.Modality{Kind: "spectrogram", Grid: []int{2, 2}}, "idx", report.Spectrogram, ""},
-		{runtime.Modality{Kind: "record", Grid: []int{28}}, "higgs", report.Series, ""},
-		{runtime.Modality{Kind: "tokens", Grid: []int{250}, Inputs: tokens}, "genomics", report.Tokens, "G"},
-		{runtime.Modality{Kind: "tokens", Grid: []int{250}, Inputs: tokens}, "idx", report.Tokens, ""},
+		{runtime.Modality{Kind: "image", Grid: []int{2, 2}, Patch: []int{4, 4}, Channels: 1, Inputs: []runtime.Input{values(1, 8, 8)}}, data.Look{}, []string{"image [2 2] [4 4] 1"}},
+		{runtime.Modality{Kind: "image", Grid: []int{2, 2}, Patch: []int{4, 4}, Channels: 1, Inputs: []runtime.Input{values(1, 8, 8)}}, data.Look{Spectrogram: true}, []string{"spectrogram [2 2] [4 4] 1"}},
+		{runtime.Modality{Kind: "spectrogram", Grid: []int{2, 2}, Inputs: []runtime.Input{values(1, 8, 6)}}, data.Look{}, []string{"spectrogram [2 2] [4 3] 1"}},
+		{runtime.Modality{Kind: "record", Grid: []int{28}, Patch: []int{1}, Inputs: []runtime.Input{values(28)}}, data.Look{}, []string{"series [28] [1] 0"}},
+		{runtime.Modality{Kind: "tokens", Grid: []int{7}, Inputs: []runtime.Input{words}}, data.Look{}, []string{"tokens [7] [] 0"}},
+		{runtime.Modality{Kind: "image_text", Grid: []int{2, 2}, Inputs: []runtime.Input{values(3, 8, 8), words}}, data.Look{}, []string{"image [2 2] [4 4] 3", "tokens [7] [] 0"}},
 	} {
-		l := layouts(c.m, c.reader)[0]
-		letter := ""
-		if len(l.Letters) > 2 {
-			letter = l.Letters[2]
+		var got []string
+		for _, l := range layouts(c.m, c.look) {
+			got = append(got, fmt.Sprintf("%s %v %v %d", l.Kind, l.Grid, l.Patch, l.Channels))
 		}
-		if l.Kind != c.kind || letter != c.letter {
-			t.Errorf("%s read by %s is shown as %s with %q for 2, expected %s and %q", c.m.Kind, c.reader, l.Kind, letter, c.kind, c.letter)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s is shown as %q, expected %q", c.m.Kind, got, c.want)
 		}
 	}
-	if l := fit(report.Layout{Kind: report.Series, Patch: []int{5}}, 4, 15); l.Channels != 3 {
+	if l := fit(report.Layout{Kind: report.Series, Patch: []int{5}}, 15); l.Channels != 3 {
 		t.Errorf("15 values of 5 samples are %d channels", l.Channels)
+	}
+}
+
+// Of a large vocabulary a panel keeps the words that occur.
+func TestSpell(t *testing.T) {
+	s := sample{words: []string{"a", "b", "c"}}
+	p := &report.Panel{Layout: report.Layout{Kind: report.Tokens}, Rows: []report.Example{{Target: []float32{2}, Reconstruction: []float32{0}, Adapted: []float32{9}}}}
+	s.spell(p)
+	if want := map[int]string{0: "a", 2: "c"}; !maps.Equal(p.Words, want) {
+		t.Errorf("words %v, expected %v", p.Words, want)
 	}
 }
 

@@ -22,6 +22,7 @@ type reconstructFlags struct {
 	checkpoint, split, out, as string
 	seed                       uint64
 	count                      int
+	channels                   []int
 }
 
 func (a *app) reconstruct() *cobra.Command {
@@ -35,12 +36,11 @@ they are. What comes out depends on the kind of data:
   images, spectrograms   a PNG with one row per example: original, what the model saw,
                          reconstruction, reconstruction after adaptation
   series                 a PNG of line plots: the original, the hidden stretches in grey, and
-                         there both reconstructions; the first three channels
+                         there both reconstructions; the first three channels, or --channels
   tokens                 aligned text, hidden tokens marked · and wrong ones ^ below
 
 The errors on visible and hidden tokens are printed for every kind. An --out that ends in
-.safetensors keeps the numbers instead. Where an example has several inputs each gets a file
-of its own, with its name before the ending.`,
+.safetensors keeps the numbers instead.`,
 		Example: `  BIN reconstruct --checkpoint runs/a --data DIR --count 8 --out reconstruction.png
   BIN reconstruct --checkpoint runs/a --as spectrogram`,
 		RunE: func(*cobra.Command, []string) error { return a.runReconstruct(&f) },
@@ -51,24 +51,24 @@ of its own, with its name before the ending.`,
 	fl.StringVar(&f.split, "split", "test", "train or test")
 	fl.StringVar(&f.out, "out", "", "file to write (default reconstruction.png; none for tokens, which are printed)")
 	fl.StringVar(&f.as, "as", "", "show the examples as image, spectrogram or series (default follows from the modality)")
+	fl.IntSliceVar(&f.channels, "channels", nil, "channels of series to draw, such as 0,3,7 (default the first three)")
 	fl.IntVar(&f.count, "count", 8, "number of examples")
 	fl.Uint64Var(&f.seed, "seed", 1, "seed of the choice of examples and of the masks")
 	return c
 }
 
-// check refuses flags that make no sense for a program whose inputs are shown so.
-func (f *reconstructFlags) check(l []report.Layout) error {
+// check refuses flags that make no sense for a program.
+func (f *reconstructFlags) check(l report.Layout) error {
 	kinds := []string{report.Image, report.Spectrogram, report.Series}
-	endings := []string{l[0].Ending(), ".safetensors"}
 	switch {
 	case f.count < 1:
 		return usagef("--count is %d, expected at least 1", f.count)
+	case len(f.channels) > 0 && l.Kind != report.Series:
+		return usagef("--channels is for series, the examples are shown as %s", l.Kind)
 	case f.as != "" && !slices.Contains(kinds, f.as):
 		return usagef("--as is %q, expected %s", f.as, strings.Join(kinds, ", "))
-	case f.as != "" && l[0].Kind == report.Tokens:
-		return usagef("--as is %q, but the examples are tokens", f.as)
-	case f.out != "" && !slices.Contains(endings, filepath.Ext(f.out)):
-		return usagef("--out is %q, expected a name ending in %s", f.out, strings.Join(endings, " or "))
+	case f.out != "" && !slices.Contains([]string{l.Ending(), ".safetensors"}, filepath.Ext(f.out)):
+		return usagef("--out is %q, expected a name ending in %s or .safetensors", f.out, l.Ending())
 	}
 	return nil
 }
@@ -78,12 +78,8 @@ func (a *app) runReconstruct(f *reconstructFlags) error {
 	if err != nil {
 		return err
 	}
-	l := layouts(program.Modality, f.data.readerOf(program))
-	if err := f.check(l); err != nil {
+	if _, err := f.layouts(program.Modality, data.Look{}); err != nil {
 		return err
-	}
-	if f.as != "" {
-		l[0].Kind = f.as
 	}
 	m, state, err := a.trained(f.checkpoint)
 	if err != nil {
@@ -107,70 +103,69 @@ func (a *app) runReconstruct(f *reconstructFlags) error {
 		return err
 	}
 	defer loader.Close()
-	count := min(f.count, src.Len())
-	panels, err := reconstructPanels(m, l, loader.Batch, count, count, f.seed)
+	look, count := data.LookOf(src.Data), min(f.count, src.Len())
+	l, err := f.layouts(m.Program.Modality, look)
 	if err != nil {
 		return err
 	}
-	shown := make([]*shownPanel, len(panels))
-	for k, p := range panels {
-		p.Step = state.Step
-		if shown[k], err = showPanel(p, f.out); err != nil {
-			return err
-		}
+	p, err := (&sample{next: loader.Batch, layouts: l, words: look.Words, count: count, keep: count, seed: f.seed}).panel(m)
+	if err != nil {
+		return err
 	}
-	return a.printPanels(shown)
+	p.Step = state.Step
+	return a.showPanel(p, f.out)
 }
 
-// readerOf is the name of the reader that the flags choose for a program.
-func (d *dataFlags) readerOf(p *runtime.Program) string {
-	if d.reader != "" {
-		return d.reader
+// layouts say how the inputs are shown where the flags have their say.
+func (f *reconstructFlags) layouts(m runtime.Modality, look data.Look) ([]report.Layout, error) {
+	list := layouts(m, look)
+	if len(list) == 0 {
+		return nil, fmt.Errorf("the modality %s has no examples to reconstruct", m.Name)
 	}
-	return p.Modality.Reader
+	if f.as != "" && list[0].Kind == report.Tokens {
+		return nil, usagef("--as is %q, but the examples are tokens", f.as)
+	}
+	if f.as != "" {
+		list[0].Kind = f.as
+	}
+	list[0].Show = f.channels
+	return list, f.check(list[0])
 }
 
-// shownPanel is a panel with the file that shows it, "" for none.
-type shownPanel struct {
-	*report.Panel
-	Picture string `json:"picture,omitempty"`
-}
-
-// showPanel writes the panel's file.
-func showPanel(p *report.Panel, out string) (*shownPanel, error) {
+// showPanel writes the panel's file and prints the rest.
+func (a *app) showPanel(p *report.Panel, out string) error {
 	if out == "" && p.Kind != report.Tokens {
 		out = "reconstruction" + p.Ending()
 	}
-	if out == "" {
-		return &shownPanel{p, ""}, nil
-	}
-	ending, write := p.Ending(), p.WritePicture
+	write := p.WritePicture
 	if filepath.Ext(out) == ".safetensors" {
-		ending, write = ".safetensors", p.WriteFile
+		write = p.WriteFile
 	}
-	if p.Input != "" {
-		out = strings.TrimSuffix(out, filepath.Ext(out)) + "." + p.Input + ending
+	if out != "" {
+		if err := write(out); err != nil {
+			return err
+		}
 	}
-	return &shownPanel{p, out}, write(out)
-}
-
-// printPanels prints what there is to say of each input.
-func (a *app) printPanels(list []*shownPanel) error {
 	result := struct {
-		*shownPanel
-		Inputs []*shownPanel `json:"inputs,omitempty"` // all of them, where there are several
-	}{shownPanel: list[0]}
-	if len(list) > 1 {
-		result.Inputs = list
-	}
+		*report.Panel
+		Picture string `json:"picture,omitempty"`
+	}{p, out}
 	return a.print(result, func(w io.Writer) {
-		for _, p := range list {
-			p.print(w)
+		for k, q := range p.All() {
+			file := out
+			switch {
+			case k > 0 && (out == "" || filepath.Ext(out) == ".safetensors"):
+				file = "" // nothing was written, or all into one file
+			case k > 0:
+				file = q.FileName(out)
+			}
+			writePanel(w, q, file)
 		}
 	})
 }
 
-func (p *shownPanel) print(w io.Writer) {
+// writePanel prints what became of one input.
+func writePanel(w io.Writer, p *report.Panel, out string) {
 	if p.Kind == report.Tokens {
 		var paint func(string, report.Mark) string
 		if colourful(w) {
@@ -178,20 +173,20 @@ func (p *shownPanel) print(w io.Writer) {
 		}
 		_ = p.Text(w, columns(w), paint) // an output that is gone takes nothing more
 	}
-	if p.Input != "" {
-		fmt.Fprintf(w, "%s: ", p.Input)
+	if p.Name != "" {
+		fmt.Fprintf(w, "%s: ", p.Name)
 	}
 	fmt.Fprintf(w, "%d examples, %s\n", p.Count, p.Measure)
 	fmt.Fprintf(w, "                 visible     hidden\n")
 	fmt.Fprintf(w, "reconstruction  %8.5g   %8.5g\nadapted         %8.5g   %8.5g\n", p.Before[0], p.Before[1], p.After[0], p.After[1])
 	switch {
-	case p.Picture == "":
-	case filepath.Ext(p.Picture) == ".png" && p.Kind == report.Series:
-		fmt.Fprintf(w, "%s: original, and reconstructions of the hidden stretches before and after adaptation\n", p.Picture)
-	case filepath.Ext(p.Picture) == ".png":
-		fmt.Fprintf(w, "%s: original, masked, reconstruction, reconstruction after adaptation\n", p.Picture)
+	case out == "":
+	case filepath.Ext(out) == ".png" && p.Kind == report.Series:
+		fmt.Fprintf(w, "%s: original, and reconstructions of the hidden stretches before and after adaptation\n", out)
+	case filepath.Ext(out) == ".png":
+		fmt.Fprintf(w, "%s: original, masked, reconstruction, reconstruction after adaptation\n", out)
 	default:
-		fmt.Fprintf(w, "%s\n", p.Picture)
+		fmt.Fprintf(w, "%s\n", out)
 	}
 }
 

@@ -49,11 +49,7 @@ train writes it at the end, with every summary, and after --eval.`,
 
 // sizes says what a report is made of.
 func sizes(r *overview.Run) string {
-	steps := 0
-	for _, list := range r.PanelsOf() {
-		steps = max(steps, len(list))
-	}
-	return fmt.Sprintf("%d lines of metrics, reconstructions of %d steps, %d evaluations", len(r.Records), steps, len(r.Evaluations))
+	return fmt.Sprintf("%d lines of metrics, reconstructions of %d steps, %d evaluations", len(r.Records), len(r.Panels), len(r.Evaluations))
 }
 
 // writeReport brings the page of a run up to date.

@@ -91,6 +91,7 @@ func (s *session) run(ctx context.Context) error {
 	if err := s.keep.Begin(s.manifest(), s.m.Program, s.m.Threads(), s.state.Step); err != nil {
 		return err
 	}
+	s.keep.Say("training steps %d to %d, threads: %d", s.state.Step+1, s.state.Steps, s.m.Threads())
 	return s.train(ctx)
 }
 

@@ -23,12 +23,10 @@ type summaries struct {
 	every    int // steps, 0 for the end alone
 	steps    int
 	seed     uint64
-	layouts  []report.Layout // of the inputs
-	examples *data.Loader    // of the test set, nil where nothing can be reconstructed
-	batches  *data.Loader    // those of training once more, for gradients; nil where the model takes no data
-	rows     int             // of a panel
-	count    int             // of the examples whose errors are measured
-	last     int             // step of the last summary
+	examples *data.Loader // of the test set, nil where nothing can be reconstructed
+	sample   sample       // of them
+	batches  *data.Loader // those of training once more, for gradients; nil where the model takes no data
+	last     int          // step of the last summary
 	events   *tensorboard.Writer
 	warn     func(format string, args ...any)
 	warned   map[string]bool
@@ -66,17 +64,20 @@ func newSummaries(m *runtime.Machine, dir runs.Dir, every int, state ckpt.State,
 
 func (s *summaries) openData(set *sets) {
 	p := s.m.Program
-	s.layouts = layouts(p.Modality, set.reader)
 	var err error
 	if p.Reconstruct != nil && set.test.Len() > 0 {
 		s.examples, err = data.NewLoader(set.test.Data, set.test.Want, data.LoaderOptions{Batch: p.Batch, Seed: panelSeed, Shuffle: true, Partial: true})
 		s.said("reconstructions", err)
-		values := 0
-		for _, in := range p.Modality.Inputs {
-			values += 3 * in.Len()
+		look := data.LookOf(set.test.Data)
+		s.sample = sample{layouts: layouts(p.Modality, look), words: look.Words, count: min(p.Batch, set.test.Len()), seed: panelSeed}
+		values := 1
+		for _, l := range s.sample.layouts {
+			values += 3 * l.Size() * max(1, l.Width())
 		}
-		s.rows = max(1, min(panelRows, panelValues/max(1, values)))
-		s.count = min(p.Batch, set.test.Len())
+		s.sample.keep = max(1, min(panelRows, panelValues/values))
+		if err == nil {
+			s.sample.next = s.examples.Batch
+		}
 	}
 	if p.Replay != nil {
 		s.batches, err = data.NewLoader(set.train.Data, set.train.Want, data.LoaderOptions{Batch: p.Batch, Seed: s.seed, Shuffle: true})
@@ -143,7 +144,7 @@ func (s *summaries) take(step int) {
 		s.said("gradients", s.gradients(step, &sum))
 	}
 	if s.examples != nil {
-		s.said("reconstructions", s.panels(step, &sum))
+		s.said("reconstructions", s.panel(step, &sum))
 	}
 	s.write(step, &sum)
 	if step < s.steps {
@@ -175,41 +176,34 @@ func (s *summaries) gradients(step int, sum *tensorboard.Summary) error {
 	return nil
 }
 
-// panels reconstructs test examples and keeps them as numbers, as pictures, and in the events.
-func (s *summaries) panels(step int, sum *tensorboard.Summary) error {
-	list, err := reconstructPanels(s.m, s.layouts, s.examples.Batch, s.count, s.rows, panelSeed)
+// panel reconstructs test examples and keeps them as numbers, as a picture, and in the events.
+func (s *summaries) panel(step int, sum *tensorboard.Summary) error {
+	p, err := s.sample.panel(s.m)
 	s.examples.Close()
 	if err != nil {
 		return err
 	}
-	for _, p := range list {
-		p.Step = step
-		if err := s.panel(p, sum); err != nil {
+	p.Step = step
+	for _, q := range p.All() {
+		if err := draw(q, sum); err != nil {
 			return err
 		}
 	}
-	return nil
+	return errors.Join(p.WriteFile(s.dir.Panel(step)), p.WritePicture(s.dir.Picture(step, p.Ending())))
 }
 
-func (s *summaries) panel(p *report.Panel, sum *tensorboard.Summary) error {
-	below := ""
-	if p.Input != "" {
-		below = "/" + p.Input
+// draw adds the reconstructions of one input, and their errors on hidden tokens.
+func draw(p *report.Panel, sum *tensorboard.Summary) error {
+	tag, of := "reconstruction", ""
+	if p.Name != "" {
+		tag, of = tag+"/"+p.Name, p.Name+"_"
 	}
-	measure := "error"
+	what := "error"
 	if p.Measure == tokenAccuracy {
-		measure = "accuracy"
+		what = "accuracy"
 	}
-	sum.Scalar("test/hidden_"+measure+"_before"+below, p.Before[1])
-	sum.Scalar("test/hidden_"+measure+"_adapted"+below, p.After[1])
-	if err := draw(p, "reconstruction"+below, sum); err != nil {
-		return err
-	}
-	return errors.Join(p.WriteFile(s.dir.Panel(p.Step, p.Input)), p.WritePicture(s.dir.Picture(p.Step, p.Input, p.Ending())))
-}
-
-// draw adds a panel under a tag.
-func draw(p *report.Panel, tag string, sum *tensorboard.Summary) error {
+	sum.Scalar("test/"+of+"hidden_"+what+"_before", p.Before[1])
+	sum.Scalar("test/"+of+"hidden_"+what+"_adapted", p.After[1])
 	if p.Kind == report.Tokens {
 		var b strings.Builder
 		if err := p.Text(&b, 100, nil); err != nil {

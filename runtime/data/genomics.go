@@ -21,9 +21,8 @@ var genomicsReader = Reader{
 		{"test_classes", "", "number of classes of the test files where it differs; 60 out of distribution"},
 		{"test_first_label", "", "first_label of the test files where it differs; 10 out of distribution"},
 	},
-	Letters: "ACGT",
-	Fetch:   "genomics_ood: github.com/google-research/google-research, folder genomics_ood",
-	Open:    openGenomics,
+	Fetch: "genomics_ood: github.com/google-research/google-research, folder genomics_ood",
+	Open:  openGenomics,
 }
 
 // tokenSet is a set of token sequences.
@@ -36,6 +35,9 @@ type tokenSet struct {
 
 func (t *tokenSet) Len() int       { return len(t.labels) }
 func (t *tokenSet) Labels() Labels { return Labels{Classes: t.classes, Each: 1} }
+
+// Look has bases as letters.
+func (t *tokenSet) Look() Look { return Letters("ACGT") }
 
 func (t *tokenSet) Example(i int, _ uint64, e *Example) error {
 	for j, b := range t.tokens[i*t.size : (i+1)*t.size] {

@@ -87,6 +87,7 @@ type Evaluation struct {
 	Step       int            `json:"step"`
 	Data       string         `json:"data"`
 	Classes    int            `json:"classes"` // 1: the labels are numbers
+	ClassNames []string       `json:"class_names,omitempty"`
 	Protocol   map[string]any `json:"protocol"`
 	Results    []Result       `json:"results"`
 }

@@ -166,21 +166,36 @@ func (c *chart) points(x, y axis) string {
 // most is the number of points of a line: about one for every other pixel.
 const most = 400
 
-// smoothed are two lines of the same values: as they are, faint, and smoothed over about a
-// thirtieth of them. Few values are one line.
+// smoothed are two lines of the same values: as they are, faint, and the means over about a
+// thirtieth of them, as many before as after. Few values are one line.
 func smoothed(name string, x, y []float64, colour int) []line {
-	window := float64(len(y)) / 30
-	if window < 2 {
+	half := len(y) / 60
+	if half < 1 {
 		return []line{{name: name, x: x, y: y, colour: colour}}
 	}
-	s := report.Smoother{Keep: 1 - 1/window}
-	mean := make([]float64, len(y))
-	for i, v := range y {
-		mean[i] = s.Add(v)
-	}
+	mean := centred(y, half)
 	rawX, rawY := outline(x, y)
 	lineX, lineY := thin(x, mean)
 	return []line{{x: rawX, y: rawY, colour: colour, faint: true}, {name: name, x: lineX, y: lineY, colour: colour}}
+}
+
+// centred are the means of up to half values on both sides, fewer at the ends. Values that are
+// not finite are passed over.
+func centred(y []float64, half int) []float64 {
+	sums, counts := make([]float64, len(y)+1), make([]float64, len(y)+1)
+	for i, v := range y {
+		sums[i+1], counts[i+1] = sums[i], counts[i]
+		if finite(v) {
+			sums[i+1] += v
+			counts[i+1]++
+		}
+	}
+	mean := make([]float64, len(y))
+	for i := range y {
+		h := min(half, i, len(y)-1-i)
+		mean[i] = (sums[i+h+1] - sums[i-h]) / (counts[i+h+1] - counts[i-h])
+	}
+	return mean
 }
 
 // thin takes most points at even distances, the last one among them.

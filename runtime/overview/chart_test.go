@@ -87,6 +87,9 @@ func TestManyValues(t *testing.T) {
 	if lines := smoothed("loss", x, y, 2); len(lines) != 2 || !lines[0].faint || lines[1].faint {
 		t.Errorf("%d lines", len(lines))
 	}
+	if got := fmt.Sprint(centred([]float64{1, 2, nan, 4, 50}, 2)); got != "[1 1.5 14.25 27 50]" {
+		t.Errorf("centred means are %s", got)
+	}
 	if lines := smoothed("loss", x[:20], y[:20], 2); len(lines) != 1 {
 		t.Errorf("%d lines of few values", len(lines))
 	}

@@ -107,7 +107,7 @@ func (c *Comparison) results() {
 			}, plain)
 		}
 	}
-	c.hidden(plain)
+	c.panelErrors(plain)
 	c.numbers("result", "examples per second", higher, (*Run).Rate, short)
 	c.numbers("result", "time", neither, func(r *Run) float64 {
 		if s := r.Seconds(); s > 0 {
@@ -117,30 +117,44 @@ func (c *Comparison) results() {
 	}, span)
 }
 
-// hidden adds what was last measured on hidden tokens, of each input of each run.
-func (c *Comparison) hidden(text func(float64) string) {
-	done := map[string]bool{}
+// panelErrors compares the errors on hidden tokens of each input.
+func (c *Comparison) panelErrors(text func(float64) string) {
+	type input struct{ measure, name string }
+	find := func(r *Run, in input) *report.Panel {
+		if n := len(r.Panels); n > 0 {
+			for _, p := range r.Panels[n-1].All() {
+				if in == (input{p.Measure, p.Name}) {
+					return p
+				}
+			}
+		}
+		return nil
+	}
+	var inputs []input
 	for _, r := range c.Runs {
-		for _, p := range r.newest() {
-			what := p.Measure + " on " + hiddenTokens(p)
-			if done[what] {
-				continue
+		if n := len(r.Panels); n > 0 {
+			for _, p := range r.Panels[n-1].All() {
+				if in := (input{p.Measure, p.Name}); !slices.Contains(inputs, in) {
+					inputs = append(inputs, in)
+				}
 			}
-			done[what] = true
-			better := lower
-			if p.Measure == "token accuracy" {
-				better = higher
-			}
-			for k, when := range []string{"before adaptation", "after adaptation"} {
-				c.numbers("result", what+", "+when, better, func(r *Run) float64 {
-					for _, q := range r.newest() {
-						if q.Measure == p.Measure && q.Input == p.Input {
-							return [2]float64{q.Before[1], q.After[1]}[k]
-						}
-					}
-					return nan
-				}, text)
-			}
+		}
+	}
+	for _, in := range inputs {
+		name, better := in.measure+" on hidden tokens", lower
+		if in.name != "" {
+			name += " of " + in.name
+		}
+		if in.measure == "token accuracy" {
+			better = higher
+		}
+		for k, when := range []string{", before adaptation", ", after adaptation"} {
+			c.numbers("result", name+when, better, func(r *Run) float64 {
+				if p := find(r, in); p != nil {
+					return [2]float64{p.Before[1], p.After[1]}[k]
+				}
+				return nan
+			}, text)
 		}
 	}
 }

@@ -85,50 +85,33 @@ func (c *Comparison) charts() []figure {
 	return list
 }
 
-// panels show what the runs make of the same examples, input by input: pictures side by side
-// where they have the same originals, else one panel after another.
+// panels show what the runs make of the same examples: pictures side by side where they have
+// the same originals, else one panel after another.
 func (c *Comparison) panels() ([]compareTiles, []comparePanel, error) {
-	var names []string
-	newest := map[string][]runPanel{} // by input
+	var with []*Run
 	for _, r := range c.Runs {
-		for _, p := range r.newest() {
-			if len(newest[p.Input]) == 0 {
-				names = append(names, p.Input)
-			}
-			newest[p.Input] = append(newest[p.Input], runPanel{r, p})
+		if len(r.Panels) > 0 {
+			with = append(with, r)
 		}
 	}
-	var tiles []compareTiles
-	var panels []comparePanel
-	for _, n := range names {
-		list := newest[n]
-		if !slices.ContainsFunc(list, func(p runPanel) bool { return !sameImages(list[0].Panel, p.Panel) }) {
-			rows, err := sideBySide(list)
-			if err != nil {
-				return nil, nil, err
-			}
-			tiles = append(tiles, rows...)
-			continue
-		}
-		for _, p := range list {
-			v, err := viewPanel(p.Panel)
-			if err != nil {
-				return nil, nil, err
-			}
-			name := p.run.Name()
-			if n != "" {
-				name += ": " + n
-			}
-			panels = append(panels, comparePanel{name, v})
-		}
+	if len(with) == 0 {
+		return nil, nil, nil
 	}
-	return tiles, panels, nil
-}
-
-// runPanel is a panel of a run.
-type runPanel struct {
-	run *Run
-	*report.Panel
+	last := func(r *Run) *report.Panel { return r.Panels[len(r.Panels)-1] }
+	first := last(with[0])
+	if !slices.ContainsFunc(with, func(r *Run) bool { return !sameImages(first, last(r)) }) {
+		tiles, err := sideBySide(with, last)
+		return tiles, nil, err
+	}
+	var list []comparePanel
+	for _, r := range with {
+		v, err := viewPanel(last(r))
+		if err != nil {
+			return nil, nil, err
+		}
+		list = append(list, comparePanel{r.Name(), v})
+	}
+	return nil, list, nil
 }
 
 // sameImages says whether two panels show the same originals.
@@ -144,21 +127,20 @@ func sameImages(a, b *report.Panel) bool {
 	return slices.Equal(a.Grid, b.Grid) && slices.Equal(a.Patch, b.Patch)
 }
 
-func sideBySide(list []runPanel) ([]compareTiles, error) {
+func sideBySide(list []*Run, panel func(*Run) *report.Panel) ([]compareTiles, error) {
 	var out []compareTiles
-	first := list[0]
-	for i := range min(len(first.Rows), shownExamples) {
-		original, err := dataURL(first.Tiles(first.Rows[i])[0])
+	for i := range min(len(panel(list[0]).Rows), shownExamples) {
+		original, err := dataURL(panel(list[0]).Tiles(panel(list[0]).Rows[i])[0])
 		if err != nil {
 			return nil, err
 		}
 		row := compareTiles{[]picture{{Data: original, Alt: fmt.Sprintf("example %d: original", i+1), Caption: "original"}}}
-		for _, p := range list {
-			data, err := dataURL(p.Tiles(p.Rows[i])[3])
+		for _, r := range list {
+			data, err := dataURL(panel(r).Tiles(panel(r).Rows[i])[3])
 			if err != nil {
 				return nil, err
 			}
-			row.Pictures = append(row.Pictures, picture{data, fmt.Sprintf("example %d: reconstruction of %s", i+1, p.run.Name()), p.run.Name()})
+			row.Pictures = append(row.Pictures, picture{data, fmt.Sprintf("example %d: reconstruction of %s", i+1, r.Name()), r.Name()})
 		}
 		out = append(out, row)
 	}

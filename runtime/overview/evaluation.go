@@ -74,7 +74,7 @@ func viewEvaluation(e *eval.Evaluation) *evaluationView {
 			return r.Method == method && r.Input == TrainedInput && len(r.Confusion) > 0
 		})
 		if i >= 0 {
-			v.Confusion = viewConfusion(&e.Results[i])
+			v.Confusion = viewConfusion(&e.Results[i], e.ClassNames)
 			break
 		}
 	}
@@ -84,7 +84,8 @@ func viewEvaluation(e *eval.Evaluation) *evaluationView {
 // tableClasses is the largest number of classes whose confusion matrix is a table of numbers.
 const tableClasses = 20
 
-func viewConfusion(r *eval.Result) *confusionView {
+// viewConfusion prepares a confusion matrix; classes without names are numbers.
+func viewConfusion(r *eval.Result, names []string) *confusionView {
 	title := map[string]string{"linear": "Linear probe", "finetune": "Fine-tuned encoder"}[r.Method]
 	if title == "" {
 		title = Method(r)
@@ -95,8 +96,12 @@ func viewConfusion(r *eval.Result) *confusionView {
 		return v
 	}
 	for c, counts := range r.Confusion {
-		v.Names = append(v.Names, fmt.Sprint(c))
-		row := confusionRow{Name: fmt.Sprint(c), Recall: "-"}
+		name := fmt.Sprint(c)
+		if c < len(names) {
+			name = names[c]
+		}
+		v.Names = append(v.Names, name)
+		row := confusionRow{Name: name, Recall: "-"}
 		all := 0
 		for _, n := range counts {
 			all += n

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,12 +81,12 @@ func example(t *testing.T, kind string, lines int) runs.Dir {
 		if err := os.MkdirAll(d.Pictures(), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.WriteFile(d.Panel(step, "")); err != nil {
+		if err := p.WriteFile(d.Panel(step)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	one := func(v float64) *eval.Score { return &eval.Score{Mean: v, Values: []float64{v}} }
-	write(t, d.Evaluations(), eval.Evaluation{Model: "m", Step: 30, Data: "sample", Classes: 2, Results: []eval.Result{
+	write(t, d.Evaluations(), eval.Evaluation{Model: "m", Step: 30, Data: "sample", Classes: 2, ClassNames: []string{"lamb", "wolf"}, Results: []eval.Result{
 		{Method: "linear", Input: TrainedInput, Metric: "accuracy", Test: one(0.745), Best: one(0.75), Confusion: [][]int{{9, 1}, {3, 7}}},
 		{Method: "linear", Input: "random encoder", Metric: "accuracy", Test: one(0.35)},
 		{Method: "knn", Detail: "k 20", Input: TrainedInput, Metric: "accuracy", Test: one(0.8)}}})
@@ -96,6 +95,11 @@ func example(t *testing.T, kind string, lines int) runs.Dir {
 
 // panel is two reconstructed examples of a kind.
 func panel(kind string) *report.Panel {
+	if kind == "both" {
+		p, text := panel(report.Image), panel(report.Tokens)
+		text.Name, p.More = "text", []*report.Panel{text}
+		return p
+	}
 	p := &report.Panel{Measure: "mean squared error", Before: [2]float64{0.1, 0.3}, After: [2]float64{0.1, 0.2}, Count: 2}
 	switch kind {
 	case report.Image, report.Spectrogram:
@@ -103,7 +107,7 @@ func panel(kind string) *report.Panel {
 	case report.Series:
 		p.Layout = report.Layout{Kind: kind, Grid: []int{4}, Patch: []int{3}, Channels: 2}
 	case report.Tokens:
-		p.Layout = report.Layout{Kind: kind, Grid: []int{4}, Letters: []string{"<", "&"}}
+		p.Layout = report.Layout{Kind: kind, Grid: []int{4}, Words: map[int]string{0: "<", 1: "&"}}
 	}
 	for range 2 {
 		values := make([]float32, p.Size()*p.Width())
@@ -150,6 +154,7 @@ func wellFormed(t *testing.T, page string) {
 
 func TestReport(t *testing.T) {
 	for kind, want := range map[string][]string{
+		"both":             {`alt="example 1: reconstruction"`, "<h3>text</h3>", "<em>&lt;</em>"},
 		report.Image:       {`alt="example 1: reconstruction"`, "data:image/png;base64,", "what it saw", "The first example in the course of the run", "step 50"},
 		report.Spectrogram: {"data:image/png;base64,"},
 		report.Series:      {"example 2, channel 1", `class="band"`, `class="line broad c5"`},
@@ -158,7 +163,7 @@ func TestReport(t *testing.T) {
 		d := example(t, kind, 5)
 		page := readReport(t, d)
 		wellFormed(t, page)
-		for _, w := range append(want, "meta&lt;mae&gt; on wafers &amp; co", "first: step 50 of 50, batch 64, seed 7", "finished", "74.50 %", "0.3 → 0.2", "recall", "70 %",
+		for _, w := range append(want, "meta&lt;mae&gt; on wafers &amp; co", "first: step 50 of 50, batch 64, seed 7", "finished", "74.50 %", "on hidden tokens after adaptation, 0.3 before", "0.3 → 0.2 after adaptation", "recall", "70 %", `class="side">wolf`,
 			"mask_ratio", "A CPU", "8.0 GiB", "carried by the trainer", "inner loss", "learning rate", "time waiting for data", "The numbers as a table",
 			"model &lt;/pre&gt;&lt;script&gt;alert", "2026-11-26 05:00:00 UTC", "stopped") {
 			if !strings.Contains(page, w) {
@@ -191,7 +196,7 @@ func TestReportOfLittle(t *testing.T) {
 		}
 	}
 	d = example(t, report.Image, 5)
-	for name, text := range map[string]string{d.Panel(10, ""): "broken", d.Evaluations(): "broken\n"} {
+	for name, text := range map[string]string{d.Panel(10): "broken", d.Evaluations(): "broken\n"} {
 		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -203,57 +208,6 @@ func TestReportOfLittle(t *testing.T) {
 	for _, w := range []string{"cannot be understood", "not a sound safetensors file", "step 50 of 50"} {
 		if !strings.Contains(page, w) {
 			t.Errorf("the page lacks %q", w)
-		}
-	}
-}
-
-// Each of several inputs has its own pictures, errors and course.
-func TestReportOfSeveralInputs(t *testing.T) {
-	d := example(t, report.Image, 5)
-	for _, step := range []int{10, 50} {
-		if err := os.Remove(d.Panel(step, "")); err != nil {
-			t.Fatal(err)
-		}
-		for input, kind := range map[string]string{"image": report.Image, "text": report.Tokens} {
-			p := panel(kind)
-			p.Step, p.Input = step, input
-			if kind == report.Tokens {
-				p.Measure, p.Before, p.After = "token accuracy", [2]float64{1, 0.125}, [2]float64{1, 0.25}
-			}
-			if err := p.WriteFile(d.Panel(step, input)); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	page := readReport(t, d)
-	wellFormed(t, page)
-	for _, w := range []string{"Test examples after step 50: image", "Test examples after step 50: text", "<i>·</i>", "data:image/png;base64,", "on hidden tokens of text, before",
-		"mean squared error on hidden tokens of image of test examples", "token accuracy on hidden tokens of text of test examples"} {
-		if !strings.Contains(page, w) {
-			t.Errorf("the page lacks %q", w)
-		}
-	}
-	r, err := Open(d)
-	if err == nil {
-		err = r.ReadPanels()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := Compare([]*Run{r, r}, false)
-	if !slices.ContainsFunc(c.Rows, func(r CompareRow) bool {
-		return r.Name == "token accuracy on hidden tokens of text, after adaptation" && r.Text[1] == "0.25"
-	}) {
-		t.Errorf("rows %+v", c.Rows)
-	}
-	name := filepath.Join(t.TempDir(), "c.html")
-	if err := c.WritePage(name); err != nil {
-		t.Fatal(err)
-	}
-	raw, _ := os.ReadFile(name)
-	for _, w := range []string{"first: text", "reconstruction of first", "<em>"} {
-		if !strings.Contains(string(raw), w) {
-			t.Errorf("the comparison lacks %q", w)
 		}
 	}
 }
@@ -272,13 +226,34 @@ func TestRunFigures(t *testing.T) {
 	}
 }
 
+// Of very many panels some are read: the first, the last, and others at even distances.
+func TestManyPanels(t *testing.T) {
+	r, err := Open(example(t, report.Image, 100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for step := 10; step <= 1000; step += 10 {
+		p := panel(report.Image)
+		p.Step = step
+		if err := p.WriteFile(r.Dir.Panel(step)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.ReadPanels(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.Panels); n != maxPanels || r.Panels[0].Step != 10 || r.Panels[n-1].Step != 1000 || r.Panels[20].Step != 510 {
+		t.Errorf("%d panels", n)
+	}
+}
+
 func TestLargeConfusionIsAPicture(t *testing.T) {
 	c := make([][]int, 30)
 	for i := range c {
 		c[i] = make([]int, 30)
 		c[i][(i+i%2)%30] = 4
 	}
-	v := viewConfusion(&eval.Result{Method: "linear", Confusion: c})
+	v := viewConfusion(&eval.Result{Method: "linear", Confusion: c}, nil)
 	if v.Rows != nil || strings.Count(string(v.Picture), "<rect") != 30 || !strings.Contains(string(v.Picture), "60 of 120 test examples on the diagonal") {
 		t.Errorf("%d rows, %s", len(v.Rows), v.Picture)
 	}

@@ -67,7 +67,8 @@ type reportPage struct {
 	Tiles                            []tile
 	Losses, Speed                    []figure
 	Numbers                          *numbers
-	Panels                           []*panelView
+	Panel                            *panelView
+	PanelErrors                      *figure
 	Evaluation                       *evaluationView
 	EvalCommand                      string
 	Training, Machine, Model, Places []fact
@@ -101,7 +102,7 @@ func (r *Run) page() (*reportPage, error) {
 		p.Failure = m.Sessions[n-1].Error
 	}
 	p.Losses, p.Speed, p.Numbers = r.losses(), r.speeds(), r.numbers()
-	if p.Panels, err = r.panelViews(); err != nil {
+	if p.Panel, p.PanelErrors, err = r.panelViews(); err != nil {
 		return nil, err
 	}
 	if e := r.Evaluation(); e != nil {
@@ -128,8 +129,9 @@ func (r *Run) tiles() []tile {
 	if finite(last) {
 		list = append(list, tile{"loss", short(last), fmt.Sprintf("lowest %s at step %s", short(best), count(at))})
 	}
-	for _, p := range r.newest() {
-		list = append(list, tile{p.Measure, pair(p.Before[1], p.After[1]), "on " + hiddenTokens(p) + ", before and after adaptation"})
+	if n := len(r.Panels); n > 0 {
+		p := r.Panels[n-1]
+		list = append(list, tile{p.Measure, short(p.After[1]), fmt.Sprintf("on hidden tokens after adaptation, %s before", short(p.Before[1]))})
 	}
 	if b := r.Best(); b != nil {
 		list = append(list, tile{"test " + Metric(b.Metric), Score(b.Metric, b.Test), Method(b) + " on " + b.Input})
@@ -263,13 +265,6 @@ func (r *Run) training() []fact {
 		}
 		list = append(list, fact{"data", from, ""}, fact{"reader", strings.Join(append([]string{d.Reader}, d.Options...), " "), ""},
 			fact{"examples", fmt.Sprintf("%s to train, %s to test", count(d.Train), count(d.Test)), ""})
-		if d.SkipBad > 0 {
-			left := 0
-			if n := len(r.Records); n > 0 {
-				left = r.Records[n-1].LeftOut
-			}
-			list = append(list, fact{"bad records", fmt.Sprintf("%s left out, %s allowed", count(left), count(d.SkipBad)), ""})
-		}
 	}
 	return list
 }
@@ -363,9 +358,6 @@ func (r *Run) sources() []sourceText {
 	})
 	return list
 }
-
-// pair is two numbers of a kind, one before and one after.
-func pair(before, after float64) string { return fmt.Sprintf("%.3g → %.3g", before, after) }
 
 // count is a whole number with its thousands apart.
 func count(n int) string {

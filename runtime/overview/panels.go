@@ -21,59 +21,62 @@ type (
 	}
 	panelView struct {
 		Title, Errors string
+		More          []*panelView  // of further inputs
 		Tiles         [][][]picture // two halves of the examples, each example four pictures
 		Text          template.HTML // of tokens
 		Series        []figure
 		Strip         []picture
-		Course        *figure // errors over the steps, nil where there is one panel
 	}
 )
 
 const (
-	shownExamples = 6  // of a panel
-	shownSeries   = 4  // examples of series, each with its channels
-	stripLength   = 10 // pictures of the course of the run
+	shownExamples = 6 // of a panel
+	shownSeries   = 4 // examples of series, each with its channels
+	stripLength   = 8 // pictures of the course of the run
 )
 
-// hiddenTokens names what a panel's errors are of.
-func hiddenTokens(p *report.Panel) string {
-	if p.Input == "" {
-		return "hidden tokens"
+// panelViews are the newest panel, and the errors of all of them where there are several.
+func (r *Run) panelViews() (*panelView, *figure, error) {
+	if len(r.Panels) == 0 {
+		return nil, nil, nil
 	}
-	return "hidden tokens of " + p.Input
+	v, err := viewPanel(r.Panels[len(r.Panels)-1])
+	if err != nil {
+		return nil, nil, err
+	}
+	if v.Strip, err = strip(r.Panels); err != nil {
+		return nil, nil, err
+	}
+	return v, panelErrors(r.Panels), nil
 }
 
-// panelViews are the newest panel of each input, with what led there.
-func (r *Run) panelViews() ([]*panelView, error) {
-	var views []*panelView
-	for _, list := range r.PanelsOf() {
-		v, err := viewPanel(list[len(list)-1])
+// viewPanel prepares a panel with all its inputs for a page.
+func viewPanel(p *report.Panel) (*panelView, error) {
+	v, err := viewInput(p)
+	if err != nil {
+		return nil, err
+	}
+	v.Title = "Test examples after step " + count(p.Step)
+	for _, q := range p.More {
+		more, err := viewInput(q)
 		if err != nil {
 			return nil, err
 		}
-		if v.Strip, err = strip(list); err != nil {
-			return nil, err
-		}
-		v.Course = panelErrors(list)
-		views = append(views, v)
+		more.Title = q.Name
+		v.More = append(v.More, more)
 	}
-	return views, nil
+	return v, nil
 }
 
-// viewPanel prepares a panel for a page.
-func viewPanel(p *report.Panel) (*panelView, error) {
-	v := &panelView{Title: fmt.Sprintf("Test examples after step %s", count(p.Step)),
-		Errors: fmt.Sprintf("%s on hidden tokens: %s → %s after adaptation", p.Measure, short(p.Before[1]), short(p.After[1]))}
-	if p.Input != "" {
-		v.Title += ": " + p.Input
-	}
+func viewInput(p *report.Panel) (*panelView, error) {
+	v := &panelView{Errors: fmt.Sprintf("%s on hidden tokens: %s → %s after adaptation", p.Measure, short(p.Before[1]), short(p.After[1]))}
 	rows := p.Rows[:min(len(p.Rows), shownExamples)]
 	switch p.Kind {
 	case report.Tokens:
 		return v, v.text(p, rows[:min(2, len(rows))])
 	case report.Series:
 		for i, e := range rows[:min(len(rows), shownSeries)] {
-			for c := range min(p.Channels, report.MaxChannels) {
+			for _, c := range p.Shown() {
 				v.Series = append(v.Series, viewSeries(p, e, i, c))
 			}
 		}
@@ -158,9 +161,9 @@ func strip(list []*report.Panel) ([]picture, error) {
 	if err := add(last.Tiles(last.Rows[0])[1], "what it saw"); err != nil {
 		return nil, err
 	}
-	every := (len(list) + stripLength - 1) / stripLength
-	for i := (len(list) - 1) % every; i < len(list); i += every {
-		if p := list[i]; len(p.Rows) > 0 && p.Kind == last.Kind {
+	n := min(len(list), stripLength)
+	for k := range n {
+		if p := list[k*(len(list)-1)/max(1, n-1)]; len(p.Rows) > 0 && p.Kind == last.Kind {
 			if err := add(p.Tiles(p.Rows[0])[3], "step "+count(p.Step)); err != nil {
 				return nil, err
 			}
@@ -174,15 +177,14 @@ func panelErrors(list []*report.Panel) *figure {
 	if len(list) < 2 {
 		return nil
 	}
-	before, after := line{name: "reconstruction", colour: 5}, line{name: "after adaptation", colour: 1}
+	before, after := line{name: "reconstruction", colour: 5, broad: true}, line{name: "after adaptation", colour: 1}
 	for _, p := range list {
 		before.x, before.y = append(before.x, float64(p.Step)), append(before.y, p.Before[1])
 		after.x, after.y = append(after.x, float64(p.Step)), append(after.y, p.After[1])
 	}
-	last := list[len(list)-1]
-	what := last.Measure + " on " + hiddenTokens(last)
-	c := &chart{label: what + " of test examples over the steps", lines: []line{before, after}, width: 1060, height: 200, log: true}
-	return &figure{Title: what + " of test examples", Wide: true, Chart: c.svg(),
+	measure := list[len(list)-1].Measure
+	c := &chart{label: measure + " on hidden tokens of test examples over the steps", lines: []line{before, after}, width: 1060, height: 200, log: true}
+	return &figure{Title: measure + " on hidden tokens of test examples", Wide: true, Chart: c.svg(),
 		Legend: []legendEntry{{before.name, before.colour}, {after.name, after.colour}}}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 
 	"mspecc/runtime/eval"
@@ -23,7 +24,7 @@ type Run struct {
 	Manifest    *runs.Manifest
 	Records     []report.Record   // metrics, by step
 	Evaluations []eval.Evaluation // oldest first
-	Panels      []*report.Panel   // reconstructions, by step and input; see ReadPanels
+	Panels      []*report.Panel   // reconstructions, by step; see ReadPanels
 	Notes       []string          // what could not be read
 }
 
@@ -47,6 +48,9 @@ func Open(d runs.Dir) (*Run, error) {
 	return r, nil
 }
 
+// maxPanels is the number of panels that are read: those between are left out at even distances.
+const maxPanels = 40
+
 // ReadPanels reads the reconstructions. Of a run that went back to a checkpoint, those of steps
 // that it has not reached again are left out.
 func (r *Run) ReadPanels() error {
@@ -54,42 +58,24 @@ func (r *Run) ReadPanels() error {
 	if err != nil {
 		return err
 	}
-	slices.Sort(names)
-	for _, n := range names {
-		p, err := report.ReadPanel(n)
+	sort.Strings(names)
+	names = slices.DeleteFunc(names, func(n string) bool {
+		var step int
+		_, err := fmt.Sscanf(filepath.Base(n), "step-%d.", &step)
+		return err != nil || step > r.Step() && len(r.Records) > 0
+	})
+	n := min(len(names), maxPanels)
+	for k := range n {
+		p, err := report.ReadPanel(names[k*(len(names)-1)/max(1, n-1)])
 		switch {
 		case errors.Is(err, os.ErrNotExist): // taken away meanwhile
 		case err != nil:
 			r.Notes = append(r.Notes, err.Error())
-		case p.Step <= r.Step() || len(r.Records) == 0:
+		default:
 			r.Panels = append(r.Panels, p)
 		}
 	}
 	return nil
-}
-
-// PanelsOf are the reconstructions of each input, by step: one list where examples have but one
-// input, which has no name.
-func (r *Run) PanelsOf() [][]*report.Panel {
-	var lists [][]*report.Panel
-	for _, p := range r.Panels {
-		i := slices.IndexFunc(lists, func(l []*report.Panel) bool { return l[0].Input == p.Input })
-		if i < 0 {
-			i = len(lists)
-			lists = append(lists, nil)
-		}
-		lists[i] = append(lists[i], p)
-	}
-	return lists
-}
-
-// newest is the last panel of each input.
-func (r *Run) newest() []*report.Panel {
-	var list []*report.Panel
-	for _, l := range r.PanelsOf() {
-		list = append(list, l[len(l)-1])
-	}
-	return list
 }
 
 // Name is the run directory's name.
@@ -167,7 +153,7 @@ func (r *Run) Rate() float64 {
 	if len(list) == 0 {
 		return math.NaN()
 	}
-	slices.Sort(list)
+	sort.Float64s(list)
 	return list[len(list)/2]
 }
 

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
 	"os"
 
@@ -63,48 +62,45 @@ func (r Record) MarshalJSON() ([]byte, error) {
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
-// Log is a metrics.jsonl file and what it holds.
+// Log is a metrics.jsonl file that is being written.
 type Log struct {
-	Records []Record
+	records thinned
 	file    *os.File
 	size    int64  // of the whole lines in the file
 	pending []byte // lines that could not be written yet
 }
 
+// Records are those that the file holds, evenly thinned out where they are very many.
+func (l *Log) Records() []Record { return l.records.all() }
+
 // OpenLog opens a log for appending. Lines of steps after last, left by a run that went on
-// beyond its checkpoint, are dropped, as is a line cut off by a crash. Names says which
+// beyond its checkpoint, are cut off, as is a line that a crash left unfinished. Names says which
 // values to read back from the lines that stay.
 func OpenLog(name string, last int, names []string) (*Log, error) {
 	l := &Log{}
-	old, err := os.ReadFile(name)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("the log cannot be read: %w", err)
+	if err := l.open(name); err != nil {
+		return nil, err
 	}
-	var keep bytes.Buffer
-	for scan := bufio.NewScanner(bytes.NewReader(old)); scan.Scan(); {
-		r, ok := parseRecord(scan.Bytes())
-		if !ok || r.Step > last {
+	for lines := bufio.NewReader(l.file); ; {
+		line, err := lines.ReadBytes('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, errors.Join(fmt.Errorf("the metrics cannot be read: %w", err), l.file.Close())
+		}
+		r, ok := parseRecord(line)
+		if err != nil || !ok || r.Step > last {
 			break
 		}
-		l.Records = append(l.Records, r.pick(names))
-		keep.Write(scan.Bytes())
-		keep.WriteByte('\n')
+		l.records.add(r.pick(names))
+		l.size += int64(len(line))
 	}
-	if !bytes.Equal(old, keep.Bytes()) {
-		err := ckpt.Atomic(name, func(w io.Writer) error {
-			_, err := w.Write(keep.Bytes())
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
+	if err := l.file.Truncate(l.size); err != nil {
+		return nil, errors.Join(fmt.Errorf("the metrics cannot be written: %w", err), l.file.Close())
 	}
-	l.size = int64(keep.Len())
-	return l, l.open(name)
+	return l, nil
 }
 
 func (l *Log) open(name string) error {
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o644)
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return fmt.Errorf("the metrics cannot be written: %w", err)
 	}
@@ -115,10 +111,10 @@ func (l *Log) open(name string) error {
 	return nil
 }
 
-// Rewrite writes all records to a file of that name, where the one before has vanished.
+// Rewrite writes the records to a file of that name, where the one before has vanished.
 func (l *Log) Rewrite(name string) error {
 	var all bytes.Buffer
-	for _, r := range l.Records {
+	for _, r := range l.Records() {
 		line, err := json.Marshal(r)
 		if err != nil {
 			return err
@@ -142,7 +138,7 @@ func (l *Log) Add(r Record) error {
 	if err != nil {
 		return fmt.Errorf("step %d cannot be logged: %w", r.Step, err)
 	}
-	l.Records = append(l.Records, r)
+	l.records.add(r)
 	l.pending = append(append(l.pending, line...), '\n')
 	return l.flush()
 }

@@ -18,11 +18,27 @@ const (
 
 // Layout says how the tokens of an example make up what a person sees.
 type Layout struct {
-	Kind     string   `json:"kind"`
-	Grid     []int    `json:"grid"`              // tokens per axis: [rows, columns] of images, [L] otherwise
-	Patch    []int    `json:"patch"`             // extents of a token: [height, width] of images, [samples] of series
-	Channels int      `json:"channels"`          // values at each of a token's places, next to each other
-	Letters  []string `json:"letters,omitempty"` // how token ids are written, where it is known
+	Kind     string         `json:"kind"`
+	Grid     []int          `json:"grid"`            // tokens per axis: [rows, columns] of images, [L] otherwise
+	Patch    []int          `json:"patch"`           // extents of a token: [height, width] of images, [samples] of series
+	Channels int            `json:"channels"`        // values at each of a token's places, next to each other
+	Words    map[int]string `json:"words,omitempty"` // how token ids are written, where it is known
+	Show     []int          `json:"show,omitempty"`  // channels of a series to draw; none for the first MaxChannels
+}
+
+// MaxChannels is the number of a series' channels that are shown where nobody chose any.
+const MaxChannels = 3
+
+// Shown are the channels of a series that are drawn.
+func (l Layout) Shown() []int {
+	if len(l.Show) > 0 {
+		return l.Show
+	}
+	list := make([]int, min(l.Channels, MaxChannels))
+	for c := range list {
+		list[c] = c
+	}
+	return list
 }
 
 // Size is the number of tokens of an example.
@@ -57,6 +73,11 @@ func (l Layout) check() error {
 	if len(l.Grid) != axes || slices.Min(l.Grid) < 1 || l.Kind != Tokens && (len(l.Patch) != axes || slices.Min(l.Patch) < 1 || l.Channels < 1) {
 		return fmt.Errorf("tokens %v of patches %v with %d channels make no %s", l.Grid, l.Patch, l.Channels, l.Kind)
 	}
+	for _, c := range l.Show {
+		if c < 0 || c >= l.Channels {
+			return fmt.Errorf("there is no channel %d, the examples have 0 to %d", c, l.Channels-1)
+		}
+	}
 	return nil
 }
 
@@ -67,17 +88,22 @@ type Example struct {
 	Target, Mask, Reconstruction, Adapted []float32
 }
 
-// Panel is a few examples that a model reconstructed.
+// Panel is a few examples that a model reconstructed. Of examples with several inputs it is the
+// first one, and More holds the others.
 type Panel struct {
 	Layout
-	Input   string     `json:"input,omitempty"` // whose tokens they are, "" where an example has but one input
-	Step    int        `json:"step"`            // of the parameters
-	Measure string     `json:"measure"`         // such as "mean squared error"
-	Before  [2]float64 `json:"reconstruction"`  // on visible and on hidden tokens, over Count examples
+	Name    string     `json:"name,omitempty"` // of the input, where there are several
+	Step    int        `json:"step"`           // of the parameters
+	Measure string     `json:"measure"`        // such as "mean squared error"
+	Before  [2]float64 `json:"reconstruction"` // on visible and on hidden tokens, over Count examples
 	After   [2]float64 `json:"adapted"`
 	Count   int        `json:"examples"`
 	Rows    []Example  `json:"-"`
+	More    []*Panel   `json:"more,omitempty"`
 }
+
+// All are the panels of all inputs.
+func (p *Panel) All() []*Panel { return append([]*Panel{p}, p.More...) }
 
 // Check refuses a panel whose parts do not belong together.
 func (p *Panel) Check() error {
@@ -88,6 +114,14 @@ func (p *Panel) Check() error {
 	for i, e := range p.Rows {
 		if len(e.Mask) != n || len(e.Target) != values || len(e.Reconstruction) != values || len(e.Adapted) != values {
 			return fmt.Errorf("example %d has %d values and %d mask entries, an example of this modality has %d and %d", i, len(e.Target), len(e.Mask), values, n)
+		}
+	}
+	for _, q := range p.More {
+		if len(q.Rows) != len(p.Rows) || len(q.More) > 0 {
+			return fmt.Errorf("the input %s has %d examples, the first one %d", q.Name, len(q.Rows), len(p.Rows))
+		}
+		if err := q.Check(); err != nil {
+			return fmt.Errorf("input %s: %w", q.Name, err)
 		}
 	}
 	return nil
@@ -105,7 +139,7 @@ var partNames = []string{"target", "mask", "reconstruction", "adapted"}
 const panelKey = "mspecc.panel"
 
 // WriteFile stores a panel as safetensors: target, reconstruction and adapted [n, tokens, values], mask
-// [n, tokens].
+// [n, tokens]; of further inputs target.NAME and so on.
 func (p *Panel) WriteFile(name string) error {
 	if err := p.Check(); err != nil {
 		return err
@@ -115,18 +149,28 @@ func (p *Panel) WriteFile(name string) error {
 		return err
 	}
 	f := &ckpt.File{Metadata: map[string]string{panelKey: string(head)}}
-	for _, part := range partNames {
-		var all []float32
-		for i := range p.Rows {
-			all = append(all, *p.Rows[i].parts()[part]...)
+	for k, q := range p.All() {
+		for _, part := range partNames {
+			var all []float32
+			for i := range q.Rows {
+				all = append(all, *q.Rows[i].parts()[part]...)
+			}
+			shape := []int{len(q.Rows), q.Size(), q.Width()}
+			if part == "mask" {
+				shape = shape[:2]
+			}
+			f.Tensors = append(f.Tensors, ckpt.Floats(tensorName(part, k, q), shape, all))
 		}
-		shape := []int{len(p.Rows), p.Size(), p.Width()}
-		if part == "mask" {
-			shape = shape[:2]
-		}
-		f.Tensors = append(f.Tensors, ckpt.Floats(part, shape, all))
 	}
 	return f.WriteFile(name)
+}
+
+// tensorName is the name of a part of input k.
+func tensorName(part string, k int, p *Panel) string {
+	if k == 0 {
+		return part
+	}
+	return part + "." + p.Name
 }
 
 // ReadPanel reads what WriteFile wrote.
@@ -139,25 +183,35 @@ func ReadPanel(name string) (*Panel, error) {
 	if err := json.Unmarshal([]byte(f.Metadata[panelKey]), &p); err != nil {
 		return nil, fmt.Errorf("%s: holds no reconstructions", name)
 	}
-	for _, part := range partNames {
-		t, ok := f.Find(part)
-		if !ok || len(t.Shape) < 2 || t.Shape[0] < 1 {
-			return nil, fmt.Errorf("%s: holds no %q of reconstructed examples", name, part)
-		}
-		values, err := t.Values()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		n := len(values) / t.Shape[0]
-		for i := range t.Shape[0] {
-			if i == len(p.Rows) {
-				p.Rows = append(p.Rows, Example{})
+	for k, q := range p.All() {
+		for _, part := range partNames {
+			if err := q.read(f, part, tensorName(part, k, q)); err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
 			}
-			*p.Rows[i].parts()[part] = values[i*n : (i+1)*n]
 		}
 	}
 	if err := p.Check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return &p, nil
+}
+
+// read takes a part of all examples from a file's tensor.
+func (p *Panel) read(f *ckpt.File, part, tensor string) error {
+	t, ok := f.Find(tensor)
+	if !ok || len(t.Shape) < 2 || t.Shape[0] < 1 {
+		return fmt.Errorf("holds no %q of reconstructed examples", tensor)
+	}
+	values, err := t.Values()
+	if err != nil {
+		return err
+	}
+	n := len(values) / t.Shape[0]
+	for i := range t.Shape[0] {
+		if i == len(p.Rows) {
+			p.Rows = append(p.Rows, Example{})
+		}
+		*p.Rows[i].parts()[part] = values[i*n : (i+1)*n]
+	}
+	return nil
 }

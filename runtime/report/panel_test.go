@@ -32,12 +32,19 @@ func TestPanelFile(t *testing.T) {
 	if err := p.WriteFile(name); err != nil {
 		t.Fatal(err)
 	}
+	second := ramp()
+	second.Rows = append(second.Rows, second.Rows[0])
+	second.Name, second.Rows[0].Adapted, second.Rows[1].Adapted = "text", p.Rows[0].Adapted, p.Rows[0].Adapted
+	p.More = []*Panel{second}
+	if err := p.WriteFile(name); err != nil {
+		t.Fatal(err)
+	}
 	got, err := ReadPanel(name)
 	if err != nil || !reflect.DeepEqual(got, p) {
 		t.Errorf("read back %+v, %v", got, err)
 	}
 	raw, _ := os.ReadFile(name)
-	for _, c := range []struct{ from, to string }{{`[3]`, `[4]`}, {`"target"`, `"tarXet"`}, {"series", "serial"}, {"mspecc.panel", "mspecc.banal"}} {
+	for _, c := range []struct{ from, to string }{{`[3]`, `[4]`}, {`"target"`, `"tarXet"`}, {"series", "serial"}, {"mspecc.panel", "mspecc.banal"}, {"mask.text", "mask.tent"}} {
 		bad := strings.Replace(string(raw), c.from, c.to, 1)
 		if err := os.WriteFile(name, []byte(bad), 0o644); err != nil {
 			t.Fatal(err)
@@ -48,6 +55,27 @@ func TestPanelFile(t *testing.T) {
 	}
 }
 
+// Every input of an example has a file of its own.
+func TestSeveralInputs(t *testing.T) {
+	p := &Panel{Layout: Layout{Kind: Image, Grid: []int{1, 2}, Patch: []int{1, 1}, Channels: 1}}
+	p.Rows = []Example{{Target: []float32{0, 1}, Mask: []float32{0, 1}, Reconstruction: []float32{0, 1}, Adapted: []float32{0, 1}}}
+	q := &Panel{Layout: Layout{Kind: Tokens, Grid: []int{2}}, Name: "text", Rows: p.Rows}
+	p.More = []*Panel{q}
+	dir := t.TempDir()
+	if err := p.WritePicture(filepath.Join(dir, "step-1.png")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"step-1.png", "step-1-text.txt"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
+	q.Rows = nil
+	if p.Check() == nil {
+		t.Error("inputs with different numbers of examples were accepted")
+	}
+}
+
 func TestSeries(t *testing.T) {
 	p := ramp()
 	if got := p.Hidden(p.Rows[0]); !reflect.DeepEqual(got, []Span{{4, 7}}) {
@@ -55,6 +83,14 @@ func TestSeries(t *testing.T) {
 	}
 	if got := p.Hidden(Example{Mask: []float32{1, 1, 0}}); !reflect.DeepEqual(got, []Span{{0, 7}}) {
 		t.Errorf("hidden are %v", got)
+	}
+	one := *p
+	one.Show = []int{1}
+	if err := one.Check(); err != nil || len(one.Shown()) != 1 || len(p.Shown()) != 2 {
+		t.Errorf("channels %v and %v are shown, %v", one.Shown(), p.Shown(), err)
+	}
+	if one.Show = []int{2}; one.Check() == nil {
+		t.Error("a channel that is not there is shown")
 	}
 	if got := p.Channel(p.Rows[0].Target, 1); got[11] != -11 {
 		t.Errorf("channel 1 is %v", got)
@@ -101,7 +137,7 @@ func TestSpectrogramStandsOnItsFeet(t *testing.T) {
 }
 
 func TestTokenText(t *testing.T) {
-	p := &Panel{Layout: Layout{Kind: Tokens, Grid: []int{6}, Letters: []string{"A", "C", "G", "T"}}}
+	p := &Panel{Layout: Layout{Kind: Tokens, Grid: []int{6}, Words: map[int]string{0: "A", 1: "C", 2: "G", 3: "T"}}}
 	p.Rows = []Example{{Target: []float32{0, 1, 2, 3, 0, 1}, Mask: []float32{0, 1, 1, 0, 0, 1},
 		Reconstruction: []float32{3, 1, 0, 0, 0, 2}, Adapted: []float32{3, 1, 2, 0, 0, 1}}}
 	var b strings.Builder
@@ -120,7 +156,7 @@ after adaptation  ACGTAC
 		t.Errorf("got\n%s\nexpected\n%s", b.String(), want)
 	}
 	b.Reset()
-	p.Letters = []string{"a", "word"}
+	p.Words = map[int]string{0: "a", 1: "word"}
 	if err := p.Text(&b, 18+3*5, Terminal); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"path/filepath"
+	"strings"
 
 	"mspecc/runtime/ckpt"
 )
@@ -34,8 +36,27 @@ func (p *Panel) Picture() (image.Image, error) {
 	return p.images(), nil
 }
 
-// WritePicture writes the file that shows the panel, a picture or a text.
+// WritePicture writes the file that shows the panel, a picture or a text, and for each further
+// input one of its own, NAME-INPUT.
 func (p *Panel) WritePicture(name string) error {
+	for k, q := range p.All() {
+		file := name
+		if k > 0 {
+			file = q.FileName(name)
+		}
+		if err := q.write(file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// FileName is the name of a further input's file beside that of the first one.
+func (p *Panel) FileName(first string) string {
+	return strings.TrimSuffix(first, filepath.Ext(first)) + "-" + p.Name + p.Ending()
+}
+
+func (p *Panel) write(name string) error {
 	if p.Kind == Tokens {
 		if err := p.Check(); err != nil {
 			return err

@@ -1,30 +1,43 @@
 package report
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"os"
 	"slices"
 )
 
-// ReadRecords reads a metrics.jsonl file, which may still grow; none where there is no file.
+// ReadRecords reads a metrics.jsonl file, which may still grow; none where there is no file. Very
+// many are thinned out evenly.
 // Lines that cannot be understood, such as one that is being written, are passed over.
 func ReadRecords(name string) ([]Record, error) {
-	raw, err := os.ReadFile(name)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("the metrics cannot be read: %w", err)
 	}
-	var list []Record
-	for line := range bytes.Lines(raw) {
+	defer f.Close()
+	var list thinned
+	for lines := bufio.NewReader(f); ; {
+		line, err := lines.ReadBytes('\n')
 		if r, ok := parseRecord(line); ok {
-			list = append(list, r)
+			list.add(r)
+		}
+		if errors.Is(err, io.EOF) {
+			return list.all(), nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("the metrics cannot be read: %w", err)
 		}
 	}
-	return list, nil
 }
 
 // parseRecord reads a line of the log: a flat object of numbers, null standing for what is not

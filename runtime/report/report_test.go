@@ -37,11 +37,11 @@ func TestLogDropsWhatComesAfterTheCheckpoint(t *testing.T) {
 		}
 		l.Close()
 		text, _ := os.ReadFile(name)
-		if n := strings.Count(string(text), "\n"); n != keep || len(l.Records) != keep || strings.Contains(string(text), "lo\n") {
-			t.Errorf("kept %d lines, %d records, expected %d:\n%s", n, len(l.Records), keep, text)
+		if n := strings.Count(string(text), "\n"); n != keep || len(l.Records()) != keep || strings.Contains(string(text), "lo\n") {
+			t.Errorf("kept %d lines, %d records, expected %d:\n%s", n, len(l.Records()), keep, text)
 		}
 	}
-	if r := l.Records[2]; r.Step != 3 || r.Values[1] != 1.0/6 || r.Rate != 5 || r.Wait != 0.25 || r.LeftOut != 1 {
+	if r := l.Records()[2]; r.Step != 3 || r.Values[1] != 1.0/6 || r.Rate != 5 || r.Wait != 0.25 || r.LeftOut != 1 {
 		t.Errorf("read back %+v", r)
 	}
 	text, _ := os.ReadFile(name)
@@ -91,6 +91,50 @@ func TestLogWaitsForTheDisk(t *testing.T) {
 	}
 	if got, _ := os.ReadFile(again); strings.Count(string(got), "\n") != 5 {
 		t.Errorf("went on:\n%s", got)
+	}
+}
+
+// A log of any length takes bounded memory, and what is kept of it is evenly spread.
+func TestLongLog(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "metrics.jsonl")
+	l, err := OpenLog(name, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 5*maxRecords + 3
+	for step := 1; step <= n; step++ {
+		if err := l.Add(record(step, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := OpenLog(name, n, []string{"loss", "inner_loss"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	read, err := ReadRecords(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range [][]Record{l.Records(), again.Records(), read} {
+		if len(list) > maxRecords+1 || len(list) < maxRecords/2 {
+			t.Errorf("%d records are kept", len(list))
+		}
+		for i, r := range list[:len(list)-1] {
+			if r.Step != 1+8*i {
+				t.Fatalf("record %d is of step %d", i, r.Step)
+			}
+		}
+		if r := list[len(list)-1]; r.Step != n {
+			t.Errorf("the last record is of step %d", r.Step)
+		}
+	}
+	raw, err := os.ReadFile(name)
+	if lines := strings.Count(string(raw), "\n"); lines != n || err != nil {
+		t.Errorf("the file has %d lines, %v", lines, err)
 	}
 }
 

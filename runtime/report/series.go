@@ -13,9 +13,6 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 )
 
-// MaxChannels is the number of a series' channels that are shown, the first ones.
-const MaxChannels = 3
-
 // Span is a stretch of samples First..Last that is hidden.
 type Span struct{ First, Last int }
 
@@ -63,10 +60,10 @@ var (
 // plots draws one row per example and one column per channel: the original, hidden stretches
 // in grey, and there the reconstructions before and after adaptation.
 func (p *Panel) plots() (image.Image, error) {
-	channels := min(p.Channels, MaxChannels)
+	channels := len(p.Shown())
 	grid := make([][]*plot.Plot, len(p.Rows))
 	for i, e := range p.Rows {
-		for c := range channels {
+		for _, c := range p.Shown() {
 			one, err := p.plot(e, c)
 			if err != nil {
 				return nil, err

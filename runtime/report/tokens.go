@@ -14,10 +14,10 @@ const (
 	wrongMark  = "^" // below a token that was filled in wrongly
 )
 
-// letter is how a token is written: by the layout's letters, else its number.
-func (l Layout) letter(id float32) string {
-	if i := int(id); i >= 0 && i < len(l.Letters) {
-		return l.Letters[i]
+// word is how a token is written: as the layout says, else its number.
+func (l Layout) word(id float32) string {
+	if w, ok := l.Words[int(id)]; ok {
+		return w
 	}
 	return strconv.Itoa(int(id))
 }
@@ -55,7 +55,7 @@ func (p *Panel) lines(e Example) []textLine {
 	line := func(name string) textLine { return textLine{name, make([]string, n), make([]Mark, n)} }
 	original, seen := line("original"), line("visible")
 	for t, m := range e.Mask {
-		original.cells[t] = p.letter(e.Target[t])
+		original.cells[t] = p.word(e.Target[t])
 		seen.cells[t] = original.cells[t]
 		if m > 0.5 {
 			seen.cells[t], seen.marks[t] = hiddenMark, NotSeen
@@ -65,11 +65,11 @@ func (p *Panel) lines(e Example) []textLine {
 	for i, filled := range [][]float32{e.Reconstruction, e.Adapted} {
 		guess, below := line([2]string{"reconstruction", "after adaptation"}[i]), line("")
 		for t, m := range e.Mask {
-			guess.cells[t] = p.letter(e.Target[t])
+			guess.cells[t] = p.word(e.Target[t])
 			if m <= 0.5 {
 				continue
 			}
-			guess.cells[t], guess.marks[t] = p.letter(filled[t]), RightGuess
+			guess.cells[t], guess.marks[t] = p.word(filled[t]), RightGuess
 			if filled[t] != e.Target[t] {
 				below.cells[t], guess.marks[t] = wrongMark, WrongGuess
 			}

@@ -19,7 +19,7 @@ import (
 //	log.txt                         what the trainer said, with the time
 //	events/                         the same numbers for TensorBoard
 //	pictures/                       the loss curve; reconstructions of test examples, as numbers (step-NNNNNNNN.safetensors)
-//	                                and to look at (.png; .txt of tokens), step-NNNNNNNN.INPUT where there are several inputs
+//	                                and to look at (.png; .txt of tokens)
 //	report.html                     all of it on one page
 //	failed/step-NNNNNNNN.safetensors  a step whose loss was no number, for replay
 //	lock                            held by the trainer that writes the run
@@ -72,15 +72,11 @@ func (d Dir) Pictures() string { return d.file("pictures") }
 // Curve is the picture of the losses over the steps.
 func (d Dir) Curve() string { return d.file("pictures", "curve.png") }
 
-// Panel holds the reconstructions of a step, as numbers. The input has a name, other than "",
-// where an example has several.
-func (d Dir) Panel(step int, input string) string { return d.Picture(step, input, ".safetensors") }
+// Panel holds the reconstructions of a step, as numbers.
+func (d Dir) Panel(step int) string { return d.file("pictures", stepName(step)) }
 
 // Picture shows the reconstructions of a step; the ending is that of its format.
-func (d Dir) Picture(step int, input, ending string) string {
-	if input != "" {
-		ending = "." + input + ending
-	}
+func (d Dir) Picture(step int, ending string) string {
 	return d.file("pictures", fmt.Sprintf("step-%08d%s", step, ending))
 }
 

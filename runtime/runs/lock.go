@@ -35,7 +35,7 @@ func (d Dir) lock() (*flock.Flock, error) {
 		l := flock.New(d.Lock(), flock.SetPermissions(0o644))
 		ok, err := l.TryLock()
 		if err != nil {
-			return nil, fmt.Errorf("%s: cannot be locked: %w", d.Lock(), err)
+			return nil, fmt.Errorf("%s: cannot be locked: %w; a run needs a file system that it may write and that has locks", d.Lock(), err)
 		}
 		if ok && sameFile(l) {
 			return l, nil

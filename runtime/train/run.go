@@ -114,7 +114,8 @@ func (r *run) mustStop(ctx context.Context) string {
 		}
 		return "interrupted"
 	}
-	if !r.Deadline.IsZero() && time.Until(r.Deadline) < r.slowest+r.saveTime() {
+	// A step is finished; after it comes the checkpoint, and what callers compute about the end.
+	if !r.Deadline.IsZero() && time.Until(r.Deadline) < 3*r.slowest+r.saveTime() {
 		return "time limit"
 	}
 	return ""
@@ -209,5 +210,5 @@ func (r *run) curve() error {
 	if p.Modality.Name != "" && p.Modality.Name != p.Name {
 		title += ", " + p.Modality.Name
 	}
-	return report.Curve(r.Run.Curve(), title, r.log.Records)
+	return report.Curve(r.Run.Curve(), title, r.log.Records())
 }

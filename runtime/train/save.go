@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"mspecc/runtime/ckpt"
@@ -140,6 +141,7 @@ func (r *run) tidy(f *ckpt.File, path string) {
 	if err := r.curve(); err != nil {
 		r.warn("%v", err)
 	}
+	debug.FreeOSMemory() // the copy of all parameters, until the next one
 }
 
 // position says where in the data the next step is.

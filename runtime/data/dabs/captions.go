@@ -47,6 +47,9 @@ type pairs struct {
 func (p *pairs) Len() int            { return len(p.all) }
 func (p *pairs) Labels() data.Labels { return p.labels }
 
+// Look has the vocabulary's tokens.
+func (p *pairs) Look() data.Look { return data.Look{Words: p.tokens.Words()} }
+
 func (p *pairs) Example(i int, _ uint64, e *data.Example) error {
 	x := &p.all[i]
 	raw, err := readFile(p.s, x.picture)

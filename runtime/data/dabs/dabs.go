@@ -81,6 +81,7 @@ type files struct {
 	s      *data.Source
 	items  []item
 	labels data.Labels
+	look   data.Look
 	seed   uint64
 	// decode writes the contents of an item's file into x; random decides what is drawn.
 	decode func(raw []byte, it *item, random uint64, x []float32) error
@@ -88,6 +89,9 @@ type files struct {
 
 func (f *files) Len() int            { return len(f.items) }
 func (f *files) Labels() data.Labels { return f.labels }
+
+// Look is that of the kind of files.
+func (f *files) Look() data.Look { return f.look }
 
 func (f *files) Example(i int, epoch uint64, e *data.Example) error {
 	it := &f.items[i]

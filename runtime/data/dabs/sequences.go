@@ -44,6 +44,7 @@ type sequences struct {
 
 // sequenceOptions are what holds for both parts.
 type sequenceOptions struct {
+	alphabet string
 	length   int
 	tokens   [256]int16 // of letters, -1: none
 	pad      int32      // -1: none
@@ -56,6 +57,9 @@ type sequenceOptions struct {
 
 func (q *sequences) Len() int            { return q.table.Rows() }
 func (q *sequences) Labels() data.Labels { return q.labels }
+
+// Look has the letters of the alphabet.
+func (q *sequences) Look() data.Look { return data.Letters(q.o.alphabet) }
 
 func (q *sequences) Example(i int, _ uint64, e *data.Example) error {
 	e.Labels[0] = 0
@@ -174,8 +178,8 @@ func openCSV(s *data.Source, option string) (*generic.CSV, error) {
 }
 
 func newSequenceOptions(s *data.Source) (*sequenceOptions, error) {
-	o := &sequenceOptions{kind: s.Text("kind"), padLabel: math.NaN()}
 	alphabet := s.Text("alphabet")
+	o := &sequenceOptions{alphabet: alphabet, kind: s.Text("kind"), padLabel: math.NaN()}
 	if !s.Input.Tokens || len(s.Input.Shape) != 1 || s.Input.Vocab < len(alphabet) {
 		return nil, s.Fail("", "", fmt.Sprintf("the model wants examples %v with a vocabulary of %d, the alphabet has %d letters", s.Input, s.Input.Vocab, len(alphabet)),
 			"use a modality of tokens with that vocabulary")

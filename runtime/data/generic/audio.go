@@ -62,7 +62,7 @@ func openAudio(s *data.Source) (data.Dataset, data.Dataset, error) {
 		}
 	}
 	return openFolder(s, func(training bool, items []item) (*folder, error) {
-		f := &folder{s: s, random: training && a.cut == "random"}
+		f := &folder{s: s, look: data.Look{Spectrogram: spectrogram}, random: training && a.cut == "random"}
 		if training && s.Text("rate") == "" {
 			raw, err := f.read(items[0])
 			if err != nil {

@@ -50,6 +50,7 @@ type sequence struct {
 // fasta is what opening gathers.
 type fasta struct {
 	s         *data.Source
+	alphabet  string
 	p         *plan
 	ids       [256]int16 // -1 for unknown
 	pad       int32
@@ -107,6 +108,7 @@ func newFASTA(s *data.Source) (*fasta, error) {
 	if len(alphabet) == 0 || len(alphabet) > s.Input.Vocab || len(alphabet) > 128 {
 		return nil, s.BadOption("alphabet", fmt.Sprintf("1 to %d letters, the model's vocabulary", min(s.Input.Vocab, 128)))
 	}
+	f.alphabet = alphabet
 	for i := range f.ids {
 		f.ids[i] = -1
 	}
@@ -444,6 +446,9 @@ type sequences struct {
 
 func (q *sequences) Len() int            { return q.n }
 func (q *sequences) Labels() data.Labels { return q.labels }
+
+// Look has the letters of the alphabet.
+func (q *sequences) Look() data.Look { return data.Letters(q.f.alphabet) }
 
 func (f *fasta) newSet(segs []segment) *sequences {
 	q := &sequences{f: f, labels: data.Labels{Classes: f.class.number(), Each: 1, Names: f.class.names()}, rank: f.class.rank()}

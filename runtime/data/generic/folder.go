@@ -45,6 +45,7 @@ type folder struct {
 	s      *data.Source
 	items  []item
 	labels data.Labels
+	look   data.Look
 	rank   []float64
 	random bool // draws at random differ from epoch to epoch
 	// decode writes the example that a file's bytes hold; draw makes what is random in it.
@@ -54,6 +55,9 @@ type folder struct {
 
 func (f *folder) Len() int            { return len(f.items) }
 func (f *folder) Labels() data.Labels { return f.labels }
+
+// Look is that of the kind of files.
+func (f *folder) Look() data.Look { return f.look }
 
 func (f *folder) Example(i int, epoch uint64, e *data.Example) error {
 	it := f.items[i]

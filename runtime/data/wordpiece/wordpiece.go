@@ -59,6 +59,15 @@ func Read(r io.Reader, lower bool) (*Tokenizer, error) {
 // Size is the number of tokens; ids are below it.
 func (t *Tokenizer) Size() int { return t.size }
 
+// Words are the tokens in the order of their ids.
+func (t *Tokenizer) Words() []string {
+	list := make([]string, t.size)
+	for word, id := range t.ids {
+		list[id] = word
+	}
+	return list
+}
+
 // Encode writes [CLS] text [SEP], or [CLS] text [SEP] pair [SEP], padded with [PAD], into ids. What
 // does not fit is cut off the longer of the two.
 func (t *Tokenizer) Encode(ids []int32, text string, pair *string) {

@@ -23,7 +23,7 @@ for (const svg of document.querySelectorAll("svg[data-chart]")) {
 		}
 		cursor.setAttribute("x1", place); cursor.setAttribute("x2", place); svg.append(cursor);
 		tip.hidden = false;
-		const left = place / scale + (svg.offsetLeft || 0) + 12;
+		const left = place / scale + at.left - frame.getBoundingClientRect().left + 12;
 		tip.style.top = "8px";
 		tip.style.left = Math.min(left, Math.max(0, frame.clientWidth - tip.offsetWidth)) + "px";
 	});

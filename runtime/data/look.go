@@ -1,0 +1,24 @@
+package data
+
+import "strings"
+
+// Look is how the examples of a data set are shown to people. A Dataset says so by a method
+// Look() Look; it may lack one.
+type Look struct {
+	Words       []string // how tokens 0, 1, ... are written; nil: by their numbers
+	Spectrogram bool     // pictures are of time (to the right) and frequency (row 0 the lowest)
+}
+
+// Letters are the words of tokens that stand for a letter each.
+func Letters(alphabet string) Look { return Look{Words: strings.Split(alphabet, "")} }
+
+// LookOf is how a data set's examples are shown.
+func LookOf(set Dataset) Look {
+	if t, ok := set.(tolerant); ok {
+		set = t.Dataset
+	}
+	if s, ok := set.(interface{ Look() Look }); ok {
+		return s.Look()
+	}
+	return Look{}
+}
