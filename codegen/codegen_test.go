@@ -53,13 +53,23 @@ func TestPaperConfigurations(t *testing.T) {
 	for _, c := range paper {
 		t.Run(c.modality, func(t *testing.T) {
 			mod := compile(t, "../examples/metamae.mspec", build.Options{Modalities: []string{c.modality}, Set: append(c.settings, "dropout=0.0")})
-			r := mod.Explain(mod.Programs[0], mod.Programs[0].Functions[0])
+			r := mod.Explain(mod.Programs[0], mod.Programs[0].Functions[0], codegen.TwoCores)
 			flop := 0
 			for _, p := range r.Phases {
 				flop += p.MatrixFlops
 			}
 			if got := float64(flop) / 1e9; math.Abs(got-c.gflop) > 0.05*c.gflop {
 				t.Errorf("%.1f GFLOP of matrix work, expected %g", got, c.gflop)
+			}
+			byPhase, byKernel := 0.0, 0.0
+			for _, p := range r.Phases {
+				byPhase += p.Predicted
+			}
+			for _, k := range r.Kernels {
+				byKernel += k.Predicted
+			}
+			if least := float64(flop) / codegen.TwoCores.FLOPs; byKernel < least || math.Abs(byPhase-byKernel) > 1e-9*byKernel {
+				t.Errorf("predicted are %g s by phase and %g s by kernel; the products alone take %g s", byPhase, byKernel, least)
 			}
 			longest := 0
 			for _, k := range mod.Kernels {
@@ -104,7 +114,7 @@ func TestExplain(t *testing.T) {
 	mod := compile(t, "testdata/small.mspec", build.Options{})
 	var got bytes.Buffer
 	for _, fn := range mod.Programs[0].Functions {
-		mod.Explain(mod.Programs[0], fn).Write(&got, fn.Name == "Step")
+		mod.Explain(mod.Programs[0], fn, codegen.TwoCores).Write(&got, fn.Name == "Step")
 	}
 	const golden = "testdata/small.explain"
 	if *update {
@@ -126,7 +136,7 @@ func TestExplain(t *testing.T) {
 func TestExplainAddsUp(t *testing.T) {
 	mod := compile(t, "../examples/metamae.mspec", build.Options{Modalities: []string{"sensor"}, Set: []string{"enc_layers=1", "dec_layers=1"}})
 	for _, fn := range mod.Programs[0].Functions {
-		r := mod.Explain(mod.Programs[0], fn)
+		r := mod.Explain(mod.Programs[0], fn, codegen.TwoCores)
 		var phases, kernels, calls [3]int
 		for _, p := range r.Phases {
 			phases[0] += p.Launches

@@ -17,6 +17,7 @@ type Report struct {
 	Function string       `json:"function"`
 	Launches int          `json:"launches"`
 	Memory   Memory       `json:"memory_bytes"`
+	Again    int          `json:"recomputed_values"` // computed a second time to save memory
 	Phases   []PhaseCost  `json:"phases"`
 	Kernels  []KernelCost `json:"kernels"`
 	Calls    []CallCost   `json:"launches_in_order"`
@@ -39,6 +40,7 @@ type PhaseCost struct {
 	MatrixFlops int    `json:"matrix_flop"`
 	OtherFlops  int    `json:"other_flop"`
 	Bytes       int    `json:"bytes"`
+	Time
 }
 
 // KernelCost sums the launches of one kernel.
@@ -48,6 +50,14 @@ type KernelCost struct {
 	Flops    int      `json:"flop"`
 	Bytes    int      `json:"bytes"`
 	Computes []string `json:"computes"`
+	Time
+}
+
+// Time is that of one step: predicted from work, traffic and rates, and measured by a
+// trainer's bench --profile, 0 where that is not known.
+type Time struct {
+	Predicted float64 `json:"predicted_s"`
+	Measured  float64 `json:"measured_s,omitempty"`
 }
 
 // CallCost is one launch.
@@ -62,12 +72,12 @@ type CallCost struct {
 }
 
 // Explain reports the cost of a compiled function.
-func (mod *Module) Explain(p *Program, fn *Function) Report {
+func (mod *Module) Explain(p *Program, fn *Function, rates Rates) Report {
 	computes := map[string][]string{}
 	for _, k := range mod.Kernels {
 		computes[k.Name] = k.Doc
 	}
-	r := Report{Modality: p.Variant.Modality.Name, Function: fn.Name, Launches: len(fn.Calls)}
+	r := Report{Modality: p.Variant.Modality.Name, Function: fn.Name, Launches: len(fn.Calls), Again: fn.Again}
 	constants := 0
 	for _, c := range p.Constants {
 		constants += len(c.Values)
@@ -97,6 +107,9 @@ func (mod *Module) Explain(p *Program, fn *Function) Report {
 				kernels[names[i]] = k
 				r.Kernels = append(r.Kernels, KernelCost{Kernel: names[i], Computes: computes[names[i]]})
 			}
+			seconds := rates.seconds(s)
+			ph.Predicted += seconds
+			r.Kernels[k].Predicted += seconds
 			r.Kernels[k].Launches++
 			r.Kernels[k].Flops += s.Flops
 			r.Kernels[k].Bytes += s.Bytes
@@ -108,33 +121,59 @@ func (mod *Module) Explain(p *Program, fn *Function) Report {
 		r.Calls = append(r.Calls, CallCost{name, l.Main().Phase.String(), place(l.Main()), l.Main().Type.String(), l.Flops, l.Bytes, l.Note})
 	}
 	slices.SortStableFunc(r.Kernels, func(a, b KernelCost) int {
-		return cmp.Or(cmp.Compare(b.Flops, a.Flops), cmp.Compare(b.Bytes, a.Bytes))
+		return cmp.Or(cmp.Compare(b.Predicted, a.Predicted), cmp.Compare(b.Flops, a.Flops))
 	})
 	return r
+}
+
+// Measure puts the times of phases and kernels, in seconds, beside the predictions.
+func (r *Report) Measure(phases, kernels map[string]float64) {
+	for i := range r.Phases {
+		r.Phases[i].Measured = phases[r.Phases[i].Phase]
+	}
+	for i := range r.Kernels {
+		r.Kernels[i].Measured = kernels[r.Kernels[i].Kernel]
+	}
+}
+
+// ms is a time in milliseconds for a table, "-" where there is none.
+func ms(seconds float64) string {
+	if seconds == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.3f", 1e3*seconds)
 }
 
 // Write prints the report; verbose adds every launch in order.
 func (r Report) Write(w io.Writer, verbose bool) {
 	fmt.Fprintf(w, "%s, %s: %d launches of %d kernels\n\n", r.Modality, r.Function, r.Launches, len(r.Kernels))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "phase\tlaunches\tmatrix GFLOP\tother GFLOP\tMB\t")
+	fmt.Fprintln(t, "phase\tlaunches\tmatrix GFLOP\tother GFLOP\tMB\tpredicted ms\tmeasured ms\t")
 	sum := PhaseCost{Phase: "total"}
 	for _, p := range append(r.Phases, sum) {
 		if p.Phase == "total" {
 			p = sum
+		} else if p.Launches == 0 && p.Bytes == 0 {
+			continue
 		}
 		sum.Launches += p.Launches
 		sum.MatrixFlops += p.MatrixFlops
 		sum.OtherFlops += p.OtherFlops
 		sum.Bytes += p.Bytes
-		fmt.Fprintf(t, "%s\t%d\t%.3f\t%.3f\t%.1f\t\n", p.Phase, p.Launches, float64(p.MatrixFlops)/1e9, float64(p.OtherFlops)/1e9, float64(p.Bytes)/1e6)
+		sum.Predicted += p.Predicted
+		sum.Measured += p.Measured
+		fmt.Fprintf(t, "%s\t%d\t%.3f\t%.3f\t%.1f\t%s\t%s\t\n", p.Phase, p.Launches, float64(p.MatrixFlops)/1e9, float64(p.OtherFlops)/1e9, float64(p.Bytes)/1e6, ms(p.Predicted), ms(p.Measured))
 	}
 	t.Flush()
 	m := r.Memory
-	fmt.Fprintf(w, "\nmemory: %.1f MB = parameters %.1f, optimiser %.1f, gradients %.1f, constants %.1f, temporary %.1f (at its peak)\n\n",
+	fmt.Fprintf(w, "\nmemory: %.1f MB = parameters %.1f, optimiser %.1f, gradients %.1f, constants %.1f, temporary %.1f (at its peak)\n",
 		float64(m.Total)/1e6, float64(m.Parameters)/1e6, float64(m.Optimiser)/1e6, float64(m.Gradients)/1e6, float64(m.Constants)/1e6, float64(m.Temporary)/1e6)
+	if r.Again > 0 {
+		fmt.Fprintf(w, "to save memory, %d values are computed a second time\n", r.Again)
+	}
+	fmt.Fprintln(w)
 	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "kernel\tlaunches\tGFLOP\tMB\tcomputes")
+	fmt.Fprintln(t, "kernel\tlaunches\tGFLOP\tMB\tpredicted ms\tmeasured ms\tcomputes")
 	for _, k := range r.Kernels {
 		first := ""
 		if len(k.Computes) > 0 {
@@ -143,7 +182,7 @@ func (r Report) Write(w io.Writer, verbose bool) {
 		if len(first) > 90 {
 			first = first[:87] + "..."
 		}
-		fmt.Fprintf(t, "%s\t%d\t%.3f\t%.1f\t%s\n", k.Kernel, k.Launches, float64(k.Flops)/1e9, float64(k.Bytes)/1e6, first)
+		fmt.Fprintf(t, "%s\t%d\t%.3f\t%.1f\t%s\t%s\t%s\n", k.Kernel, k.Launches, float64(k.Flops)/1e9, float64(k.Bytes)/1e6, ms(k.Predicted), ms(k.Measured), first)
 	}
 	if verbose {
 		fmt.Fprintln(t, "\nlaunch\tphase\tvalue\ttype\tMFLOP\tKB\twhy")

@@ -7,8 +7,9 @@ import (
 
 // Limits are what the machine can do with the workers that run, measured.
 type Limits struct {
-	FLOPs     float64 `json:"flop_per_s"` // multiply-adds in registers, two operations each
-	Bandwidth float64 `json:"byte_per_s"` // bytes read and written by copies far larger than the caches
+	FLOPs     float64 `json:"flop_per_s"`      // multiply-adds in registers, two operations each
+	BF16      float64 `json:"bf16_flop_per_s"` // the same with bf16 inputs; 0 where the CPU has no instructions for that
+	Bandwidth float64 `json:"byte_per_s"`      // bytes read and written by copies far larger than the caches
 }
 
 // Probe sizes: a round of each takes some milliseconds.
@@ -23,15 +24,19 @@ const (
 func (m *Machine) Probe() Limits {
 	var l Limits
 	done := make([]float64, probeTasks)
-	for range 8 {
-		start := time.Now()
-		m.Run(func(_ *Worker, _ *Call, task int) { done[task] = multiplyAdd(probeRounds) }, probeTasks)
-		sum := 0.0
-		for _, d := range done {
-			sum += d
+	rate := func(work func(rounds int) float64) (best float64) {
+		for range 8 {
+			start := time.Now()
+			m.Run(func(_ *Worker, _ *Call, task int) { done[task] = work(probeRounds) }, probeTasks)
+			sum := 0.0
+			for _, d := range done {
+				sum += d
+			}
+			best = max(best, sum/time.Since(start).Seconds())
 		}
-		l.FLOPs = max(l.FLOPs, sum/time.Since(start).Seconds())
+		return best
 	}
+	l.FLOPs, l.BF16 = rate(multiplyAdd), rate(multiplyPairs)
 	from, to := slices.Repeat([]float32{1}, probeFloats), make([]float32, probeFloats)
 	const part = probeFloats / probeTasks
 	for range 4 {

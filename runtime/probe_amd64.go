@@ -13,3 +13,17 @@ func multiplyAdd(rounds int) float64 {
 	fmaAVX512(rounds)
 	return 24 * 16 * 2 * float64(rounds)
 }
+
+// dotAVX512 does 24 x 16 sums of two products of bf16, of four operations each, in each of rounds.
+//
+//go:noescape
+func dotAVX512(rounds int)
+
+// multiplyPairs is multiplyAdd with the instructions for bf16; 0 where the CPU has none.
+func multiplyPairs(rounds int) float64 {
+	if !HasTarget("avx512-bf16") {
+		return 0
+	}
+	dotAVX512(rounds)
+	return 24 * 16 * 4 * float64(rounds)
+}

@@ -22,9 +22,12 @@ import (
 
 var update = flag.Bool("update", false, "have onnxruntime run models anew (MSPECC_PYTHON) and keep its results in testdata/golden.json")
 
+// madeByPasses are the operations that only lowering to bf16 makes, long after a model is translated.
+var madeByPasses = map[ir.Op]bool{ir.OpPack: true, ir.OpInterleave: true}
+
 func TestEveryOperationHasATranslation(t *testing.T) {
 	for _, op := range ir.Ops() {
-		if translations[op] == nil {
+		if translations[op] == nil && !madeByPasses[op] {
 			t.Errorf("%s has none", op)
 		}
 	}
@@ -181,7 +184,7 @@ func TestRandomModels(t *testing.T) {
 		}
 	}
 	for _, op := range ir.Ops() {
-		if !ops[op] && len(cases) == randomModels {
+		if !ops[op] && !madeByPasses[op] && len(cases) == randomModels {
 			t.Errorf("%s occurs in no model", op)
 		}
 	}

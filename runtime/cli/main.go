@@ -135,6 +135,9 @@ func (a *app) machine() (*runtime.Machine, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.Target == "portable" && p.Train.Precision == "bf16" {
+		a.note("the products in bf16 are emulated, which is slow: on a CPU without AVX512_BF16 build with --set precision=f32, or what the spec calls it")
+	}
 	return runtime.NewMachine(p, a.threads)
 }
 

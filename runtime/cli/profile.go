@@ -16,7 +16,8 @@ import (
 // their number, so that they add up to the step where nobody is idle.
 type profile struct {
 	Limits runtime.Limits `json:"limits"`
-	Idle   float64        `json:"idle"` // share of the workers' time spent waiting for each other
+	Peak   float64        `json:"peak_flop_per_s"` // of the products that the trainer was built for
+	Idle   float64        `json:"idle"`            // share of the workers' time spent waiting for each other
 
 	Phases  []share `json:"phases"`  // in order of the program
 	Kernels []share `json:"kernels"` // slowest first
@@ -34,7 +35,7 @@ type share struct {
 	Bytes     float64 `json:"bytes"`
 	GFLOPs    float64 `json:"gflop_per_s"`
 	GBs       float64 `json:"gb_per_s"`
-	Peak      float64 `json:"share_of_peak"`      // of Limits.FLOPs
+	Peak      float64 `json:"share_of_peak"`      // of Limits.FLOPs, or Limits.BF16 in a trainer with products in bf16
 	Bandwidth float64 `json:"share_of_bandwidth"` // of Limits.Bandwidth; above 1 where caches serve
 }
 
@@ -59,8 +60,11 @@ func (s *launchSums) add(step []runtime.LaunchTime) {
 
 // newProfile sorts the launches of steps by phase and by kernel. Launches that the program
 // does not describe are called by their number.
-func newProfile(f *runtime.Function, launches launchSums, steps, threads int, limits runtime.Limits) *profile {
-	p := &profile{Limits: limits, threads: threads}
+func newProfile(f *runtime.Function, target string, launches launchSums, steps, threads int, limits runtime.Limits) *profile {
+	p := &profile{Limits: limits, Peak: limits.FLOPs, threads: threads}
+	if target == "avx512-bf16" {
+		p.Peak = limits.BF16
+	}
 	per := 1 / float64(steps) / float64(threads)
 	wall, busy := time.Duration(0), time.Duration(0)
 	for i, l := range launches {
@@ -82,7 +86,7 @@ func newProfile(f *runtime.Function, launches launchSums, steps, threads int, li
 	p.Idle = 1 - busy.Seconds()/(float64(threads)*wall.Seconds())
 	for _, list := range [][]share{p.Phases, p.Kernels} {
 		for i := range list {
-			list[i].rates(wall.Seconds()/float64(steps), limits)
+			list[i].rates(wall.Seconds()/float64(steps), limits.Bandwidth, p.Peak)
 		}
 	}
 	slices.SortStableFunc(p.Kernels, func(a, b share) int { return cmp.Compare(b.Seconds, a.Seconds) })
@@ -104,16 +108,16 @@ func addShare(list []share, name string, seconds, idle float64, work runtime.Sta
 	return list
 }
 
-func (s *share) rates(step float64, limits runtime.Limits) {
+func (s *share) rates(step, bandwidth, peak float64) {
 	s.Share = s.Seconds / step
 	if s.Seconds > 0 {
 		s.GFLOPs, s.GBs = s.FLOPs/s.Seconds/1e9, s.Bytes/s.Seconds/1e9
-		s.Peak, s.Bandwidth = 1e9*s.GFLOPs/limits.FLOPs, 1e9*s.GBs/limits.Bandwidth
+		s.Peak, s.Bandwidth = 1e9*s.GFLOPs/peak, 1e9*s.GBs/bandwidth
 	}
 }
 
 func (p *profile) write(w io.Writer) {
-	fmt.Fprintf(w, "this machine     %.1f GFLOP/s in registers, %.1f GB/s copied, with %d threads\n", p.Limits.FLOPs/1e9, p.Limits.Bandwidth/1e9, p.threads)
+	fmt.Fprintf(w, "this machine     %.1f GFLOP/s in registers, %.1f GB/s copied, with %d threads\n", p.Peak/1e9, p.Limits.Bandwidth/1e9, p.threads)
 	fmt.Fprintf(w, "idle             %.1f %% of the threads' time\n", 100*p.Idle)
 	shares(w, "phase", p.Phases)
 	shares(w, "kernel", p.Kernels)
