@@ -49,9 +49,9 @@ type report struct {
 	Results []any    `json:"results"`
 }
 
-// newBench finds the peers, checks that the machine is idle and builds the compiler.
-func newBench(ctx context.Context, o *options, out, log io.Writer) (b *bench, err error) {
-	b = &bench{ctx: ctx, o: o, out: out, log: log, mspecc: o.mspecc, start: time.Now()}
+// newBench finds the repository and makes a folder for temporary files.
+func newBench(ctx context.Context, o *options, out, log io.Writer) (*bench, error) {
+	b := &bench{ctx: ctx, o: o, out: out, log: log, mspecc: o.mspecc, start: time.Now()}
 	b.report = report{
 		Date: b.start.Format(time.DateOnly), CPU: cpuName(), Cores: goruntime.NumCPU(), Threads: o.threads,
 		Go: goruntime.Version(), Noise: o.noise, Results: []any{},
@@ -61,33 +61,27 @@ func newBench(ctx context.Context, o *options, out, log io.Writer) (b *bench, er
 		return nil, err
 	}
 	b.root = filepath.Dir(filepath.Dir(cases))
-	if b.dir, err = os.MkdirTemp("", "mspecc-bench-"); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			b.close()
-		}
-	}()
-	if err := b.findPeers(); err != nil {
-		return nil, err
-	}
-	if o.mode == "check" {
-		return b, nil
+	b.dir, err = os.MkdirTemp("", "mspecc-bench-")
+	return b, err
+}
+
+// prepare finds the peers and, where something is to be measured, checks that the machine is
+// idle, builds the compiler and measures the peak.
+func (b *bench) prepare() error {
+	if err := b.findPeers(); err != nil || b.o.mode == "check" {
+		return err
 	}
 	if err := b.idle(3 * time.Second); err != nil {
-		return nil, err
+		return err
 	}
 	if b.mspecc == "" {
 		b.say("building the compiler")
 		b.mspecc = filepath.Join(b.dir, "mspecc")
 		if _, err := b.command([]string{"go", "build", "-C", b.root, "-o", b.mspecc, "./cmd/mspecc"}, nil); err != nil {
-			return nil, err
+			return err
 		}
-	} else if b.mspecc, err = filepath.Abs(b.mspecc); err != nil {
-		return nil, err
 	}
-	return b, b.probe()
+	return b.probe()
 }
 
 func (b *bench) close() { _ = os.RemoveAll(b.dir) }

@@ -35,7 +35,7 @@ const usage = `Measure trainers against PyTorch and JAX on this machine, alterna
   go run ./bench --check              the peers compute what testdata/cases says
 
 The table goes to standard output as Markdown, progress to standard error. Exit status: 0 measured,
-1 failed, 2 wrong use, 3 no verdict because the machine was busy.
+1 failed, 2 wrong use, 3 no verdict because the machine was busy ('go run' makes 1 of all but 0).
 
 Flags:
 `
@@ -51,6 +51,7 @@ type options struct {
 	only    list    // configurations
 	model   string  // metamae or mae
 	peers   list    // programs to run beside ours
+	axes    list    // of the sweep
 	set     list    // settings of our trainers, NAME=VALUE
 	python  string  // interpreter of the peers
 	mspecc  string  // compiler, built when empty
@@ -115,6 +116,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer b.close()
+	if err := b.prepare(); err != nil {
+		return err
+	}
 	work := (*bench).compare
 	for _, m := range modes {
 		if m.name == o.mode {
@@ -141,7 +145,8 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	fl.StringVar(&o.model, "model", "metamae", "`model` of the table: metamae or mae")
 	fl.Var(&o.peers, "peers", "`programs` beside ours, of "+strings.Join(peerNames(), ", ")+", or none (default all that can run the model)")
 	fl.Var(&o.set, "set", "a setting of our trainers, as `name=value`; may be repeated")
-	fl.StringVar(&o.python, "python", defaultPython(), "`interpreter` of the peers (default $MSPECC_PYTHON, or python3)")
+	fl.Var(&o.axes, "axes", "with --sweep, these `axes` of "+strings.Join(axisNames(), ", ")+" (default all)")
+	fl.StringVar(&o.python, "python", defaultPython(), "`interpreter` of the peers; $MSPECC_PYTHON names another")
 	fl.StringVar(&o.mspecc, "mspecc", "", "the compiler's `binary` (default built from this repository)")
 	fl.IntVar(&o.steps, "steps", 5, "timed steps of a run")
 	fl.IntVar(&o.warmup, "warmup", 2, "steps before them")
@@ -192,6 +197,9 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	}
 	if name, ok := unknown(o.only, configNames()); ok {
 		return wrong("--only: there is no configuration %q; there are %s", name, strings.Join(configNames(), ", "))
+	}
+	if name, ok := unknown(o.axes, axisNames()); ok {
+		return wrong("--axes: there is no axis %q; there are %s", name, strings.Join(axisNames(), ", "))
 	}
 	if name, ok := unknown(o.peers, append(peerNames(), "none")); ok {
 		return wrong("--peers: there is no program %q; there are %s", name, strings.Join(peerNames(), ", "))

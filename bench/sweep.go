@@ -56,20 +56,28 @@ func (s *sized) steep() bool { return s.Change > 0 && (s.Change > cliff || s.Cha
 
 // sweep measures our trainer as each size grows, in float32.
 func (b *bench) sweep() error {
-	var failed error
-	for i, a := range axes {
+	for _, a := range axes {
+		if len(b.o.axes) > 0 && !contains(b.o.axes, a.name) {
+			continue
+		}
 		points, err := b.sweepAxis(a)
 		if len(points) > 0 {
-			if i == 0 {
-				b.heading("Training steps of MetaMAE, exact second order, as sizes grow")
-			}
+			b.heading("Training steps of MetaMAE, exact second order, as the " + a.name + " grows")
 			b.printSweep(a, points)
 		}
-		if failed = err; err != nil {
-			break
+		if err != nil {
+			return err
 		}
 	}
-	return failed
+	return nil
+}
+
+func axisNames() []string {
+	var names []string
+	for _, a := range axes {
+		names = append(names, a.name)
+	}
+	return names
 }
 
 func (b *bench) sweepAxis(a axis) ([]*sized, error) {
