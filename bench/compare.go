@@ -55,6 +55,7 @@ func (b *bench) printSteps(all [][]*result) {
 	for _, results := range all {
 		var torch float64
 		for _, r := range results {
+			r.sum(b.report.Peak, b.o.noise) // the peak is the best of the whole run
 			if r.Program == "PyTorch" {
 				torch = r.Memory
 			}

@@ -132,6 +132,7 @@ func (b *bench) steady(c *refcase.Case, p program) (*result, error) {
 func (b *bench) printSweep(a axis, points []*sized) {
 	t := table{head: []string{a.name, "batch", "tokens", "median s (min to max)", "us per token", "GFLOP/s", "of FMA peak", "rate / before", "memory MB", " marks"}}
 	for _, s := range points {
+		s.sum(b.report.Peak, b.o.noise) // the peak is the best of the whole run
 		var marks []string
 		change := ""
 		if s.Change > 0 {
