@@ -22,6 +22,7 @@ import (
 type Options struct {
 	Target  string   // auto, avx512 or portable
 	Disable []string // optional passes to leave out
+	Memory  int      // bytes that the arena may take; 0: no limit
 	// Observe is called with every stage of every function's graph.
 	Observe func(function, stage string, p *pass.Program)
 }
@@ -73,6 +74,7 @@ type Function struct {
 	Streams []Tensor
 	Outputs []Tensor
 	Floats  int // end of what it uses of the arena
+	Again   int // values computed a second time to save memory
 }
 
 // Tensor is a named place in the arena.
@@ -329,20 +331,25 @@ func (c *compilation) graph(p *pass.Program, start, named int, dest func(i int, 
 	if err := pass.Run(p, o); err != nil {
 		return err
 	}
-	roots := make([]fuse.Root, len(p.Outputs))
-	for i, o := range p.Outputs {
-		roots[i] = fuse.Root{Value: o.Value, Name: o.Name}
-		if i >= named {
-			roots[i].Dest, roots[i].At = dest(i-named, o.Name)
+	roots := func(p *pass.Program) []fuse.Root {
+		out := make([]fuse.Root, len(p.Outputs))
+		for i, o := range p.Outputs {
+			out[i] = fuse.Root{Value: o.Value, Name: o.Name}
+			if i >= named {
+				out[i].Dest, out[i].At = dest(i-named, o.Name)
+			}
 		}
+		return out
 	}
-	off := func(name string) bool { return slices.Contains(c.opt.Disable, name) }
-	res, err := fuse.Fuse(roots, c.leaf, c.lower, fuse.Options{Examples: c.prog.Variant.Batch,
-		NoChains: off(chainsName), NoBlocks: off(blocksName), NoLocal: off(localName)})
+	f, err := c.fit(p, roots, start)
 	if err != nil {
 		return err
 	}
-	end, local := plan.Assign(res, start)
+	p, res := f.p, f.res
+	end, local := plan.Assign(res, start) // other attempts may have moved inputs
+	if c.fn.Again += f.again; f.again > 0 && c.opt.Observe != nil {
+		c.opt.Observe(c.fn.Name, "recompute", p)
+	}
 	c.fn.Floats, c.prog.Local = max(c.fn.Floats, end), max(c.prog.Local, local)
 	for i, o := range p.Outputs {
 		if w := res.Roots[i]; i < named || c.fn.Name != "Step" {

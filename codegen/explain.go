@@ -17,6 +17,7 @@ type Report struct {
 	Function string       `json:"function"`
 	Launches int          `json:"launches"`
 	Memory   Memory       `json:"memory_bytes"`
+	Again    int          `json:"recomputed_values"` // computed a second time to save memory
 	Phases   []PhaseCost  `json:"phases"`
 	Kernels  []KernelCost `json:"kernels"`
 	Calls    []CallCost   `json:"launches_in_order"`
@@ -67,7 +68,7 @@ func (mod *Module) Explain(p *Program, fn *Function) Report {
 	for _, k := range mod.Kernels {
 		computes[k.Name] = k.Doc
 	}
-	r := Report{Modality: p.Variant.Modality.Name, Function: fn.Name, Launches: len(fn.Calls)}
+	r := Report{Modality: p.Variant.Modality.Name, Function: fn.Name, Launches: len(fn.Calls), Again: fn.Again}
 	constants := 0
 	for _, c := range p.Constants {
 		constants += len(c.Values)
@@ -122,6 +123,8 @@ func (r Report) Write(w io.Writer, verbose bool) {
 	for _, p := range append(r.Phases, sum) {
 		if p.Phase == "total" {
 			p = sum
+		} else if p.Launches == 0 && p.Bytes == 0 {
+			continue
 		}
 		sum.Launches += p.Launches
 		sum.MatrixFlops += p.MatrixFlops
@@ -131,8 +134,12 @@ func (r Report) Write(w io.Writer, verbose bool) {
 	}
 	t.Flush()
 	m := r.Memory
-	fmt.Fprintf(w, "\nmemory: %.1f MB = parameters %.1f, optimiser %.1f, gradients %.1f, constants %.1f, temporary %.1f (at its peak)\n\n",
+	fmt.Fprintf(w, "\nmemory: %.1f MB = parameters %.1f, optimiser %.1f, gradients %.1f, constants %.1f, temporary %.1f (at its peak)\n",
 		float64(m.Total)/1e6, float64(m.Parameters)/1e6, float64(m.Optimiser)/1e6, float64(m.Gradients)/1e6, float64(m.Constants)/1e6, float64(m.Temporary)/1e6)
+	if r.Again > 0 {
+		fmt.Fprintf(w, "to save memory, %d values are computed a second time\n", r.Again)
+	}
+	fmt.Fprintln(w)
 	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "kernel\tlaunches\tGFLOP\tMB\tcomputes")
 	for _, k := range r.Kernels {

@@ -78,6 +78,9 @@ func (b *Builder) apply(op Op, t Type, attr Attr, args []*Value) *Value {
 
 func (b *Builder) hashKey(op Op, t Type, a *Attr, args []*Value) string {
 	k := append(b.key[:0], byte(op), byte(t.DType))
+	if b.Phase == Recompute {
+		k = append(k, '!')
+	}
 	ints := func(tag byte, s []int) {
 		if len(s) > 0 {
 			k = append(k, tag)

@@ -93,19 +93,21 @@ func (e *Error) Error() string {
 type Phase uint8
 
 // The phases of a step. Inner is the gradient computed inside the objective together
-// with what only it needs; SecondOrder is the derivative of Inner.
+// with what only it needs; SecondOrder is the derivative of Inner. Recompute is what is
+// computed a second time in order to save memory: its values are never shared with others.
 const (
 	Forward Phase = iota
 	Inner
 	SecondOrder
 	Backward
+	Recompute
 	Optimiser
 
 	Phases = iota // how many there are
 )
 
 func (p Phase) String() string {
-	return [...]string{"forward", "inner", "second-order", "backward", "optimiser"}[p]
+	return [...]string{"forward", "inner", "second-order", "backward", "recompute", "optimiser"}[p]
 }
 
 // Init says how a parameter is initialised.

@@ -127,6 +127,9 @@ func (m *Machine) Zero(dst, n int) {
 	m.Run(zero, (n+zeroChunk-1)/zeroChunk, dst, n)
 }
 
+// Zero is Machine.Zero in this worker; see Run.
+func (w *Worker) Zero(stage, dst, n int) { w.Run(zero, stage, (n+zeroChunk-1)/zeroChunk, dst, n) }
+
 func zero(w *Worker, c *Call, task int) {
 	clear(w.Args.Mem[c.Off[0]+task*zeroChunk : c.Off[0]+min(c.Off[1], (task+1)*zeroChunk)])
 }

@@ -2,12 +2,15 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 
 	"mspecc/codegen"
@@ -20,6 +23,7 @@ type buildFlags struct {
 	modalities []string
 	sets       []string
 	target     string
+	memory     string
 	disable    []string
 	emit       string
 	output     string
@@ -32,6 +36,7 @@ func (f *buildFlags) model(cmd *cobra.Command) {
 	fl.StringSliceVar(&f.modalities, "modality", nil, "compile only these modalities (default: all of the spec)")
 	fl.StringArrayVar(&f.sets, "set", nil, "override a setting, as `name=value`; may be repeated")
 	fl.StringSliceVar(&f.disable, "disable", nil, "leave out these optional passes (see 'mspecc dump --help')")
+	fl.StringVar(&f.memory, "memory", "", "`limit` of the arena, such as 800MB or 1.5GiB: as much as needed is computed again instead of being kept")
 	fl.StringVar(&f.target, "target", "auto", "auto, avx512, portable or ptx; auto chooses at start by the CPU")
 }
 
@@ -66,7 +71,24 @@ func (f *buildFlags) compile(file string) (*codegen.Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	return codegen.Compile(m, codegen.Options{Target: f.target, Disable: f.disable})
+	o, err := f.options()
+	if err != nil {
+		return nil, err
+	}
+	return codegen.Compile(m, o)
+}
+
+// options are those of the compiler.
+func (f *buildFlags) options() (codegen.Options, error) {
+	o := codegen.Options{Target: f.target, Disable: f.disable}
+	if f.memory != "" {
+		n, err := humanize.ParseBytes(f.memory)
+		if err != nil || n == 0 || n > math.MaxInt {
+			return o, usageError{fmt.Errorf("--memory %s: give a size, such as 800MB or 1.5GiB", f.memory)}
+		}
+		o.Memory = int(n)
+	}
+	return o, nil
 }
 
 func newBuildCmd() *cobra.Command {
@@ -112,6 +134,15 @@ func (f *buildFlags) build(file string) (string, error) {
 	}
 	if f.emit != "" {
 		dir = f.emit
+	} else {
+		if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
+			return "", err
+		}
+		lock := flock.New(dir + ".lock") // another build of the same spec would write other files there
+		if err := lock.Lock(); err != nil {
+			return "", fmt.Errorf("%s.lock cannot be locked: %w", dir, err)
+		}
+		defer lock.Unlock()
 	}
 	if err := codegen.WriteTree(dir, files); err != nil {
 		return "", err

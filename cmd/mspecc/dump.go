@@ -134,7 +134,11 @@ func (f *buildFlags) observe(file, function string) ([][]view.Stage, error) {
 		return nil, err
 	}
 	var all [][]view.Stage
-	_, err = codegen.Compile(m, codegen.Options{Target: f.target, Disable: f.disable, Observe: func(fn, stage string, p *pass.Program) {
+	o, err := f.options()
+	if err != nil {
+		return nil, err
+	}
+	o.Observe = func(fn, stage string, p *pass.Program) {
 		if !strings.EqualFold(fn, function) {
 			return
 		}
@@ -144,7 +148,8 @@ func (f *buildFlags) observe(file, function string) ([][]view.Stage, error) {
 		r := view.Recorder{Stages: all[len(all)-1]}
 		r.Observe(stage, p)
 		all[len(all)-1] = r.Stages
-	}})
+	}
+	_, err = codegen.Compile(m, o)
 	if err == nil && len(all) == 0 {
 		err = fmt.Errorf("%s has no function %q", file, function)
 	}

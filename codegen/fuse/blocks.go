@@ -111,6 +111,11 @@ func (c *blockChain) join(ls ...*Launch) (group, bool) {
 		}
 		linked = linked || tied
 	}
+	for _, l := range c.whole {
+		for _, m := range ls {
+			linked = linked || meet(l.ids, m.after)
+		}
+	}
 	if !linked {
 		return nil, false
 	}
@@ -191,6 +196,8 @@ func restrict(l *Launch, axis, blocks int) (*Launch, bool) {
 		return restrictChain(l, axis, blocks)
 	case GatherKind, ScatterAddKind:
 		return restrictIndexed(l, blocks)
+	case ZeroKind:
+		return restrictZero(l, blocks)
 	case RowsKind, MatMulKind, TransposeKind, ColReduceKind, InterleaveKind:
 		if l.Parts > 0 {
 			return restrictParts(l, blocks)
@@ -350,5 +357,16 @@ func restrictIndexed(l *Launch, blocks int) (*Launch, bool) {
 	default:
 		return nil, false
 	}
+	return m, true
+}
+
+// restrictZero cuts memory to be cleared into equal parts.
+func restrictZero(l *Launch, blocks int) (*Launch, bool) {
+	n := l.Sizes[0]
+	if n%blocks != 0 {
+		return nil, false
+	}
+	m := l.copyFor(blocks)
+	m.Sizes[0], m.Operands[0].Block = n/blocks, n/blocks
 	return m, true
 }

@@ -58,6 +58,7 @@ func merge(kind Kind, stages []*Launch) *Launch {
 		m.Flops += s.Flops
 		m.Bytes += s.Bytes
 		m.Values = append(m.Values, s.Main())
+		m.ids, m.after = append(m.ids, s.ids...), append(m.after, s.after...)
 		if s.Kind == MatMulKind { // products decide how much one task takes
 			m.PerTask = s.PerTask
 		}

@@ -118,6 +118,9 @@ func (c *cluster) join(f *fuser, d *cluster) bool {
 	if c.moves != nil || c.n != d.n || (c.cols == nil) != (d.cols == nil) || c.cols != nil && *c.cols != *d.cols {
 		return false
 	}
+	if (c.roots[0].Phase == ir.Recompute) != (d.roots[0].Phase == ir.Recompute) {
+		return false
+	}
 	cs, ds := c.space, d.space
 	if rows(cs) && rows(ds) && (cs.r != ds.r || cs.w != ds.w) {
 		return false

@@ -23,6 +23,7 @@ type Result struct {
 	Buffers  []*Buffer
 	Leaves   map[*ir.Value]*Buffer // inputs, random streams and parameters that are read
 	Roots    []View                // where each root lies
+	Storage  map[*ir.Value]View    // where each stored value lies
 }
 
 // Hint asks for another attempt at fusion with one decision taken differently.
@@ -118,10 +119,12 @@ func attempt(roots []Root, leaf func(*ir.Value) *Buffer, hints []Hint, opt Optio
 			return nil, err
 		}
 		for _, l := range u.launches {
-			l.depth = f.depth[l.Main()]
+			l.depth, l.ids = f.depth[l.Main()], []int{len(f.out.Launches)}
+			f.out.Launches = append(f.out.Launches, l)
 		}
-		f.out.Launches = append(f.out.Launches, u.launches...)
 	}
+	delay(f.out.Launches)
+	f.out.Storage = f.storage
 	if !opt.NoChains {
 		blocks := !opt.NoBlocks && opt.Examples > 1
 		f.out.Launches = chains(f.out.Launches, !blocks)

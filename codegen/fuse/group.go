@@ -25,8 +25,14 @@ func (o *open) add(ls ...*Launch) {
 	}
 }
 
-// conflicts reports whether l and the group touch something in common that one writes.
+// conflicts reports whether l and the group touch something in common that one writes, or
+// must run in this order for another reason.
 func (o *open) conflicts(l *Launch) bool {
+	for _, m := range o.members {
+		if meet(m.ids, l.after) || meet(m.after, l.ids) {
+			return true
+		}
+	}
 	for _, t := range touches(l) {
 		for _, u := range o.touched[t.access().Buf] {
 			if conflict(t, u) {
@@ -35,6 +41,11 @@ func (o *open) conflicts(l *Launch) bool {
 		}
 	}
 	return false
+}
+
+// meet reports whether two lists have a number in common.
+func meet(a, b []int) bool {
+	return slices.ContainsFunc(a, func(x int) bool { return slices.Contains(b, x) })
 }
 
 // gather sorts launches into groups. A launch joins the newest open group that takes it;

@@ -114,6 +114,8 @@ type Launch struct {
 	Copy   bool        // it only moves elements into the order a reader wants
 	Note   string      // why it looks as it does
 	depth  int         // of what it computes: operations on the longest way there
+	ids    []int       // numbers of the launches that it is made of
+	after  []int       // and of those that must have run before it, whatever it reads
 }
 
 // Tasks is the number of independent parts the driver runs, and the number of row chunks

@@ -32,6 +32,7 @@ var layers = []struct {
 	{"ir/loop/...", []string{"ir/loop"}},
 	{"codegen/fuse", []string{"ir", "ir/loop"}},
 	{"codegen/plan", []string{"codegen/fuse"}},
+	{"codegen/recompute", []string{"codegen/fuse", "ir"}},
 	{"codegen/avx512", []string{"ir/loop"}},
 	{"codegen/portable", []string{"ir/loop"}},
 	{"codegen/onnx", []string{"ir", "ir/build"}},
@@ -48,6 +49,8 @@ var layers = []struct {
 var outside = map[string][]string{
 	"github.com/alecthomas/participle/v2": {"parser"},
 	"github.com/dave/jennifer":            {"codegen"},
+	"github.com/dustin/go-humanize":       {"cmd/mspecc", "codegen"},
+	"github.com/gofrs/flock":              {"cmd/mspecc"},
 	"github.com/google/go-cmp":            {"test"},
 	"github.com/mmcloughlin/avo":          {"codegen/avx512"},
 	"github.com/parquet-go/parquet-go":    {"runtime/embed"},

@@ -41,6 +41,13 @@ func TestCases(t *testing.T) {
 			in := writeInputs(t, c, dir)
 			if runtime.HasAVX512() {
 				first := runCase(t, c, c.F32(), bin, in, "avx512", "GODEBUG=", "MSPECC_CASE_THREADS=1")
+				if c.Name == "series_small" {
+					for _, threads := range []string{"2", "8"} {
+						if many := runCase(t, c, c.F32(), bin, in, "avx512", "GODEBUG=", "MSPECC_CASE_THREADS="+threads); string(first) != string(many) {
+							t.Errorf("%s threads give other bits than 1", threads)
+						}
+					}
+				}
 				env := []string{"GODEBUG=", "MSPECC_CASE_THREADS=3"}
 				if !strings.HasSuffix(c.Name, "_full") {
 					env = append(env, "MSPECC_CASE_STEADY=1")
@@ -86,6 +93,34 @@ func TestCasesBF16(t *testing.T) {
 	}
 }
 
+// TestCasesRecompute: what is computed again to save memory changes no number.
+func TestCasesRecompute(t *testing.T) {
+	for _, name := range []string{"series_small", "two_inner_steps_small"} {
+		t.Run(name, func(t *testing.T) {
+			folder, err := refcase.Dir()
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := refcase.Load(filepath.Join(folder, name+".json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := t.TempDir()
+			bin := buildCase(t, c, dir, "recompute=all")
+			in := writeInputs(t, c, dir)
+			if runtime.HasAVX512() {
+				one := runCase(t, c, c.F32(), bin, in, "avx512", "GODEBUG=", "MSPECC_CASE_THREADS=1")
+				for _, threads := range []string{"2", "3", "8"} {
+					if many := runCase(t, c, c.F32(), bin, in, "avx512", "GODEBUG=", "MSPECC_CASE_THREADS="+threads); string(one) != string(many) {
+						t.Errorf("%s threads give other bits than 1", threads)
+					}
+				}
+			}
+			runCase(t, c, c.F32(), bin, in, "portable", "GODEBUG=cpu.avx512f=off", "MSPECC_CASE_THREADS=2")
+		})
+	}
+}
+
 // buildCase compiles a case's spec, with the harness beside the generated code.
 func buildCase(t *testing.T, c *refcase.Case, dir string, set ...string) string {
 	text, sets, err := c.SpecFor()
@@ -110,6 +145,9 @@ func buildSpec(t *testing.T, file, dir string, opt build.Options) string {
 	mod, err := codegen.Compile(m, codegen.Options{Target: "auto"})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if f := mod.Programs[0].Functions[0]; m.Variants[0].Train.Recompute != "none" && f.Again == 0 {
+		t.Errorf("%s computes nothing again", f.Name)
 	}
 	return buildModule(t, mod, dir, strings.ReplaceAll(harness, "PROGRAM", m.Variants[0].Modality.Name+"Program"))
 }

@@ -86,6 +86,7 @@ type Train struct {
 	CheckpointEvery   int // steps, 0 for only the last one
 	Seed              uint64
 	Precision         string // "f32" or "bf16"
+	Recompute         string // what is computed again to save memory: "none", "cheap" or "all"
 }
 
 // Schedule is the learning rate's course over the steps.

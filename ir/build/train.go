@@ -1,6 +1,9 @@
 package build
 
 import (
+	"slices"
+	"strings"
+
 	"mspecc/spec"
 )
 
@@ -15,9 +18,9 @@ func (vb *variantBuild) trainBlocks() []*spec.Train {
 
 // trainDefaults holds where a train block says nothing.
 var trainDefaults = Train{Optimizer: "adamw", LR: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8,
-	Schedule: Schedule{Kind: "constant", Factor: 0}, Steps: 1000, Precision: "f32"}
+	Schedule: Schedule{Kind: "constant", Factor: 0}, Steps: 1000, Precision: "f32", Recompute: "none"}
 
-var trainItems = []string{"optimizer", "schedule", "clip", "steps", "checkpoint", "seed", "precision"}
+var trainItems = []string{"optimizer", "schedule", "clip", "steps", "checkpoint", "seed", "precision", "recompute"}
 
 // train evaluates the train blocks; they see the model's settings.
 func (e *elab) train(blocks []*spec.Train, env *scope) Train {
@@ -59,27 +62,29 @@ func (e *elab) trainItem(t *Train, it *spec.TrainItem, env *scope) {
 	case "seed":
 		t.Seed = uint64(whole(0))
 	case "precision":
-		t.Precision = e.precision(it.Value, env)
+		t.Precision = e.oneOf(it, env, "f32", "bf16")
+	case "recompute":
+		t.Recompute = e.oneOf(it, env, "none", "cheap", "all")
 	default:
 		e.failWith(it.Name.Range, "E074", spec.DidYouMean(it.Name.Text, trainItems), "a train block has no %s", it.Name.Text)
 	}
 }
 
-// precision is one of the two names, or what a setting says.
-func (e *elab) precision(x spec.Expr, env *scope) string {
-	isOne := func(s string) bool { return s == "f32" || s == "bf16" }
+// oneOf is one of some names, as it stands or as a setting says.
+func (e *elab) oneOf(it *spec.TrainItem, env *scope, names ...string) string {
+	x, list := it.Value, strings.Join(names[:len(names)-1], ", ")+" or "+names[len(names)-1]
 	if id, ok := x.(*spec.Ident); ok {
-		if isOne(id.Name) {
+		if slices.Contains(names, id.Name) {
 			return id.Name
 		}
 		if env.find(id.Name) == nil {
-			e.fail(x.Where(), "E074", "precision is f32 or bf16")
+			e.fail(x.Where(), "E074", "%s is %s", it.Name.Text, list)
 		}
 	}
 	v := e.eval(x, env)
 	s, ok := v.(string)
-	if !ok || !isOne(s) {
-		e.fail(x.Where(), "E074", "precision is f32 or bf16, not %s", describe(v))
+	if !ok || !slices.Contains(names, s) {
+		e.fail(x.Where(), "E074", "%s is %s, not %s", it.Name.Text, list, describe(v))
 	}
 	return s
 }

@@ -44,6 +44,7 @@ var passes = []pass{
 	{name: "const-fold", doc: "what depends on no input is computed now", run: constFold},
 	{name: "split-reduce", doc: "each reduction covers one block of axes, large ones in two steps", required: true, run: splitReduce},
 	{name: "bf16", doc: "with precision bf16, matrix products take operands rounded to it", required: true, run: bf16, bf16: true},
+	{name: "advance", doc: "small results of large values are computed as soon as these are there", run: advance},
 	{name: "phases", doc: "forward values that only the inner gradient needs count as inner", run: phases},
 	{name: "dce", doc: "only what the outputs need stays", required: true, run: dce},
 }
@@ -64,6 +65,8 @@ var order = []struct{ before, after, why string }{
 	{"hoist", "bf16", "operands are packed below views that do not move any more"},
 	{"const-fold", "bf16", "constants are made in full precision"},
 	{"bf16", "phases", "new values get their phase there"},
+	{"bf16", "advance", "operands are packed"},
+	{"advance", "phases", "that pass may as well be left out"},
 	{"phases", "dce", "dce is last, so that the result has no gaps"},
 }
 
