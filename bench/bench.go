@@ -167,6 +167,7 @@ func tail(text string, n int) string {
 // program is something that takes training steps: a trainer or a peer.
 type program struct {
 	label   string
+	model   string   // what it trains
 	args    []string // the command; --steps, --warmup and --threads are added
 	env     []string
 	variant string    // how it runs, where there is a choice
@@ -219,14 +220,14 @@ type result struct {
 }
 
 // alternate runs the programs in turn, round after round.
-func (b *bench) alternate(data, model string, programs []program) ([]*result, error) {
+func (b *bench) alternate(data string, programs []program) ([]*result, error) {
 	results := make([]*result, len(programs))
 	for i := range programs {
 		if err := b.tune(&programs[i]); err != nil {
 			return nil, err
 		}
 		p := programs[i]
-		results[i] = &result{Data: data, Model: model, Program: p.label, Variant: p.variant, FLOP: p.work}
+		results[i] = &result{Data: data, Model: p.model, Program: p.label, Variant: p.variant, FLOP: p.work}
 	}
 	for round := range b.o.rounds {
 		for i, p := range programs {
@@ -235,7 +236,7 @@ func (b *bench) alternate(data, model string, programs []program) ([]*result, er
 				return nil, err
 			}
 			results[i].add(s)
-			b.say("%s, round %d of %d: %s %s s a step%s", data, round+1, b.o.rounds, p.label, seconds(summarise(s.Seconds).Median), b.mark(s.others))
+			b.say("%s, round %d of %d: %s %s, %s s a step%s", data, round+1, b.o.rounds, p.label, p.model, seconds(summarise(s.Seconds).Median), b.mark(s.others))
 		}
 		if err := b.probe(); err != nil {
 			return nil, err

@@ -313,7 +313,7 @@ func TestAlternate(t *testing.T) {
 	first, second := script(t, dir, "first", twoSteps), script(t, dir, "second", twoSteps)
 	second.variant = "as it is"
 	second.choice = []variant{{name: "slow", env: []string{"STEP=3"}}, {name: "fast", args: []string{"--fast"}, env: []string{"STEP=1"}}}
-	results, err := b.alternate("data", "metamae", []program{first, second})
+	results, err := b.alternate("data", []program{first, second})
 	if err != nil {
 		t.Fatal(err)
 	}

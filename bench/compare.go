@@ -27,11 +27,7 @@ func (b *bench) compareOne(c *refcase.Case) ([]*result, error) {
 	if b.o.model == "mae" {
 		c = plain(c)
 	}
-	ours, err := b.trainer("mspecc", c)
-	if err != nil {
-		return nil, err
-	}
-	half, err := b.trainer("mspecc bf16", c, "precision=bf16")
+	ours, err := b.trainers(c, "", "precision=bf16", "recompute=all")
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +35,7 @@ func (b *bench) compareOne(c *refcase.Case) ([]*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.alternate(c.Name, c.Objective.Name, append([]program{ours, half}, theirs...))
+	return b.alternate(c.Name, append(ours, theirs...))
 }
 
 // printSteps writes one table for all configurations. The first two results of each are ours, in

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"mspecc/internal/refcase"
 )
@@ -71,6 +72,19 @@ func plain(c *refcase.Case) *refcase.Case {
 	return with(c, func(c *refcase.Case) { c.Objective.Name = "mae" })
 }
 
+// describe names what a configuration trains.
+func describe(c *refcase.Case) string {
+	switch o := c.Objective; {
+	case o.Name != "metamae":
+		return o.Name
+	case o.FirstOrder:
+		return "first-order metamae"
+	case o.InnerSteps > 1:
+		return fmt.Sprintf("metamae with %d inner steps", o.InnerSteps)
+	}
+	return "metamae"
+}
+
 // writeConfig writes what a peer reads: a file with the keys of testdata/cases.
 func (b *bench) writeConfig(c *refcase.Case) (string, error) {
 	f, err := os.CreateTemp(b.dir, c.Name+"-*.json")
@@ -88,7 +102,7 @@ func (b *bench) build(c *refcase.Case, sets ...string) (string, error) {
 		return "", err
 	}
 	bin := spec[:len(spec)-len(".mspec")]
-	b.say("building the trainer of %s %s", c.Objective.Name, c.Name)
+	b.say("building the trainer of %s: %s", c.Name, strings.Join(append([]string{describe(c)}, sets...), ", "))
 	_, err = b.command(buildArgs(b.mspecc, spec, bin, c.Name, all), nil)
 	return bin, err
 }
@@ -115,8 +129,25 @@ func (b *bench) spec(c *refcase.Case, sets ...string) (file string, all []string
 	return file, append(append(all, sets...), b.o.set...), os.WriteFile(file, []byte(text), 0o644)
 }
 
+// trainers are our programs for a configuration, one for each setting.
+func (b *bench) trainers(c *refcase.Case, settings ...string) ([]program, error) {
+	var out []program
+	for _, s := range settings {
+		var sets []string
+		if s != "" {
+			sets = []string{s}
+		}
+		p, err := b.trainer(strings.TrimSuffix("mspecc "+s, " "), c, sets...)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
 // trainer is our program for a configuration.
 func (b *bench) trainer(label string, c *refcase.Case, sets ...string) (program, error) {
 	bin, err := b.build(c, sets...)
-	return program{label: label, args: []string{bin, "bench", "--json"}, work: productFLOPs(c)}, err
+	return program{label: label, model: describe(c), args: []string{bin, "bench", "--json"}, work: productFLOPs(c)}, err
 }

@@ -30,11 +30,10 @@ func (b *bench) memoryOf(c *refcase.Case, t *table) error {
 	last := map[string]*result{}
 	for i, steps := range innerSteps {
 		d := with(c, func(c *refcase.Case) { c.Objective.InnerSteps = steps })
-		ours, err := b.trainer("mspecc", d)
+		programs, err := b.trainers(d, "", "recompute=all")
 		if err != nil {
 			return err
 		}
-		programs := []program{ours}
 		if p := peers[0]; b.has(p, "metamae") {
 			run, err := b.peer(p, d)
 			if err != nil {
@@ -43,7 +42,7 @@ func (b *bench) memoryOf(c *refcase.Case, t *table) error {
 			run.choice = nil // memory is measured, not speed
 			programs = append(programs, run)
 		}
-		results, err := b.alternate(c.Name, fmt.Sprintf("metamae, %d inner steps", steps), programs)
+		results, err := b.alternate(c.Name, programs)
 		if err != nil {
 			return err
 		}

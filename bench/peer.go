@@ -120,7 +120,7 @@ func (b *bench) peer(p peer, c *refcase.Case) (program, error) {
 		return program{}, err
 	}
 	args := append([]string{b.o.python, filepath.Join(b.root, "bench", "peers", p.script), file}, p.args...)
-	run := program{label: p.label, args: args, env: b.peerEnv(), variant: "as it is", work: productFLOPs(c)}
+	run := program{label: p.label, model: describe(c), args: args, env: b.peerEnv(), variant: "as it is", work: productFLOPs(c)}
 	for _, v := range p.choices {
 		if v.meta && c.Objective.Name != "metamae" || v.full && b.o.tune != "full" || b.o.tune == "none" {
 			continue

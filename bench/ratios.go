@@ -46,14 +46,13 @@ func (b *bench) ratios() error {
 // ratiosOf measures the three steps with each program: results come program by program.
 func (b *bench) ratiosOf(c *refcase.Case) ([]*result, error) {
 	var programs []program
-	var models []string
 	for _, o := range orders {
 		d := with(c, o.change)
 		p, err := b.trainer("mspecc", d)
 		if err != nil {
 			return nil, err
 		}
-		programs, models = append(programs, p), append(models, o.name)
+		programs = append(programs, p)
 	}
 	for _, p := range peers {
 		if p.mae || !b.has(p, "metamae") || p.name == "torch-bf16" && !contains(b.o.peers, p.name) {
@@ -64,12 +63,8 @@ func (b *bench) ratiosOf(c *refcase.Case) ([]*result, error) {
 			if err != nil {
 				return nil, err
 			}
-			programs, models = append(programs, run), append(models, o.name)
+			programs = append(programs, run)
 		}
 	}
-	results, err := b.alternate(c.Name, "", programs)
-	for i, r := range results {
-		r.Model = models[i]
-	}
-	return results, err
+	return b.alternate(c.Name, programs)
 }

@@ -109,7 +109,7 @@ func (b *bench) sweepAxis(a axis) ([]*sized, error) {
 // steady runs a program for about a second at least, so that steps of a millisecond are not judged
 // by a handful.
 func (b *bench) steady(c *refcase.Case, p program) (*result, error) {
-	r := &result{Data: c.Name, Model: c.Objective.Name, Program: p.label, FLOP: p.work}
+	r := &result{Data: c.Name, Model: p.model, Program: p.label, FLOP: p.work}
 	first, err := b.take(p, 1, 1)
 	if err != nil {
 		return nil, err
