@@ -210,6 +210,7 @@ def main():
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:args.threads])
     import jax
     import jax.numpy as jnp
+    jax.config.update("jax_default_matmul_precision", "highest")
     config = Config(args.config)
     json.dump(check(config) if args.check else measure(config, args), sys.stdout, allow_nan=False)
 
