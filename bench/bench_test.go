@@ -171,10 +171,10 @@ func TestJudge(t *testing.T) {
 func TestOptions(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"--steps 0", "--steps"},
-		{"--ratios --sweep", "exclude"},
-		{"--only mnist", "there is no configuration \"mnist\"; there are pamap2, higgs"},
-		{"--peers caffe", "there is no program \"caffe\""},
-		{"--axes size", "there is no axis"},
+		{"--ratios --sweep", "it excludes --ratios"},
+		{"--only mnist", `--only: there is no "mnist"; there are pamap2, higgs`},
+		{"--peers caffe", `--peers: there is no "caffe"`},
+		{"--axes size", `--axes: there is no "size"`},
 		{"--model vae", "metamae or mae"},
 		{"--tune best", "none, quick or full"},
 		{"--noise 1", "--noise"},

@@ -137,11 +137,36 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	fl := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fl.SetOutput(stderr)
 	fl.Usage = func() { fmt.Fprint(stderr, usage); fl.PrintDefaults() }
-	chosen := map[string]*bool{}
-	for _, m := range modes {
-		chosen[m.name] = fl.Bool(m.name, false, m.help)
+	o.define(fl)
+	if err := fl.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil, err
+		}
+		return nil, errUsage // flag has printed it
 	}
-	fl.Var(&o.only, "only", "these `configurations` of "+strings.Join(configNames(), ", ")+" (default "+strings.Join(defaultNames(), ",")+")")
+	err := o.check()
+	if fl.NArg() > 0 {
+		err = fmt.Errorf("unexpected argument %q; see --help", fl.Arg(0))
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "bench:", err)
+		return nil, errUsage
+	}
+	return o, nil
+}
+
+// define declares the flags.
+func (o *options) define(fl *flag.FlagSet) {
+	for _, m := range modes {
+		fl.BoolFunc(m.name, m.help, func(string) error {
+			if o.mode != "" && o.mode != m.name {
+				return fmt.Errorf("it excludes --%s", o.mode)
+			}
+			o.mode = m.name
+			return nil
+		})
+	}
+	fl.Var(&o.only, "only", "these `configurations` of "+strings.Join(configNames(), ", ")+" (default "+strings.Join(defaultNames(), ",")+"; imagenet32 with --compile and --memory)")
 	fl.StringVar(&o.model, "model", "metamae", "`model` of the table: metamae or mae")
 	fl.Var(&o.peers, "peers", "`programs` beside ours, of "+strings.Join(peerNames(), ", ")+", or none (default all that can run the model)")
 	fl.Var(&o.set, "set", "a setting of our trainers, as `name=value`; may be repeated")
@@ -156,38 +181,21 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	fl.BoolVar(&o.force, "force", false, "measure on a busy machine too; the figures are marked and no verdict")
 	fl.StringVar(&o.tune, "tune", "quick", "`variants` of the peers tried before the first round: none, quick, or full (also a compiled encoder)")
 	fl.StringVar(&o.json, "json", "", "also write the results to this `file`")
-	if err := fl.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return nil, err
-		}
-		return nil, errUsage // flag has printed it
-	}
-	wrong := func(format string, a ...any) (*options, error) {
-		fmt.Fprintf(stderr, "bench: "+format+"\n", a...)
-		return nil, errUsage
-	}
-	for name, on := range chosen {
-		if !*on {
-			continue
-		}
-		if o.mode != "" {
-			return wrong("--%s and --%s exclude each other", o.mode, name)
-		}
-		o.mode = name
-	}
+}
+
+// check refuses values that make no sense and fills in the configurations.
+func (o *options) check() error {
 	switch {
-	case fl.NArg() > 0:
-		return wrong("unexpected argument %q; see --help", fl.Arg(0))
 	case o.steps < 1 || o.rounds < 1 || o.threads < 1 || o.warmup < 0:
-		return wrong("--steps, --rounds and --threads are at least 1, --warmup at least 0")
+		return errors.New("--steps, --rounds and --threads are at least 1, --warmup at least 0")
 	case o.threads > runtime.NumCPU():
-		return wrong("--threads is %d, but this machine has %d cores", o.threads, runtime.NumCPU())
+		return fmt.Errorf("--threads is %d, but this machine has %d cores", o.threads, runtime.NumCPU())
 	case !(o.noise >= 0 && o.noise < 1):
-		return wrong("--noise is %g, expected a share of at least 0 and below 1", o.noise)
+		return fmt.Errorf("--noise is %g, expected a share of at least 0 and below 1", o.noise)
 	case o.model != "metamae" && o.model != "mae":
-		return wrong("--model is %q, expected metamae or mae", o.model)
+		return fmt.Errorf("--model is %q, expected metamae or mae", o.model)
 	case o.tune != "none" && o.tune != "quick" && o.tune != "full":
-		return wrong("--tune is %q, expected none, quick or full", o.tune)
+		return fmt.Errorf("--tune is %q, expected none, quick or full", o.tune)
 	}
 	if len(o.only) == 0 {
 		o.only = defaultNames()
@@ -195,26 +203,17 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 			o.only = list{"imagenet32"}
 		}
 	}
-	if name, ok := unknown(o.only, configNames()); ok {
-		return wrong("--only: there is no configuration %q; there are %s", name, strings.Join(configNames(), ", "))
-	}
-	if name, ok := unknown(o.axes, axisNames()); ok {
-		return wrong("--axes: there is no axis %q; there are %s", name, strings.Join(axisNames(), ", "))
-	}
-	if name, ok := unknown(o.peers, append(peerNames(), "none")); ok {
-		return wrong("--peers: there is no program %q; there are %s", name, strings.Join(peerNames(), ", "))
-	}
-	return o, nil
-}
-
-// unknown gives a value that is none of the known ones.
-func unknown(values, known []string) (string, bool) {
-	for _, v := range values {
-		if !contains(known, v) {
-			return v, true
+	for _, l := range []struct {
+		flag          string
+		values, known []string
+	}{{"only", o.only, configNames()}, {"axes", o.axes, axisNames()}, {"peers", o.peers, append(peerNames(), "none")}} {
+		for _, v := range l.values {
+			if !contains(l.known, v) {
+				return fmt.Errorf("--%s: there is no %q; there are %s", l.flag, v, strings.Join(l.known, ", "))
+			}
 		}
 	}
-	return "", false
+	return nil
 }
 
 // writeJSON writes the results to a file.
