@@ -21,6 +21,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -158,7 +159,10 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 // define declares the flags.
 func (o *options) define(fl *flag.FlagSet) {
 	for _, m := range modes {
-		fl.BoolFunc(m.name, m.help, func(string) error {
+		fl.BoolFunc(m.name, m.help, func(value string) error {
+			if on, err := strconv.ParseBool(value); err != nil || !on {
+				return err
+			}
 			if o.mode != "" && o.mode != m.name {
 				return fmt.Errorf("it excludes --%s", o.mode)
 			}
