@@ -1,17 +1,16 @@
-"""Loss curves against PyTorch: repeats 200 training steps on real data with the reference, from
+"""Loss curves against PyTorch: repeats 200 training steps on real data with PyTorch, from
 the same weights on the same batches and noise, and compares every step's loss.
 
-    mkdir /tmp/curves
-    MSPECC_CURVES=/tmp/curves go test ./internal/e2e -run TestCurves -v
-    python3 bench/curves.py /tmp/curves --reference metamae_torch.py
+    mkdir curves
+    MSPECC_CURVES=$PWD/curves go test ./internal/e2e -run TestCurves -v
+    python3 bench/curves.py curves
 
-REFERENCE is MetaMAE in plain PyTorch (classes Case and MetaMAE); it is not part of this repository.
 Fails where a loss differs by more than --limit.
 """
 import argparse
 import glob
-import importlib.util
 import json
+import os
 import struct
 import sys
 import time
@@ -21,6 +20,10 @@ try:
     import torch
 except ImportError as error:
     sys.exit(f"{error}; install it with: pip install torch numpy")
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers"))
+from draws import Config
+from torch_metamae import MetaMAE, adamw
 
 
 def read(path):
@@ -40,13 +43,9 @@ def read(path):
 def main():
     ap = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     ap.add_argument("folder")
-    ap.add_argument("--reference", required=True, metavar="FILE")
     ap.add_argument("--limit", type=float, default=0.01, help="largest relative difference of a loss (default %(default)s)")
     ap.add_argument("--threads", type=int, default=2)
     args = ap.parse_args()
-    spec = importlib.util.spec_from_file_location("reference", args.reference)
-    reference = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(reference)
     torch.set_num_threads(args.threads)
 
     files = sorted(glob.glob(args.folder + "/*.json"))
@@ -54,28 +53,26 @@ def main():
         sys.exit(f"{args.folder} holds no .json file; write it with MSPECC_CURVES={args.folder} go test ./internal/e2e -run TestCurves")
     bad = False
     for file in files:
-        with open(file) as f:
-            config = json.load(f)
         given, ours = read(file[:-5] + ".in.safetensors"), read(file[:-5] + ".out.safetensors")
-        model = reference.MetaMAE(reference.Case(config), torch.float32)
+        config = Config(file)
+        model = MetaMAE(config, torch.float32)
         with torch.no_grad():
             for name, p in model.p.items():
                 p.copy_(given["param." + name])
-        opt = config["optimizer"]
-        adam = torch.optim.AdamW(model.p.values(), lr=opt["lr"], weight_decay=opt["weight_decay"], eps=1e-8)
+        optimizer = adamw(model)
         start, worst, first, last = time.time(), {}, None, None
-        for step in range(config["steps"]):
+        for step in range(config.steps):
             total, values = model.loss(*(given[f"step{step}.{n}"] for n in ("x", "mask_noise", "support_noise")))
-            adam.zero_grad(set_to_none=True)
+            optimizer.zero_grad()
             total.backward()
-            adam.step()
+            optimizer.step()
             for name in ("loss", "inner_loss", "outer_loss", "contrast_loss"):
                 want = float(values[name].detach())
                 off = abs(float(ours[f"step{step}.{name}"]) - want) / abs(want)
                 worst[name] = max(worst.get(name, (0, 0)), (off, step + 1))
             last = float(total.detach())
             first = last if first is None else first
-        print(f"{file}: PyTorch's loss {first:.6f} to {last:.6f} in {config['steps']} steps, {time.time() - start:.0f} s")
+        print(f"{file}: PyTorch's loss {first:.6f} to {last:.6f} in {config.steps} steps, {time.time() - start:.0f} s")
         for name, (off, step) in worst.items():
             print(f"  {name:14} differs by at most {off:.2e} (step {step})")
         bad |= worst["loss"][0] > args.limit

@@ -13,6 +13,7 @@ and numpy; `pip install torch --index-url https://download.pytorch.org/whl/cpu` 
 import argparse
 import json
 import math
+import os
 import struct
 import sys
 
@@ -22,18 +23,13 @@ try:
 except ImportError as error:
     sys.exit(f"{error}; install it with: pip install torch numpy")
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers"))
+import draws
+
 
 def uniform(name, *shape):
-    """The draws of testdata/cases: SplitMix64 seeded with FNV-1a-64 of the name, top 24 bits."""
-    seed = 0xCBF29CE484222325
-    for byte in name.encode():
-        seed = (seed ^ byte) * 0x100000001B3 % 2**64
-    with np.errstate(over="ignore"):
-        z = np.uint64(seed) + np.arange(1, math.prod(shape) + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ z >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ z >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
-        z = z ^ z >> np.uint64(31)
-    return torch.from_numpy((z >> np.uint64(40)).astype(np.float64).reshape(shape) / 2**24)
+    """The draws of testdata/cases."""
+    return torch.from_numpy(draws.uniform(name, *shape))
 
 
 def random_weights(hidden, seed):

@@ -8,7 +8,7 @@ model mae(m: modality) {
     set batch = 64, mask_ratio = 0.75, dropout = 0.1
     set enc_width = 256, enc_layers = 12, enc_heads = 8, enc_mlp = 2.0
     set dec_width = 128, dec_layers = 4, dec_heads = 4, dec_mlp = 2.0
-    set lr = 1e-4, weight_decay = 1e-4
+    set lr = 1e-4, weight_decay = 1e-4, precision = "f32", recompute = "none"
 
     require mask_ratio > 0 && mask_ratio < 1, "mask_ratio must lie between 0 and 1, it is {mask_ratio}"
     require dropout >= 0 && dropout < 1, "dropout must be at least 0 and below 1, it is {dropout}"
@@ -75,4 +75,6 @@ train {
     optimizer adamw(lr: lr, weight_decay: weight_decay)
     steps 100000
     checkpoint every 10000
+    precision precision
+    recompute recompute
 }

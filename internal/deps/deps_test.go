@@ -41,6 +41,7 @@ var layers = []struct {
 	{"", nil}, // embeds the source of runtime
 	{"cmd/...", []string{"codegen/...", "ir/...", "parser", "spec"}},
 	{"internal/...", []string{"..."}},
+	{"bench", []string{"internal/refcase", "runtime"}},
 }
 
 // outside lists the packages that may import a module from elsewhere; "test" stands for

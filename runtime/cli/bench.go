@@ -94,21 +94,22 @@ func synthetic(p *runtime.Program) *fixed {
 
 // timing is what bench prints.
 type timing struct {
-	Model    string   `json:"model"`
-	Modality string   `json:"modality"`
-	Target   string   `json:"target"`
-	Threads  int      `json:"threads"`
-	Batch    int      `json:"batch"`
-	Steps    int      `json:"steps"`
-	Median   float64  `json:"median_s"`
-	Min      float64  `json:"min_s"`
-	Max      float64  `json:"max_s"`
-	Rate     float64  `json:"examples_per_s"`
-	GFLOPs   float64  `json:"gflop_per_s,omitempty"`
-	Arena    int      `json:"arena_bytes"`
-	Peak     int      `json:"peak_memory_bytes,omitempty"`
-	Loss     float64  `json:"loss"`
-	Profile  *profile `json:"profile,omitempty"`
+	Model    string    `json:"model"`
+	Modality string    `json:"modality"`
+	Target   string    `json:"target"`
+	Threads  int       `json:"threads"`
+	Batch    int       `json:"batch"`
+	Steps    int       `json:"steps"`
+	Median   float64   `json:"median_s"`
+	Min      float64   `json:"min_s"`
+	Max      float64   `json:"max_s"`
+	Seconds  []float64 `json:"step_s"` // of every step, in order
+	Rate     float64   `json:"examples_per_s"`
+	GFLOPs   float64   `json:"gflop_per_s,omitempty"`
+	Arena    int       `json:"arena_bytes"`
+	Peak     int       `json:"peak_memory_bytes,omitempty"`
+	Loss     float64   `json:"loss"`
+	Profile  *profile  `json:"profile,omitempty"`
 }
 
 func (a *app) runBench(m *runtime.Machine, batches train.Batches, warmup, steps int, timed bool) error {
@@ -136,6 +137,7 @@ func (a *app) runBench(m *runtime.Machine, batches train.Batches, warmup, steps 
 		bar.set(step)
 	}
 	bar.end()
+	r.Seconds = slices.Clone(seconds)
 	slices.Sort(seconds)
 	r.Min, r.Max, r.Median = seconds[0], seconds[steps-1], (seconds[(steps-1)/2]+seconds[steps/2])/2
 	r.Rate, r.GFLOPs, r.Peak = float64(p.Batch)/r.Median, p.Step.FLOPs/r.Median/1e9, peakMemory()
