@@ -265,6 +265,13 @@ func (r *Run) training() []fact {
 		}
 		list = append(list, fact{"data", from, ""}, fact{"reader", strings.Join(append([]string{d.Reader}, d.Options...), " "), ""},
 			fact{"examples", fmt.Sprintf("%s to train, %s to test", count(d.Train), count(d.Test)), ""})
+		if d.SkipBad > 0 {
+			left := 0
+			if n := len(r.Records); n > 0 {
+				left = r.Records[n-1].LeftOut
+			}
+			list = append(list, fact{"bad records", fmt.Sprintf("%s left out, %s allowed", count(left), count(d.SkipBad)), ""})
+		}
 	}
 	return list
 }
