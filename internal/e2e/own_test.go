@@ -75,7 +75,7 @@ func TestOwnReader(t *testing.T) {
 		t.Errorf("evaluation:\n%s", out)
 	}
 	out = must("./mine", "reconstruct", "--data", "data", "--checkpoint", "run", "--count", "4")
-	if !strings.Contains(out, "input 2: token accuracy") {
+	if !strings.Contains(out, "image: 4 examples, mean squared error") || !strings.Contains(out, ": 4 examples, token accuracy") {
 		t.Errorf("reconstruct:\n%s", out)
 	}
 	must("./mine", "embed", "--data", "data", "--checkpoint", "run", "--out", "f.npy")
