@@ -234,7 +234,7 @@ def command(args, log):
 
 
 def losses(run):
-    lines = [json.loads(line) for line in open(f"{run}/log.jsonl")]
+    lines = [json.loads(line) for line in open(f"{run}/metrics.jsonl")]
     return [line for line in lines if "loss" in line]
 
 
