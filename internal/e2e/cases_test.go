@@ -93,7 +93,7 @@ func TestCasesBF16(t *testing.T) {
 	}
 }
 
-// TestCasesRecompute: what is computed again to save memory changes no number.
+// TestCasesRecompute: with values computed again to save memory, the numbers are the reference's too.
 func TestCasesRecompute(t *testing.T) {
 	for _, name := range []string{"series_small", "two_inner_steps_small"} {
 		t.Run(name, func(t *testing.T) {
