@@ -5,14 +5,14 @@ import "../examples/metamae"
 // Recordings of six sensors over time, with the activity in a column.
 modality motion = series(6, 64, patch: 4) {
     data csv(files: "*_sp.csv.gz", columns: "x_acc..z_gyro", label: "label", standardise: true,
-             window: 64, stride: 32, split: "by folder", test_groups: "s15")
+        window: 64, stride: 32, split: "by folder", test_groups: "s15")
     set batch = 32, mask_ratio = 0.75, lr = 1e-3
 }
 
 // A table without a header: the label, then 28 numbers.
 modality collisions = series(1, 28) {
     data csv(files: "HIGGS_train.csv.gz", test: "HIGGS_test.csv.gz", header: false, label: "1",
-             classes: 2, columns: "2..29", standardise: true)
+        classes: 2, columns: "2..29", standardise: true)
     set batch = 32, mask_ratio = 0.5, lr = 1e-3
 }
 
