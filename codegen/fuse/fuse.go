@@ -24,6 +24,7 @@ type Result struct {
 	Leaves   map[*ir.Value]*Buffer // inputs, random streams and parameters that are read
 	Roots    []View                // where each root lies
 	Storage  map[*ir.Value]View    // where each stored value lies
+	analysis *analysis
 }
 
 // Hint asks for another attempt at fusion with one decision taken differently.
@@ -124,7 +125,7 @@ func attempt(roots []Root, leaf func(*ir.Value) *Buffer, hints []Hint, opt Optio
 		}
 	}
 	delay(f.out.Launches)
-	f.out.Storage = f.storage
+	f.out.Storage, f.out.analysis = f.storage, f.analysis
 	if !opt.NoChains {
 		blocks := !opt.NoBlocks && opt.Examples > 1
 		f.out.Launches = chains(f.out.Launches, !blocks)

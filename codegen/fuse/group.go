@@ -16,10 +16,15 @@ type open struct {
 	group
 	members []*Launch
 	touched map[*Buffer][]touch
+	ids     []int // of the members
+	after   []int // what these must follow, whatever they read
 }
 
 func (o *open) add(ls ...*Launch) {
 	o.members = append(o.members, ls...)
+	for _, l := range ls {
+		o.ids, o.after = append(o.ids, l.ids...), append(o.after, l.after...)
+	}
 	for _, t := range touches(ls...) {
 		o.touched[t.access().Buf] = append(o.touched[t.access().Buf], t)
 	}
@@ -28,10 +33,8 @@ func (o *open) add(ls ...*Launch) {
 // conflicts reports whether l and the group touch something in common that one writes, or
 // must run in this order for another reason.
 func (o *open) conflicts(l *Launch) bool {
-	for _, m := range o.members {
-		if meet(m.ids, l.after) || meet(m.after, l.ids) {
-			return true
-		}
+	if meet(l.after, o.ids) || meet(o.after, l.ids) {
+		return true
 	}
 	for _, t := range touches(l) {
 		for _, u := range o.touched[t.access().Buf] {

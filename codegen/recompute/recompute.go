@@ -1,9 +1,10 @@
 // Package recompute trades time for memory: values that wait long for their next reader are
 // computed a second time instead of being kept.
 //
-// Takes: a program that no pass will change any more. Promises: the same numbers, bit by
-// bit; the values computed a second time have phase ir.Recompute and run right before the
-// first reader that needs them.
+// Takes: a program that no pass will change any more. Promises: the same values by the same
+// operations, though kernels that are then cut differently may round differently; what is
+// computed a second time has phase ir.Recompute and runs right before the first reader that
+// needs it.
 //
 //	h = gelu(x W)                     h = gelu(x W)
 //	y = h V                           y = h V
@@ -25,10 +26,7 @@ import (
 	"mspecc/ir"
 )
 
-// Levels lists what may be computed again.
-var Levels = []string{None, Cheap, All}
-
-// The levels.
+// The levels: what may be computed again.
 const (
 	None  = "none"  // nothing
 	Cheap = "cheap" // what needs no matrix product

@@ -19,15 +19,13 @@ type schedule struct {
 	blocks  []bool                    // launches that go through the examples block by block
 	again   map[*ir.Value]int         // when a value is computed for the second time
 
-	smallest int // bytes of a value that may be
+	smallest int // bytes of a value that may be computed again
 }
 
 func newSchedule(p *ir.Program, run *fuse.Result) *schedule {
-	stored, addends := fuse.Stored(p.Roots())
-	order := p.Live()
-	s := &schedule{at: map[*ir.Value]int{}, readers: map[*ir.Value][]*ir.Value{}, addend: addends,
+	loads, addends := run.Reads()
+	s := &schedule{at: map[*ir.Value]int{}, loads: loads, readers: map[*ir.Value][]*ir.Value{}, addend: addends,
 		fixed: map[*ir.Value]bool{}, again: map[*ir.Value]int{}, smallest: minBytes}
-	s.loads = fuse.Loads(order, stored, addends)
 	for t, l := range run.Launches {
 		s.blocks = append(s.blocks, l.Kind == fuse.BlocksKind)
 		for _, k := range l.Kernels() {
@@ -38,8 +36,8 @@ func newSchedule(p *ir.Program, run *fuse.Result) *schedule {
 			}
 		}
 	}
-	for _, v := range order {
-		if !stored[v] && !addends[v] {
+	for _, v := range p.Live() {
+		if _, ok := loads[v]; !ok {
 			continue
 		}
 		s.order = append(s.order, v)
