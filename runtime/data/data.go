@@ -197,7 +197,7 @@ func (s *Source) check() error {
 	}
 	entries, err := fs.ReadDir(s.Root, ".")
 	if err != nil {
-		return s.Fail("", "", "the data folder cannot be read: "+cause(err), "give an existing, readable folder")
+		return s.Fail("", "", "the data folder cannot be read: "+Cause(err), "give an existing, readable folder")
 	}
 	if len(entries) == 0 {
 		return s.Fail("", "", "the data folder is empty", "put the data there or give another folder")

@@ -112,7 +112,7 @@ func (s *Source) genomicsFile(set *tokenSet, option, name string, first int) err
 		case errors.Is(err, io.EOF):
 			return nil
 		case errors.Is(err, tfrecord.ErrData):
-			err = s.Fail(name, at, cause(err), "the file is damaged: fetch it again")
+			err = s.Fail(name, at, Cause(err), "the file is damaged: fetch it again")
 		case err != nil:
 			return s.tfError(f, at, err)
 		default:
@@ -131,7 +131,7 @@ func (s *Source) tfError(f *File, at string, err error) *Error {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader) {
 		return s.readError(f, at, err)
 	}
-	return s.Fail(f.Name, at, cause(err), "give a TFRecord file, or fetch the damaged file again")
+	return s.Fail(f.Name, at, Cause(err), "give a TFRecord file, or fetch the damaged file again")
 }
 
 // genome appends one record: feature x, the bases as digits separated by blanks, and feature y, the label.

@@ -188,7 +188,7 @@ func (s *Source) sensorFiles() ([]sensorFile, error) {
 	var files []sensorFile
 	err := fs.WalkDir(s.Root, ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return s.Fail(p, "", "cannot be read: "+cause(err), "check the folder and its permissions")
+			return s.Fail(p, "", "cannot be read: "+Cause(err), "check the folder and its permissions")
 		}
 		base := strings.TrimSuffix(path.Base(p), ".gz")
 		if d.IsDir() || !strings.HasSuffix(base, ".csv") {

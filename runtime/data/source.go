@@ -73,8 +73,8 @@ func (s *Source) Fail(file, at, msg, fix string) *Error {
 	return &Error{Reader: s.reader.Name, File: path.Join(s.Name, file), At: at, Msg: msg, Fix: fix}
 }
 
-// cause drops the operation and the path of a file error: the message names the file already.
-func cause(err error) string {
+// Cause drops the operation and the path of a file error: the message names the file already.
+func Cause(err error) string {
 	var p *fs.PathError
 	if errors.As(err, &p) {
 		return p.Err.Error()
@@ -184,7 +184,7 @@ func (s *Source) Open(option string, candidates ...string) (*File, error) {
 				if errors.As(err, &e) {
 					return nil, e
 				}
-				return nil, s.Fail(name, "", "cannot be opened: "+cause(err), "check the file and its permissions")
+				return nil, s.Fail(name, "", "cannot be opened: "+Cause(err), "check the file and its permissions")
 			}
 		}
 	}
@@ -212,7 +212,7 @@ func (s *Source) openExact(name string) (*File, error) {
 	z, err := gzip.NewReader(buffered)
 	if err != nil {
 		raw.Close()
-		return nil, s.Fail(name, "", "has a damaged gzip header ("+cause(err)+")", "fetch it again")
+		return nil, s.Fail(name, "", "has a damaged gzip header ("+Cause(err)+")", "fetch it again")
 	}
 	return &File{bufio.NewReaderSize(z, 1<<16), name, raw}, nil
 }
@@ -256,7 +256,7 @@ func (s *Source) readError(f *File, at string, err error) *Error {
 	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
 		return s.Fail(f.Name, at, "the gzip stream is damaged ("+err.Error()+")", "fetch it again")
 	}
-	return s.Fail(f.Name, at, "cannot be read: "+cause(err), "fetch it again, or check the disk")
+	return s.Fail(f.Name, at, "cannot be read: "+Cause(err), "fetch it again, or check the disk")
 }
 
 // lines reads a text file line by line.

@@ -68,21 +68,13 @@ func unsigned(size int) func(u *Machine) error {
 
 // long reads a number in two's complement whose length stands before it.
 func long(size int) func(u *Machine) error {
-	return func(u *Machine) error {
-		n, err := u.number(size)
-		if err != nil {
-			return err
-		}
-		b, err := u.Take(n)
-		if err != nil {
-			return err
-		}
+	return counted(size, func(b []byte) any {
 		big := make([]byte, len(b))
 		for i, x := range b {
 			big[len(b)-1-i] = x
 		}
-		return u.push(integer(big))
-	}
+		return integer(big)
+	})
 }
 
 // integer is a big-endian number in two's complement, as an int64 if it fits.
@@ -162,8 +154,8 @@ var scalarOps = map[byte]func(u *Machine) error{
 	},
 }
 
-// text reads a string whose length, of so many bytes, stands before it.
-func text(size int) func(u *Machine) error {
+// counted reads a value whose length in bytes, a number of so many bytes, stands before it.
+func counted(size int, value func(b []byte) any) func(u *Machine) error {
 	return func(u *Machine) error {
 		n, err := u.number(size)
 		if err != nil {
@@ -173,22 +165,16 @@ func text(size int) func(u *Machine) error {
 		if err != nil {
 			return err
 		}
-		return u.push(string(b))
+		return u.push(value(b))
 	}
 }
 
+func text(size int) func(u *Machine) error {
+	return counted(size, func(b []byte) any { return string(b) })
+}
+
 func raw(size int) func(u *Machine) error {
-	return func(u *Machine) error {
-		n, err := u.number(size)
-		if err != nil {
-			return err
-		}
-		b, err := u.Take(n)
-		if err != nil {
-			return err
-		}
-		return u.push(b[:len(b):len(b)])
-	}
+	return counted(size, func(b []byte) any { return b[:len(b):len(b)] })
 }
 
 // quoted reads a line that holds a string; what it looks like inside does not matter here.

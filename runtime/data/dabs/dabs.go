@@ -5,7 +5,6 @@
 package dabs
 
 import (
-	"errors"
 	"io"
 	"io/fs"
 	"path"
@@ -44,12 +43,12 @@ func folder(s *data.Source, from, marker string, candidates ...string) (string, 
 func readFile(s *data.Source, name string) ([]byte, error) {
 	f, err := s.Root.Open(name)
 	if err != nil {
-		return nil, s.Fail(name, "", "cannot be opened: "+reason(err), "fetch it again, or check its permissions")
+		return nil, s.Fail(name, "", "cannot be opened: "+data.Cause(err), "fetch it again, or check its permissions")
 	}
 	defer f.Close()
 	raw, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return nil, s.Fail(name, "", "cannot be read: "+reason(err), "fetch it again, or check the disk")
+		return nil, s.Fail(name, "", "cannot be read: "+data.Cause(err), "fetch it again, or check the disk")
 	}
 	switch {
 	case len(raw) == 0:
@@ -58,15 +57,6 @@ func readFile(s *data.Source, name string) ([]byte, error) {
 		return nil, s.Fail(name, "", "has more than 256 MiB, far more than one example", "give the right file")
 	}
 	return raw, nil
-}
-
-// reason drops the operation and the path of a file error: the message names the file already.
-func reason(err error) string {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err.Error()
-	}
-	return err.Error()
 }
 
 // item is one example that lies in a file of its own.

@@ -28,7 +28,7 @@ func textLines(s *data.Source, name string) ([]string, error) {
 		}
 	}
 	if err := scan.Err(); err != nil {
-		return nil, s.Fail(name, fmt.Sprintf("line %d", len(lines)+1), "cannot be read: "+reason(err), "fetch it again")
+		return nil, s.Fail(name, fmt.Sprintf("line %d", len(lines)+1), "cannot be read: "+data.Cause(err), "fetch it again")
 	}
 	if len(lines) == 0 {
 		return nil, s.Fail(name, "", "is empty", "fetch it again")
@@ -65,7 +65,7 @@ func table(s *data.Source, name string, fieldCount int) (keys []string, rest map
 func subfolders(s *data.Source, dir string) ([]string, error) {
 	entries, err := fs.ReadDir(s.Root, dir)
 	if err != nil {
-		return nil, s.Fail(dir, "", "cannot be read: "+reason(err), "give the folder that the data set was unpacked in")
+		return nil, s.Fail(dir, "", "cannot be read: "+data.Cause(err), "give the folder that the data set was unpacked in")
 	}
 	var names []string
 	for _, e := range entries {
@@ -99,7 +99,7 @@ func classFolders(s *data.Source, dir string, names []string) ([]item, error) {
 		s.Progress("listing "+dir, int64(label), int64(len(names)))
 		entries, err := fs.ReadDir(s.Root, path.Join(dir, name))
 		if err != nil {
-			return nil, s.Fail(path.Join(dir, name), "", "cannot be read: "+reason(err), "give the folder that the data set was unpacked in")
+			return nil, s.Fail(path.Join(dir, name), "", "cannot be read: "+data.Cause(err), "give the folder that the data set was unpacked in")
 		}
 		for _, e := range entries {
 			if !e.IsDir() && isPicture(e.Name()) {

@@ -12,7 +12,7 @@ import (
 func mapFile(s *data.Source, name string) ([]byte, error) {
 	f, err := s.Root.Open(name)
 	if err != nil {
-		return nil, s.Fail(name, "", "cannot be opened: "+reason(err), "check the file and its permissions")
+		return nil, s.Fail(name, "", "cannot be opened: "+data.Cause(err), "check the file and its permissions")
 	}
 	defer f.Close()
 	info, err := f.Stat()
@@ -32,7 +32,7 @@ func mapFile(s *data.Source, name string) ([]byte, error) {
 	}
 	raw, err := io.ReadAll(io.LimitReader(f, maxTable))
 	if err != nil {
-		return nil, s.Fail(name, "", "cannot be read: "+reason(err), "fetch it again, or check the disk")
+		return nil, s.Fail(name, "", "cannot be read: "+data.Cause(err), "fetch it again, or check the disk")
 	}
 	return raw, nil
 }

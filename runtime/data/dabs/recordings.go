@@ -29,7 +29,7 @@ func utterances(s *data.Source, base, part string) (map[int][]item, error) {
 		for _, pattern := range []string{"*/*.flac", "*/*.wav"} {
 			names, err := fs.Glob(s.Root, path.Join(base, part, speaker, pattern))
 			if err != nil {
-				return nil, s.Fail(path.Join(base, part, speaker), "", "cannot be listed: "+reason(err), "rename it")
+				return nil, s.Fail(path.Join(base, part, speaker), "", "cannot be listed: "+data.Cause(err), "rename it")
 			}
 			for _, n := range names {
 				found[id] = append(found[id], item{name: n})
@@ -181,7 +181,7 @@ func audioMNIST(s *data.Source) (*speechSet, error) {
 	for _, speaker := range speakers {
 		names, err := fs.Glob(s.Root, path.Join(base, "data", speaker, "*.wav"))
 		if err != nil {
-			return nil, s.Fail(path.Join(base, "data", speaker), "", "cannot be listed: "+reason(err), "rename it")
+			return nil, s.Fail(path.Join(base, "data", speaker), "", "cannot be listed: "+data.Cause(err), "rename it")
 		}
 		for _, n := range names {
 			digit, _, _ := strings.Cut(path.Base(n), "_")
@@ -233,7 +233,7 @@ func googleSpeech(s *data.Source) (*speechSet, error) {
 	for _, word := range googleWords {
 		names, err := fs.Glob(s.Root, path.Join(base, word, "*.wav"))
 		if err != nil {
-			return nil, s.Fail(base, "", "cannot be listed: "+reason(err), "rename it")
+			return nil, s.Fail(base, "", "cannot be listed: "+data.Cause(err), "rename it")
 		}
 		for _, n := range names {
 			if n = path.Join(word, path.Base(n)); !kept[n] {

@@ -67,7 +67,9 @@ func list(s *data.Source, option string, patterns []string) ([]string, error) {
 	return names, nil
 }
 
-// reason is an error without the operation and the path of a file error: messages name the file.
+// reason is an error without the operation and the path of a file error: messages name the
+// file. Unlike data.Cause it keeps what is said around a file error, such as why a temporary
+// file was needed.
 func reason(err error) string {
 	if p, ok := err.(*fs.PathError); ok {
 		return p.Err.Error()
