@@ -69,14 +69,7 @@ func TestCases(t *testing.T) {
 func TestCasesBF16(t *testing.T) {
 	for _, name := range []string{"series_small", "image_small", "tokens_small"} {
 		t.Run(name, func(t *testing.T) {
-			folder, err := refcase.Dir()
-			if err != nil {
-				t.Fatal(err)
-			}
-			c, err := refcase.Load(filepath.Join(folder, name+".json"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			c := loadCase(t, name)
 			dir := t.TempDir()
 			bin := buildCase(t, c, dir, "precision=bf16")
 			in := writeInputs(t, c, dir)
@@ -97,14 +90,7 @@ func TestCasesBF16(t *testing.T) {
 func TestCasesRecompute(t *testing.T) {
 	for _, name := range []string{"series_small", "two_inner_steps_small"} {
 		t.Run(name, func(t *testing.T) {
-			folder, err := refcase.Dir()
-			if err != nil {
-				t.Fatal(err)
-			}
-			c, err := refcase.Load(filepath.Join(folder, name+".json"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			c := loadCase(t, name)
 			dir := t.TempDir()
 			bin := buildCase(t, c, dir, "recompute=all")
 			in := writeInputs(t, c, dir)
@@ -119,6 +105,20 @@ func TestCasesRecompute(t *testing.T) {
 			runCase(t, c, c.F32(), bin, in, "portable", "GODEBUG=cpu.avx512f=off", "MSPECC_CASE_THREADS=2")
 		})
 	}
+}
+
+// loadCase reads one reference case.
+func loadCase(t *testing.T, name string) *refcase.Case {
+	t.Helper()
+	folder, err := refcase.Dir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := refcase.Load(filepath.Join(folder, name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // buildCase compiles a case's spec, with the harness beside the generated code.

@@ -257,19 +257,26 @@ func TestRawTokensAreOneHot(t *testing.T) {
 	}
 }
 
-func TestFeatures(t *testing.T) {
-	p := tiny.Program()
+// tinySets is the small program on a machine with first parameters, and its data.
+func tinySets(t *testing.T) (p *runtime.Program, m *runtime.Machine, want data.Want, train, test data.Dataset) {
+	t.Helper()
+	p = tiny.Program()
 	m, err := runtime.NewMachine(p, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
+	t.Cleanup(m.Close)
 	m.Initialize(1)
-	want := data.Want{{Shape: p.Modality.Inputs[0].Shape}}
-	train, test, err := data.Open("idx", runtime.ReaderOptions(p.Modality.Options), p.Sample, "sample", want, data.OpenOptions{Seed: 1})
+	want = data.Want{{Shape: p.Modality.Inputs[0].Shape}}
+	train, test, err = data.Open("idx", runtime.ReaderOptions(p.Modality.Options), p.Sample, "sample", want, data.OpenOptions{Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return p, m, want, train, test
+}
+
+func TestFeatures(t *testing.T) {
+	p, m, want, train, test := tinySets(t)
 	a, err := Features(context.Background(), m, Source{Data: train, Want: want}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -325,18 +332,7 @@ func (d labelledTokens) Example(i int, epoch uint64, e *data.Example) error {
 }
 
 func TestFeaturesOfTokens(t *testing.T) {
-	p := tiny.Program()
-	m, err := runtime.NewMachine(p, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	m.Initialize(1)
-	want := data.Want{{Shape: p.Modality.Inputs[0].Shape}}
-	_, test, err := data.Open("idx", runtime.ReaderOptions(p.Modality.Options), p.Sample, "sample", want, data.OpenOptions{Seed: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p, m, want, _, test := tinySets(t)
 	s := Source{Data: labelledTokens{test}, Want: want, Max: 7}
 	if _, err := Features(context.Background(), m, s, nil); err == nil || !strings.Contains(err.Error(), "expose tokens") {
 		t.Errorf("features without tokens: %v", err)
