@@ -12,6 +12,7 @@
 package data
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -148,6 +149,7 @@ type OpenOptions struct {
 	Seed     uint64                               // decides random windows and random splits
 	Skip     *Skip                                // bad records to leave out; nil: none
 	Progress func(what string, done, total int64) // hears of long work such as indexing; nil: nobody listens
+	Memory   int64                                // bytes of unpacked data to keep in memory, more go to a temporary file; 0: 256 MiB
 }
 
 // Open reads a data set. The reader and its options are those the spec names; root is the
@@ -166,7 +168,8 @@ func Open(reader string, options map[string]string, root fs.FS, name string, wan
 		delete(options, "standardise")
 		options["standardize"] = v
 	}
-	s := &Source{Root: root, Name: name, Want: want, Seed: o.Seed, reader: readers[at], given: options, skip: o.Skip, progress: o.Progress}
+	s := &Source{Root: root, Name: name, Want: want, Seed: o.Seed, reader: readers[at], given: options, skip: o.Skip, progress: o.Progress,
+		memory: cmp.Or(o.Memory, maxMemory)}
 	if err := s.check(); err != nil {
 		return nil, nil, err
 	}

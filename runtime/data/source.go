@@ -52,6 +52,7 @@ type Source struct {
 
 	reader   Reader
 	given    map[string]string
+	memory   int64 // that spools may still take
 	skip     *Skip
 	progress func(what string, done, total int64)
 }
@@ -71,6 +72,11 @@ func (s *Source) Progress(what string, done, total int64) {
 // the place in it, msg what is wrong and what was expected, fix what to do.
 func (s *Source) Fail(file, at, msg, fix string) *Error {
 	return &Error{Reader: s.reader.Name, File: path.Join(s.Name, file), At: at, Msg: msg, Fix: fix}
+}
+
+// Changed is the error of a file that is not what it was when the data set was opened.
+func (s *Source) Changed(file string) *Error {
+	return s.Fail(file, "", "changed while it was in use", "start again, and leave the data alone meanwhile")
 }
 
 // Cause drops the operation and the path of a file error: the message names the file already.
@@ -170,31 +176,13 @@ func (f *File) Close() error { return f.closer.Close() }
 
 // Open opens the first of the candidates that exists, as it is or with .gz behind it.
 func (s *Source) Open(option string, candidates ...string) (*File, error) {
-	for _, c := range candidates {
-		for _, name := range []string{c, c + ".gz"} {
-			if !fs.ValidPath(name) {
-				return nil, s.BadOption(option, "file names inside the data folder, with forward slashes and without ..")
-			}
-			f, err := s.openExact(name)
-			if err == nil {
-				return f, nil
-			}
-			if !errors.Is(err, fs.ErrNotExist) {
-				var e *Error
-				if errors.As(err, &e) {
-					return nil, e
-				}
-				return nil, s.Fail(name, "", "cannot be opened: "+Cause(err), "check the file and its permissions")
-			}
-		}
-	}
-	return nil, s.missing(option, candidates)
-}
-
-func (s *Source) openExact(name string) (*File, error) {
-	raw, err := s.Root.Open(name)
+	name, err := s.find(option, candidates)
 	if err != nil {
 		return nil, err
+	}
+	raw, err := s.Root.Open(name)
+	if err != nil {
+		return nil, s.Fail(name, "", "cannot be opened: "+Cause(err), "check the file and its permissions")
 	}
 	if info, err := raw.Stat(); err == nil && info.IsDir() {
 		raw.Close()
@@ -215,6 +203,23 @@ func (s *Source) openExact(name string) (*File, error) {
 		return nil, s.Fail(name, "", "has a damaged gzip header ("+Cause(err)+")", "fetch it again")
 	}
 	return &File{bufio.NewReaderSize(z, 1<<16), name, raw}, nil
+}
+
+// find is the first of the candidates that exists, as it is or with .gz behind it.
+func (s *Source) find(option string, candidates []string) (string, error) {
+	for _, c := range candidates {
+		for _, name := range []string{c, c + ".gz"} {
+			if !fs.ValidPath(name) {
+				return "", s.BadOption(option, "file names inside the data folder, with forward slashes and without ..")
+			}
+			if _, err := fs.Stat(s.Root, name); err == nil {
+				return name, nil
+			} else if !errors.Is(err, fs.ErrNotExist) {
+				return "", s.Fail(name, "", "cannot be opened: "+Cause(err), "check the file and its permissions")
+			}
+		}
+	}
+	return "", s.missing(option, candidates)
 }
 
 // missing lists what the folder holds instead of the files looked for.

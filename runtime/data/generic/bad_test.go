@@ -49,7 +49,7 @@ func TestBadTables(t *testing.T) {
 	}
 	cut := zipped("y,a,b\n0,1,2\n1,3,4\n")
 	cut.Data = cut.Data[:len(cut.Data)-6]
-	refused(t, "csv", fstest.MapFS{"a.csv.gz": cut}, row(2), o(), "folder/a.csv.gz", "unpacked")
+	refused(t, "csv", fstest.MapFS{"a.csv.gz": cut}, row(2), o(), "folder/a.csv.gz", "ends too early")
 	refused(t, "csv", fstest.MapFS{"a.csv.gz": file("y,a,b\n0,1,2\n")}, row(2), o(), "is not a gzip file")
 	refused(t, "csv", fstest.MapFS{"a.txt": file("x")}, row(2), o(), "no file *.csv or *.tsv")
 	refused(t, "csv", fstest.MapFS{"a.csv": file("a\n1\n")}, row(1), nil, "1 examples, too few")
@@ -162,28 +162,5 @@ func TestSkipBadRows(t *testing.T) {
 	skip = &data.Skip{Limit: 2}
 	if _, _, err := data.Open("csv", map[string]string{"label": "y", "test": "t.csv"}, root, "folder", row(1), data.OpenOptions{Skip: skip}); err == nil || !strings.Contains(err.Error(), "more than the 2") {
 		t.Errorf("error %v", err)
-	}
-}
-
-// Unpacked data beyond what memory is for lie in a temporary file.
-func TestSpool(t *testing.T) {
-	const size = 64 << 10
-	p := &spool{limit: 3 * size}
-	block := make([]byte, size)
-	for i := range 5 {
-		block[0], block[len(block)-1] = byte(i), byte(10+i)
-		if _, err := p.Write(block); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if p.file == nil || len(p.mem) > 0 || p.size != 5*size {
-		t.Fatalf("%d bytes in memory of %d", len(p.mem), p.size)
-	}
-	defer p.file.Close()
-	var two [2]byte
-	for i := range 4 {
-		if n, err := p.ReadAt(two[:], int64(i+1)*size-1); n != 2 || err != nil || two != [2]byte{byte(10 + i), byte(i + 1)} {
-			t.Errorf("block %d: %v %v %v", i, two, n, err)
-		}
 	}
 }

@@ -22,11 +22,16 @@ var csvReader = data.Reader{
 
 // csvTable is a CSV file with the places of its records.
 type csvTable struct {
-	b       *blob
+	b       *data.Blob
 	names   []string
 	sep     byte
 	offsets []int64 // of each record, and of the end
 }
+
+const (
+	maxUnpacked = 64 << 30 // beyond it a compressed file must be unpacked by hand
+	maxRecord   = 64 << 20 // bytes of one record: beyond it the file is another one
+)
 
 // quota is a reader that gives up where one record gets too long.
 type quota struct {
@@ -63,7 +68,7 @@ func openCSV(s *data.Source, _ *plan, name string) (table, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.b, err = openBlob(s, name); err != nil {
+	if t.b, err = s.OpenBlob(name); err != nil {
 		return nil, err
 	}
 	return t, t.scan(header)
@@ -71,11 +76,11 @@ func openCSV(s *data.Source, _ *plan, name string) (table, error) {
 
 // scan finds the records.
 func (t *csvTable) scan(header bool) error {
-	r, c, err := t.b.all()
+	r, err := t.b.All()
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer r.Close()
 	q := &quota{r: r}
 	in := t.reader(q)
 	in.ReuseRecord = true
@@ -84,13 +89,13 @@ func (t *csvTable) scan(header bool) error {
 		start := in.InputOffset()
 		record, err := in.Read()
 		if errors.Is(err, io.EOF) {
-			t.offsets = append(t.offsets, t.b.size)
+			t.offsets = append(t.offsets, t.b.Size)
 			break
 		}
 		var bad *csv.ParseError
 		if errors.As(err, &bad) {
 			line := fmt.Sprintf("line %d", bad.Line)
-			if err := t.b.s.Bad(t.b.s.Fail(t.b.name, line, bad.Err.Error(), "correct the quotes of the record that begins in line "+fmt.Sprint(bad.StartLine))); err != nil {
+			if err := t.b.Source.Bad(t.b.Fail(line, bad.Err.Error(), "correct the quotes of the record that begins in line "+fmt.Sprint(bad.StartLine))); err != nil {
 				return err
 			}
 			continue
@@ -100,7 +105,7 @@ func (t *csvTable) scan(header bool) error {
 			if errors.As(err, &own) {
 				return own
 			}
-			return t.b.s.Fail(t.b.name, fmt.Sprintf("byte %d", start), reason(err), "check that this is a table, and its quotes")
+			return t.b.Fail(fmt.Sprintf("byte %d", start), data.Cause(err), "check that this is a table, and its quotes")
 		}
 		if t.names == nil {
 			for i, name := range record {
@@ -116,7 +121,7 @@ func (t *csvTable) scan(header bool) error {
 		t.offsets = append(t.offsets, start)
 	}
 	if len(t.offsets) < 2 {
-		return t.b.s.Fail(t.b.name, "", "holds no record", "give a file with data")
+		return t.b.Fail("", "holds no record", "give a file with data")
 	}
 	return nil
 }
@@ -128,16 +133,16 @@ func (t *csvTable) reader(r io.Reader) *csv.Reader {
 	return in
 }
 
-func (t *csvTable) name() string      { return t.b.name }
+func (t *csvTable) name() string      { return t.b.Name }
 func (t *csvTable) columns() []string { return t.names }
 func (t *csvTable) rows() int         { return len(t.offsets) - 1 }
-func (t *csvTable) at(row int) string { return t.b.line(t.offsets[row] + t.blank(row)) }
+func (t *csvTable) at(row int) string { return t.b.Line(t.offsets[row] + t.blank(row)) }
 
 // blank is the length of the empty lines before a record.
 func (t *csvTable) blank(row int) int64 {
 	n := min(t.offsets[row+1]-t.offsets[row], 1<<12)
 	buf := make([]byte, n)
-	if err := t.b.read(buf, t.offsets[row]); err != nil {
+	if err := t.b.ReadFull(buf, t.offsets[row]); err != nil {
 		return 0
 	}
 	return n - int64(len(bytes.TrimLeft(buf, "\r\n")))
@@ -159,7 +164,7 @@ func (t *csvTable) read(lo, hi int, columns []int, use func(row int, cells []cel
 			buf = make([]byte, n)
 		}
 		buf = buf[:n]
-		if err := t.b.read(buf, t.offsets[lo]); err != nil {
+		if err := t.b.ReadFull(buf, t.offsets[lo]); err != nil {
 			return err
 		}
 		for base := t.offsets[lo]; lo < to; lo++ {
@@ -210,7 +215,7 @@ func (t *csvTable) row(row int, record []byte, columns []int, cells []cell) erro
 func (t *csvTable) quoted(row int, record []byte, columns []int, cells []cell) error {
 	fields, err := t.reader(bytes.NewReader(record)).Read()
 	if err != nil {
-		return t.b.s.Fail(t.b.name, t.at(row), reason(err), "correct the record")
+		return t.b.Fail(t.at(row), data.Cause(err), "correct the record")
 	}
 	if len(fields) != len(t.names) {
 		return t.width(row, len(fields))
@@ -222,5 +227,5 @@ func (t *csvTable) quoted(row int, record []byte, columns []int, cells []cell) e
 }
 
 func (t *csvTable) width(row, n int) error {
-	return t.b.s.Fail(t.b.name, t.at(row), fmt.Sprintf("has %d columns, the first line has %d", n, len(t.names)), "correct or remove the line")
+	return t.b.Fail(t.at(row), fmt.Sprintf("has %d columns, the first line has %d", n, len(t.names)), "correct or remove the line")
 }

@@ -2,7 +2,6 @@ package generic
 
 import (
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"mspecc/runtime/data"
@@ -14,23 +13,12 @@ type CSV struct{ table csvTable }
 
 // OpenCSV finds the records of the first of the files that exists, as it is or with .gz behind it.
 func OpenCSV(s *data.Source, option string, names ...string) (*CSV, error) {
-	for _, name := range names {
-		for _, n := range []string{name, name + ".gz"} {
-			if !fs.ValidPath(n) {
-				return nil, s.BadOption(option, "file names inside the data folder, with forward slashes and without ..")
-			}
-			if _, err := fs.Stat(s.Root, n); err != nil {
-				continue
-			}
-			b, err := openBlob(s, n)
-			if err != nil {
-				return nil, err
-			}
-			c := &CSV{csvTable{b: b, sep: ','}}
-			return c, c.table.scan(true)
-		}
+	b, err := s.FindBlob(option, names...)
+	if err != nil {
+		return nil, err
 	}
-	return nil, s.Fail("", "", "lacks "+strings.Join(names, " or ")+" (also with .gz)", fmt.Sprintf("give the right folder, or the file with the option %s", option))
+	c := &CSV{csvTable{b: b, sep: ','}}
+	return c, c.table.scan(true)
 }
 
 // Name is the file's name, relative to the data folder.
@@ -49,7 +37,7 @@ func (c *CSV) Column(name string) (int, error) {
 			return i, nil
 		}
 	}
-	return 0, c.table.b.s.Fail(c.Name(), "", fmt.Sprintf("has no column %q; its columns are %s", name, strings.Join(c.table.names[:min(len(c.table.names), 20)], ", ")),
+	return 0, c.table.b.Fail("", fmt.Sprintf("has no column %q; its columns are %s", name, strings.Join(c.table.names[:min(len(c.table.names), 20)], ", ")),
 		"give the right file or name the column")
 }
 

@@ -39,7 +39,7 @@ const checkpoint = 1 << 10
 
 // sequence is one record of a file.
 type sequence struct {
-	file   *blob
+	file   *data.Blob
 	name   string
 	n      int     // letters
 	places []int64 // of every so manyth letter
@@ -202,15 +202,15 @@ func (f *fasta) setLabels() error {
 }
 
 // take is the part of a record's header, file or folder that an option names.
-func take(from string, b *blob, header string) (string, bool) {
+func take(from string, b *data.Blob, header string) (string, bool) {
 	words := strings.Fields(header)
 	switch {
 	case from == "file":
-		return b.name, true
+		return b.Name, true
 	case from == "folder":
-		return path.Dir(b.name), true
+		return path.Dir(b.Name), true
 	case from == "record":
-		return b.name + " " + header, true
+		return b.Name + " " + header, true
 	case strings.HasSuffix(from, "="):
 		for _, w := range words {
 			if v, ok := strings.CutPrefix(w, from); ok {
@@ -262,15 +262,15 @@ func (l *letters) line() (string, error) {
 
 // read indexes a file.
 func (f *fasta) read(name string) error {
-	b, err := openBlob(f.s, name)
+	b, err := f.s.OpenBlob(name)
 	if err != nil {
 		return err
 	}
-	r, c, err := b.all()
+	r, err := b.All()
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer r.Close()
 	l := &letters{in: bufio.NewReaderSize(r, 1<<16)}
 	head, err := l.in.Peek(1)
 	if err != nil || head[0] != '>' && head[0] != '@' {
@@ -285,7 +285,7 @@ func (f *fasta) read(name string) error {
 			break
 		}
 		if err == nil && c != mark {
-			return f.s.Fail(name, b.line(start), fmt.Sprintf("begins with %q, expected %q", c, mark), "the file is damaged: fetch it again")
+			return f.s.Fail(name, b.Line(start), fmt.Sprintf("begins with %q, expected %q", c, mark), "the file is damaged: fetch it again")
 		}
 		header, err := l.line()
 		if err == nil {
@@ -294,7 +294,7 @@ func (f *fasta) read(name string) error {
 		if err != nil {
 			var own *data.Error
 			if !errors.As(err, &own) {
-				err = f.s.Fail(name, b.line(l.at), reason(err), "the file is damaged: fetch it again")
+				err = f.s.Fail(name, b.Line(l.at), data.Cause(err), "the file is damaged: fetch it again")
 			}
 			return err
 		}
@@ -306,7 +306,7 @@ func (f *fasta) read(name string) error {
 }
 
 // record reads one sequence behind its header.
-func (f *fasta) record(b *blob, l *letters, header string, fastq bool, seen map[string]bool) error {
+func (f *fasta) record(b *data.Blob, l *letters, header string, fastq bool, seen map[string]bool) error {
 	q := &sequence{file: b}
 	q.name, _, _ = strings.Cut(header, " ")
 	start, bad, message := l.at, 0, ""
@@ -370,7 +370,7 @@ func (f *fasta) record(b *blob, l *letters, header string, fastq bool, seen map[
 	seen[q.name] = true
 	if message != "" {
 		f.segs = f.segs[:segs]
-		return f.s.Bad(f.s.Fail(b.name, fmt.Sprintf("record %.40q, %s", q.name, b.line(start-1)), message, "correct or remove the record"))
+		return f.s.Bad(b.Fail(fmt.Sprintf("record %.40q, %s", q.name, b.Line(start-1)), message, "correct or remove the record"))
 	}
 	if f.drop && f.stride == 0 && bad > 0 {
 		f.segs = f.segs[:segs]
@@ -491,12 +491,12 @@ func (q *sequences) Example(i int, _ uint64, e *data.Example) error {
 // letters writes the ids of a record's letters from lo on.
 func (f *fasta) letters(r *sequence, lo int, dst []int32) error {
 	at, skip := r.places[lo/checkpoint], lo%checkpoint
-	buf := make([]byte, min(int64((len(dst)+skip)*9/8+128), r.file.size-at))
+	buf := make([]byte, min(int64((len(dst)+skip)*9/8+128), r.file.Size-at))
 	for len(dst) > 0 {
 		if len(buf) == 0 {
-			return r.file.changed()
+			return f.s.Changed(r.file.Name)
 		}
-		if err := r.file.read(buf, at); err != nil {
+		if err := r.file.ReadFull(buf, at); err != nil {
 			return err
 		}
 		at += int64(len(buf))
@@ -513,12 +513,12 @@ func (f *fasta) letters(r *sequence, lo int, dst []int32) error {
 			}
 			id := f.ids[c]
 			if id < 0 {
-				return r.file.changed()
+				return f.s.Changed(r.file.Name)
 			}
 			dst[0] = int32(id)
 			dst = dst[1:]
 		}
-		buf = buf[:min(int64(cap(buf)), r.file.size-at)]
+		buf = buf[:min(int64(cap(buf)), r.file.Size-at)]
 	}
 	return nil
 }

@@ -88,15 +88,15 @@ func (f *folder) Example(i int, epoch uint64, e *data.Example) error {
 func (f *folder) read(it item) ([]byte, error) {
 	file, err := f.s.Root.Open(it.name)
 	if err != nil {
-		return nil, f.s.Fail(it.name, "", "cannot be opened: "+reason(err), "check the file and its permissions")
+		return nil, f.s.Fail(it.name, "", "cannot be opened: "+data.Cause(err), "check the file and its permissions")
 	}
 	defer file.Close()
 	if info, err := file.Stat(); err != nil || info.Size() != it.size || !info.ModTime().Equal(it.mod) {
-		return nil, (&blob{s: f.s, name: it.name}).changed()
+		return nil, f.s.Changed(it.name)
 	}
 	raw := make([]byte, it.size)
 	if _, err := io.ReadFull(file, raw); err != nil {
-		return nil, f.s.Fail(it.name, "", "cannot be read: "+reason(err), "fetch it again, or check the disk")
+		return nil, f.s.Fail(it.name, "", "cannot be read: "+data.Cause(err), "fetch it again, or check the disk")
 	}
 	return raw, nil
 }
@@ -230,13 +230,13 @@ func (g *gathering) items(names []string) ([]item, error) {
 func (g *gathering) item(name string) (it item, err error) {
 	f, err := g.s.Root.Open(name)
 	if err != nil {
-		return it, g.s.Fail(name, "", "cannot be opened: "+reason(err), "check the file and its permissions")
+		return it, g.s.Fail(name, "", "cannot be opened: "+data.Cause(err), "check the file and its permissions")
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-		return it, g.s.Fail(name, "", "cannot be opened: "+reason(err), "check the file and its permissions")
+		return it, g.s.Fail(name, "", "cannot be opened: "+data.Cause(err), "check the file and its permissions")
 	case info.Size() == 0:
 		return it, g.s.Fail(name, "", "is empty", "fetch it again or remove it")
 	case info.Size() > maxFile:

@@ -29,7 +29,7 @@ func list(s *data.Source, option string, patterns []string) ([]string, error) {
 	var names []string
 	err := fs.WalkDir(s.Root, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return s.Fail(name, "", "cannot be read: "+reason(err), "check the folder and its permissions")
+			return s.Fail(name, "", "cannot be read: "+data.Cause(err), "check the folder and its permissions")
 		}
 		base := path.Base(name)
 		if strings.HasPrefix(base, ".") && name != "." {
@@ -65,14 +65,4 @@ func list(s *data.Source, option string, patterns []string) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
-}
-
-// reason is an error without the operation and the path of a file error: messages name the
-// file. Unlike data.Cause it keeps what is said around a file error, such as why a temporary
-// file was needed.
-func reason(err error) string {
-	if p, ok := err.(*fs.PathError); ok {
-		return p.Err.Error()
-	}
-	return err.Error()
 }

@@ -20,23 +20,23 @@ var jsonlReader = data.Reader{
 
 // jsonlTable is a file of JSON lines with the places of its records.
 type jsonlTable struct {
-	b       *blob
+	b       *data.Blob
 	names   []string
 	offsets []int64 // of each record
 	ends    []int64
 }
 
 func openJSONL(s *data.Source, _ *plan, name string) (table, error) {
-	b, err := openBlob(s, name)
+	b, err := s.OpenBlob(name)
 	if err != nil {
 		return nil, err
 	}
 	t := &jsonlTable{b: b}
-	r, c, err := b.all()
+	r, err := b.All()
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close()
+	defer r.Close()
 	scan := bufio.NewScanner(r)
 	scan.Buffer(make([]byte, 0, 1<<16), maxRecord)
 	at := int64(0)
@@ -52,7 +52,7 @@ func openJSONL(s *data.Source, _ *plan, name string) (table, error) {
 		}
 		if t.names == nil {
 			if t.names, err = members(bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))); err != nil {
-				return nil, s.Fail(name, b.line(start), "is no JSON object: "+err.Error(), "give a file with an object in each line")
+				return nil, s.Fail(name, b.Line(start), "is no JSON object: "+err.Error(), "give a file with an object in each line")
 			}
 		}
 		t.offsets, t.ends = append(t.offsets, start), append(t.ends, start+int64(len(line)))
@@ -65,7 +65,7 @@ func openJSONL(s *data.Source, _ *plan, name string) (table, error) {
 		case errors.Is(err, bufio.ErrTooLong):
 			err = errLong
 		}
-		return nil, s.Fail(name, b.line(at), reason(err), "check that this is a file of JSON lines")
+		return nil, s.Fail(name, b.Line(at), data.Cause(err), "check that this is a file of JSON lines")
 	}
 	if len(t.offsets) == 0 {
 		return nil, s.Fail(name, "", "holds no record", "give a file with data")
@@ -99,10 +99,10 @@ func members(line []byte) ([]string, error) {
 	return names, nil
 }
 
-func (t *jsonlTable) name() string      { return t.b.name }
+func (t *jsonlTable) name() string      { return t.b.Name }
 func (t *jsonlTable) columns() []string { return t.names }
 func (t *jsonlTable) rows() int         { return len(t.offsets) }
-func (t *jsonlTable) at(row int) string { return t.b.line(t.offsets[row]) }
+func (t *jsonlTable) at(row int) string { return t.b.Line(t.offsets[row]) }
 
 func (t *jsonlTable) read(lo, hi int, columns []int, use func(row int, cells []cell) error) error {
 	cells := make([]cell, len(columns))
@@ -117,7 +117,7 @@ func (t *jsonlTable) read(lo, hi int, columns []int, use func(row int, cells []c
 			buf = make([]byte, n)
 		}
 		buf = buf[:n]
-		if err := t.b.read(buf, t.offsets[lo]); err != nil {
+		if err := t.b.ReadFull(buf, t.offsets[lo]); err != nil {
 			return err
 		}
 		for base := t.offsets[lo]; lo < to; lo++ {
@@ -139,12 +139,12 @@ func (t *jsonlTable) row(row int, line []byte, columns []int, cells []cell) erro
 		line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
 	}
 	if err := json.Unmarshal(line, &object); err != nil {
-		return t.b.s.Fail(t.b.name, t.at(row), "is no JSON object: "+err.Error(), "correct or remove the line")
+		return t.b.Fail(t.at(row), "is no JSON object: "+err.Error(), "correct or remove the line")
 	}
 	for i, c := range columns {
 		value, err := jsonCell(object[t.names[c]])
 		if err != nil {
-			return t.b.s.Fail(t.b.name, t.at(row), fmt.Sprintf("the member %s %v", t.names[c], err), "correct or remove the line")
+			return t.b.Fail(t.at(row), fmt.Sprintf("the member %s %v", t.names[c], err), "correct or remove the line")
 		}
 		cells[i] = value
 	}

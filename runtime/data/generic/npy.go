@@ -37,8 +37,7 @@ type array struct {
 	kind    byte // b, i, u, f or U, S
 	size    int  // bytes of an element
 	order   binary.ByteOrder
-	r       io.ReaderAt // nil: the file b
-	b       *blob
+	b       *data.Blob
 	offset  int64 // of the first element
 	perRow  int
 	rowSize int64
@@ -91,12 +90,12 @@ func (p *plan) openArrays(names, tests []string) (data.Dataset, data.Dataset, er
 			if path.Ext(name) == ".npz" {
 				return openArchive(s, name)
 			}
-			b, err := openBlob(s, name)
+			b, err := s.OpenBlob(name)
 			if err != nil {
 				return nil, err
 			}
 			a := &array{name: strings.TrimSuffix(path.Base(name), ".npy"), b: b}
-			if err := a.header(s, name, io.NewSectionReader(readerOf{b}, 0, b.size), b.size); err != nil {
+			if err := a.header(s, name, io.NewSectionReader(b, 0, b.Size), b.Size); err != nil {
 				return nil, err
 			}
 			t.all = append(t.all, a)
@@ -181,32 +180,15 @@ func openNPZ(s *data.Source, _ *plan, name string) (table, error) {
 	return t, t.align()
 }
 
-// readerOf reads a blob at any place.
-type readerOf struct{ b *blob }
-
-func (r readerOf) ReadAt(p []byte, off int64) (int, error) {
-	if off >= r.b.size {
-		return 0, io.EOF
-	}
-	n := min(int64(len(p)), r.b.size-off)
-	if err := r.b.read(p[:n], off); err != nil {
-		return 0, err
-	}
-	if n < int64(len(p)) {
-		return int(n), io.EOF
-	}
-	return int(n), nil
-}
-
 // openArchive reads the headers of an .npz file's arrays.
 func openArchive(s *data.Source, name string) (*arrays, error) {
-	b, err := openBlob(s, name)
+	b, err := s.OpenBlob(name)
 	if err != nil {
 		return nil, err
 	}
-	z, err := zip.NewReader(readerOf{b}, b.size)
+	z, err := zip.NewReader(b, b.Size)
 	if err != nil {
-		return nil, s.Fail(name, "", "is no .npz file ("+reason(err)+")", "fetch it again")
+		return nil, s.Fail(name, "", "is no .npz file ("+data.Cause(err)+")", "fetch it again")
 	}
 	t := &arrays{s: s, file: name}
 	for _, f := range z.File {
@@ -219,10 +201,10 @@ func openArchive(s *data.Source, name string) (*arrays, error) {
 			return nil, s.Fail(name, f.Name, "unpacks to more than 64 GiB", "save the arrays with numpy.save")
 		}
 		if f.Method == zip.Store {
-			if a.offset, err = f.DataOffset(); err != nil || a.offset < 0 || size > b.size-a.offset {
+			if a.offset, err = f.DataOffset(); err != nil || a.offset < 0 || size > b.Size-a.offset {
 				return nil, s.Fail(name, f.Name, "lies outside the file", "it is damaged: fetch it again")
 			}
-			err = a.header(s, name+", "+f.Name, io.NewSectionReader(readerOf{b}, a.offset, size), size)
+			err = a.header(s, name+", "+f.Name, io.NewSectionReader(b, a.offset, size), size)
 		} else {
 			err = a.unpack(s, name, f)
 		}
@@ -241,18 +223,18 @@ func openArchive(s *data.Source, name string) (*arrays, error) {
 func (a *array) unpack(s *data.Source, name string, f *zip.File) error {
 	r, err := f.Open()
 	if err != nil {
-		return s.Fail(name, f.Name, "cannot be unpacked: "+reason(err), "fetch it again")
+		return s.Fail(name, f.Name, "cannot be unpacked: "+data.Cause(err), "fetch it again")
 	}
 	defer r.Close()
-	p := &spool{}
+	p := s.NewSpool()
 	n, err := io.Copy(p, io.LimitReader(r, int64(f.UncompressedSize64)+1))
 	if err != nil || n != int64(f.UncompressedSize64) {
 		if err == nil {
 			err = errors.New("its length is not what the archive says")
 		}
-		return s.Fail(name, f.Name, "cannot be unpacked: "+reason(err), "it is damaged: fetch it again")
+		return s.Fail(name, f.Name, "cannot be unpacked: "+data.Cause(err), "it is damaged: fetch it again")
 	}
-	a.r = p
+	a.b = a.b.With(p)
 	return a.header(s, name+", "+f.Name, io.NewSectionReader(p, 0, n), n)
 }
 
@@ -364,7 +346,7 @@ func (t *arrays) read(lo, hi int, columns []int, use func(row int, cells []cell)
 				bufs[i] = make([]byte, n)
 			}
 			bufs[i] = bufs[i][:n]
-			if err := a.readAt(bufs[i], a.offset+int64(lo)*a.rowSize); err != nil {
+			if err := a.b.ReadFull(bufs[i], a.offset+int64(lo)*a.rowSize); err != nil {
 				return err
 			}
 		}
@@ -378,16 +360,6 @@ func (t *arrays) read(lo, hi int, columns []int, use func(row int, cells []cell)
 				return err
 			}
 		}
-	}
-	return nil
-}
-
-func (a *array) readAt(p []byte, off int64) error {
-	if a.r == nil {
-		return a.b.read(p, off)
-	}
-	if _, err := a.r.ReadAt(p, off); err != nil {
-		return a.b.s.Fail(a.b.name, a.name, "cannot be read any more: "+reason(err), "start again")
 	}
 	return nil
 }

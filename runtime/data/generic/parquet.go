@@ -30,10 +30,11 @@ const maxRowsPerByte = 64
 type parquetTable struct {
 	s       *data.Source
 	file    string
-	names   []string // of the leaves
-	kept    []int    // leaves in the spool, in its order
-	offsets []int64  // of each row in it, and of the end
-	rowsIn  spool
+	names   []string    // of the leaves
+	kept    []int       // leaves in the spool, in its order
+	offsets []int64     // of each row in it, and of the end
+	spool   *data.Spool // while it is written
+	b       *data.Blob  // its contents
 }
 
 func openParquet(s *data.Source, p *plan, name string) (t table, err error) {
@@ -43,18 +44,18 @@ func openParquet(s *data.Source, p *plan, name string) (t table, err error) {
 			err = s.Fail(name, "", fmt.Sprintf("is no sound Parquet file (%v)", r), "fetch it again")
 		}
 	}()
-	b, err := openBlob(s, name)
+	b, err := s.OpenBlob(name)
 	if err != nil {
 		return nil, err
 	}
-	f, err := parquet.OpenFile(readerOf{b}, b.size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+	f, err := parquet.OpenFile(b, b.Size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
 	if err != nil {
-		return nil, s.Fail(name, "", "is no sound Parquet file ("+reason(err)+")", "fetch it again")
+		return nil, s.Fail(name, "", "is no sound Parquet file ("+data.Cause(err)+")", "fetch it again")
 	}
-	if f.NumRows() > maxRowsPerByte*b.size {
-		return nil, s.Fail(name, "", fmt.Sprintf("says it has %d rows in %d bytes", f.NumRows(), b.size), "it is damaged: fetch it again")
+	if f.NumRows() > maxRowsPerByte*b.Size {
+		return nil, s.Fail(name, "", fmt.Sprintf("says it has %d rows in %d bytes", f.NumRows(), b.Size), "it is damaged: fetch it again")
 	}
-	q := &parquetTable{s: s, file: name, offsets: []int64{0}}
+	q := &parquetTable{s: s, file: name, offsets: []int64{0}, spool: s.NewSpool()}
 	for _, leaf := range f.Schema().Columns() {
 		if n := len(leaf); n >= 3 && (leaf[n-1] == "element" || leaf[n-1] == "item") {
 			leaf = leaf[:n-2] // of a list
@@ -78,6 +79,7 @@ func openParquet(s *data.Source, p *plan, name string) (t table, err error) {
 	if q.rows() == 0 {
 		return nil, s.Fail(name, "", "holds no record", "give a file with data")
 	}
+	q.b = b.With(q.spool)
 	return q, nil
 }
 
@@ -103,20 +105,20 @@ func (t *parquetTable) unpack(g parquet.RowGroup, total int64) error {
 				}
 			}
 			out = encodeCells(out[:0], cells)
-			if len(out) > maxRecord || t.rowsIn.size > maxUnpacked {
+			if len(out) > maxRecord || t.spool.Size() > maxUnpacked {
 				return t.s.Fail(t.file, t.at(t.rows()), "is larger than 64 MiB, or the file than 64 GiB", "choose fewer columns with the option columns")
 			}
-			if _, err := t.rowsIn.Write(out); err != nil {
-				return t.s.Fail(t.file, t.at(t.rows()), "cannot be unpacked: "+reason(err), "make room on the disk")
+			if _, err := t.spool.Write(out); err != nil {
+				return t.s.Fail(t.file, t.at(t.rows()), "cannot be unpacked: "+data.Cause(err), "make room on the disk")
 			}
-			t.offsets = append(t.offsets, t.rowsIn.size)
+			t.offsets = append(t.offsets, t.spool.Size())
 		}
 		t.s.Progress("unpacking "+t.file, int64(t.rows()), total)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return t.s.Fail(t.file, t.at(t.rows()), "cannot be read: "+reason(err), "it is damaged: fetch it again")
+			return t.s.Fail(t.file, t.at(t.rows()), "cannot be read: "+data.Cause(err), "it is damaged: fetch it again")
 		}
 	}
 }
@@ -227,8 +229,8 @@ func (t *parquetTable) read(lo, hi int, columns []int, use func(row int, cells [
 			buf = make([]byte, n)
 		}
 		buf = buf[:n]
-		if _, err := t.rowsIn.ReadAt(buf, t.offsets[lo]); err != nil {
-			return t.s.Fail(t.file, t.at(lo), "cannot be read any more: "+reason(err), "start again")
+		if err := t.b.ReadFull(buf, t.offsets[lo]); err != nil {
+			return err
 		}
 		for base := t.offsets[lo]; lo < to; lo++ {
 			decodeCells(all, buf[t.offsets[lo]-base:t.offsets[lo+1]-base])

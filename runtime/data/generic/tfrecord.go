@@ -21,7 +21,7 @@ var tfrecordReader = data.Reader{
 
 // tfrecordTable is a TFRecord file with the places of its records.
 type tfrecordTable struct {
-	b       *blob
+	b       *data.Blob
 	names   []string
 	raw     bool // bytes are numbers
 	offsets []int64
@@ -38,16 +38,16 @@ func openTFRecord(s *data.Source, _ *plan, name string) (table, error) {
 		return nil, s.BadOption("bytes", "text or numbers")
 	}
 	var err error
-	if t.b, err = openBlob(s, name); err != nil {
+	if t.b, err = s.OpenBlob(name); err != nil {
 		return nil, err
 	}
-	r, c, err := t.b.all()
+	r, err := t.b.All()
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close()
+	defer r.Close()
 	var buf []byte
-	for at := int64(0); at < t.b.size; at += tfrecord.Overhead + int64(len(buf)) {
+	for at := int64(0); at < t.b.Size; at += tfrecord.Overhead + int64(len(buf)) {
 		place := fmt.Sprintf("record %d", len(t.offsets))
 		buf, err = tfrecord.Read(r, buf)
 		if err == nil && t.names == nil {
@@ -63,11 +63,11 @@ func openTFRecord(s *data.Source, _ *plan, name string) (table, error) {
 		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 			return nil, s.Fail(name, place, "the file ends too early", "it was cut off: fetch it again")
 		case errors.Is(err, tfrecord.ErrData):
-			if err := s.Bad(s.Fail(name, fmt.Sprintf("byte %d", at), reason(err), "fetch the damaged file again")); err != nil {
+			if err := s.Bad(s.Fail(name, fmt.Sprintf("byte %d", at), data.Cause(err), "fetch the damaged file again")); err != nil {
 				return nil, err
 			}
 		default:
-			return nil, s.Fail(name, place, reason(err), "give a TFRecord file, or fetch the damaged file again")
+			return nil, s.Fail(name, place, data.Cause(err), "give a TFRecord file, or fetch the damaged file again")
 		}
 	}
 	if len(t.offsets) == 0 {
@@ -76,7 +76,7 @@ func openTFRecord(s *data.Source, _ *plan, name string) (table, error) {
 	return t, nil
 }
 
-func (t *tfrecordTable) name() string      { return t.b.name }
+func (t *tfrecordTable) name() string      { return t.b.Name }
 func (t *tfrecordTable) columns() []string { return t.names }
 func (t *tfrecordTable) rows() int         { return len(t.offsets) }
 func (t *tfrecordTable) at(row int) string { return fmt.Sprintf("record %d", row) }
@@ -90,12 +90,12 @@ func (t *tfrecordTable) read(lo, hi int, columns []int, use func(row int, cells 
 			buf = make([]byte, n)
 		}
 		buf = buf[:n]
-		if err := t.b.read(buf, t.offsets[lo]); err != nil {
+		if err := t.b.ReadFull(buf, t.offsets[lo]); err != nil {
 			return err
 		}
 		features, err := tfrecord.Parse(buf)
 		if err != nil {
-			return t.b.s.Fail(t.b.name, t.at(lo), err.Error(), "give a file of tf.train.Example")
+			return t.b.Fail(t.at(lo), err.Error(), "give a file of tf.train.Example")
 		}
 		for i, c := range columns {
 			cells[i] = t.cell(features[t.names[c]])

@@ -101,7 +101,7 @@ func (t *tokenizer) read(name string) error {
 		t.ids[token] = int32(n)
 	}
 	if err := scan.Err(); err != nil {
-		return t.s.Fail(name, fmt.Sprintf("line %d", len(t.ids)+1), "cannot be read: "+reason(err), "give a text file with a token a line")
+		return t.s.Fail(name, fmt.Sprintf("line %d", len(t.ids)+1), "cannot be read: "+data.Cause(err), "give a text file with a token a line")
 	}
 	if len(t.ids) == 0 {
 		return t.s.Fail(name, "", "is empty", "give a text file with a token a line")
