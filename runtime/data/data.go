@@ -126,7 +126,7 @@ type Reader struct {
 }
 
 // readers lists every reader by name.
-var readers = []Reader{cifar10Reader, genomicsReader, higgsReader, idxReader, pamap2Reader, sensorReader}
+var readers = []Reader{cifar10Reader, genomicsReader, higgsReader, idxReader, imagenet32Reader, pamap2Reader, sensorReader}
 
 // Readers lists all readers with their options, ordered by name.
 func Readers() []Reader { return slices.Clone(readers) }

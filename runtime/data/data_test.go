@@ -158,7 +158,7 @@ func refused(t *testing.T, reader string, options map[string]string, root fs.FS,
 func TestOpenErrors(t *testing.T) {
 	want := Want{{Shape: []int{1, 28, 28}}}
 	root := os.DirFS(examples + "fashion_mnist")
-	refused(t, "parquet", nil, root, want, "parquet", "no such reader", "cifar10, genomics, higgs, idx, pamap2, sensor_csv")
+	refused(t, "parquet", nil, root, want, "parquet", "no such reader", "cifar10, genomics, higgs, idx, imagenet32, pamap2, sensor_csv")
 	refused(t, "idx", map[string]string{"imgs": "a"}, root, want, "no option imgs", "train_images")
 	refused(t, "idx", nil, os.DirFS(examples+"nothing"), want, "folder", "cannot be read")
 	refused(t, "idx", nil, fstest.MapFS{}, want, "folder is empty")
@@ -171,7 +171,7 @@ func TestOpenErrors(t *testing.T) {
 	refused(t, "idx", nil, root, Want{{}}, "without a shape")
 	refused(t, "idx", nil, root, Want{{Name: "image", Shape: []int{2}}, {Name: "text", Shape: []int{3}, Tokens: true}}, "2 inputs (image f32[2], text i32[3])")
 	refused(t, "idx", nil, root, Want{{Shape: []int{1 << 40}}}, "impossible")
-	for _, reader := range []string{"cifar10", "genomics", "higgs", "pamap2", "sensor_csv"} {
+	for _, reader := range []string{"cifar10", "genomics", "higgs", "imagenet32", "pamap2", "sensor_csv"} {
 		refused(t, reader, nil, root, Want{{Shape: []int{2, 3, 4, 5}}}, "model wants")
 	}
 }

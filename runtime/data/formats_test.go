@@ -58,7 +58,7 @@ func TestIDXErrors(t *testing.T) {
 		content []byte
 		parts   []string
 	}{
-		{images, []byte{}, []string{images, "header", "ends too early"}},
+		{images, []byte{}, []string{images, "is empty"}},
 		{images, []byte("P5 28 28 "), []string{images, "50 35 20 32", "00 00 08"}},
 		{images, idxBytes(3, 2, 2)[:10], []string{images, "header", "ends too early"}},
 		{images, idxBytes(3, 2, 2)[:20], []string{"byte 4 of 12", "ends too early", "fetch it again"}},
@@ -105,7 +105,7 @@ func TestCIFAR10(t *testing.T) {
 	name := "cifar-10-batches-bin/data_batch_2.bin"
 	refused(t, "cifar10", nil, mutate(files, name, cifarBytes(2)[:5000]), want, name, "record 1", "ends too early")
 	refused(t, "cifar10", nil, mutate(files, name, nil), Want{{Shape: []int{1, 28, 28}}}, "f32[1,28,28]", "f32[3,32,32]")
-	refused(t, "cifar10", nil, mutate(files, name, []byte{}), want, name, "record 0", "ends too early")
+	refused(t, "cifar10", nil, mutate(files, name, []byte{}), want, name, "is empty")
 	wrong := cifarBytes(2)
 	wrong[3073] = 10
 	refused(t, "cifar10", nil, mutate(files, name, wrong), want, name, "record 1", "label is 10")
@@ -136,7 +136,7 @@ func TestHiggsErrors(t *testing.T) {
 		content string
 		parts   []string
 	}{
-		{"", []string{"holds no rows"}},
+		{"", []string{"is empty"}},
 		{"label,a,b\n", []string{"holds no rows"}},
 		{"1,2\n", []string{"line 1", "2 columns", "2 features"}},
 		{"1,2,3\n1,2\n", []string{"line 2", "has 2 columns", "have 3"}},
@@ -286,7 +286,8 @@ func TestPAMAP2(t *testing.T) {
 	name := "Protocol/subject101.dat"
 	line := strings.Repeat(" 1", 52) + "\n"
 	for content, part := range map[string]string{
-		"":                                       "line 1: the file ends too early",
+		"":                                       "subject101.dat: is empty",
+		" \n":                                    "holds no rows",
 		"1 1 1\n":                                "line 1: has 3 columns, expected 54",
 		"1 x" + line:                             `line 1: column 2 is "x"`,
 		"1 1" + line + "1 1 a" + line[2:]:        `line 2: column 3 is "a"`,
@@ -301,14 +302,47 @@ func TestPAMAP2(t *testing.T) {
 	refused(t, "pamap2", map[string]string{"train_items": "-1"}, files, want, "train_items")
 }
 
-func TestInterpolate(t *testing.T) {
+// Gaps are filled in linearly in time, also across what is filled in at once, in memory and in a file.
+func TestGaps(t *testing.T) {
 	nan := float32(math.NaN())
-	rows := []float32{nan, 1, nan, nan, 4, nan}
-	if c := interpolate(rows, 1); c != -1 || fmt.Sprint(rows) != "[NaN 1 2 3 4 4]" {
-		t.Errorf("got %v", rows)
+	for _, room := range []int64{1 << 20, 0} {
+		f := newGapFiller((&Source{memory: room}).NewSpool(), 2)
+		const n = 3*gapRows + 7
+		for i := range n {
+			row := []float32{nan, nan}
+			switch {
+			case i == 1, i == 4, i == n-2:
+				row[0] = float32(10 * i)
+			}
+			if i >= 3 {
+				row[1] = float32(i)
+			}
+			if err := f.add(row); err != nil {
+				t.Fatal(err)
+			}
+		}
+		first, empty, err := f.finish()
+		if first != 3 || empty != -1 || err != nil {
+			t.Fatalf("first row %d, empty column %d, %v", first, empty, err)
+		}
+		raw, got := make([]byte, 8*n), make([]float32, 2*n)
+		if _, err := f.spool.ReadAt(raw, 0); err != nil {
+			t.Fatal(err)
+		}
+		for i := range got {
+			got[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
+		}
+		for i := range n {
+			want := float32(10 * min(i, n-2))
+			if i == 0 && got[0] == got[0] || i > 0 && math.Abs(float64(got[2*i]-want)) > 1e-2 {
+				t.Fatalf("row %d is %v, expected %v", i, got[2*i], want)
+			}
+		}
 	}
-	if c := interpolate([]float32{1, nan, 2, nan}, 2); c != 1 {
-		t.Errorf("column without numbers is %d, expected 1", c)
+	f := newGapFiller((&Source{memory: 1 << 20}).NewSpool(), 2)
+	_ = f.add([]float32{1, nan})
+	if _, empty, _ := f.finish(); empty != 1 {
+		t.Errorf("column without numbers is %d, expected 1", empty)
 	}
 }
 
@@ -361,7 +395,7 @@ func TestGenomicsErrors(t *testing.T) {
 		content []byte
 		parts   []string
 	}{
-		{[]byte{}, []string{"holds no record"}},
+		{[]byte{}, []string{"is empty"}},
 		{good[:5], []string{"record 0", "ends too early"}},
 		{good[:30], []string{"record 0", "ends too early"}},
 		{good[:len(good)-2], []string{"record 1", "ends too early"}},

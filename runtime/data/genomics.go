@@ -1,7 +1,8 @@
 package data
 
 import (
-	"compress/gzip"
+	"bufio"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -25,26 +26,73 @@ var genomicsReader = Reader{
 	Open:  openGenomics,
 }
 
-// tokenSet is a set of token sequences.
-type tokenSet struct {
-	tokens  []byte // [n, size]
-	labels  []int
-	size    int
+// genomes is a TFRecord file of DNA.
+type genomes struct {
+	b       *Blob
+	records places
+	size    int // bases
 	classes int
+	first   int // the label that becomes class 0
 }
 
-func (t *tokenSet) Len() int       { return len(t.labels) }
-func (t *tokenSet) Labels() Labels { return Labels{Classes: t.classes, Each: 1} }
+func (g *genomes) Len() int       { return g.records.n }
+func (g *genomes) Labels() Labels { return Labels{Classes: g.classes, Each: 1} }
 
 // Look has bases as letters.
-func (t *tokenSet) Look() Look { return Letters("ACGT") }
+func (g *genomes) Look() Look { return Letters("ACGT") }
 
-func (t *tokenSet) Example(i int, _ uint64, e *Example) error {
-	for j, b := range t.tokens[i*t.size : (i+1)*t.size] {
-		e.Tokens[j] = int32(b)
+func (g *genomes) Example(i int, _ uint64, e *Example) error {
+	from, to, before := g.records.around(i)
+	buf := buffers.get(int(to - from))
+	defer buffers.put(buf)
+	if err := g.b.ReadFull(*buf, from); err != nil {
+		return err
 	}
-	e.Labels[0] = float64(t.labels[i])
-	return nil
+	for rest, place := *buf, from; len(rest) >= tfrecord.Overhead; {
+		size := binary.LittleEndian.Uint64(rest)
+		if size > uint64(len(rest)-tfrecord.Overhead) {
+			break
+		}
+		if before == 0 && !g.records.bad[place] {
+			if g.record(rest[tfrecord.Head:tfrecord.Head+size], e) != "" {
+				break
+			}
+			return nil
+		}
+		if !g.records.bad[place] {
+			before--
+		}
+		rest, place = rest[tfrecord.Overhead+size:], place+tfrecord.Overhead+int64(size)
+	}
+	return g.b.Source.Changed(g.b.Name) // every record was good when the file was indexed
+}
+
+// record decodes a record: feature x, the bases as digits separated by blanks, and feature y, the
+// label. The message says what is wrong with it.
+func (g *genomes) record(record []byte, e *Example) (message string) {
+	features, err := tfrecord.Parse(record)
+	if err != nil {
+		return err.Error()
+	}
+	x, y := features["x"].Bytes, features["y"].Ints
+	if len(x) == 0 || len(y) == 0 {
+		return "lacks feature x (bytes) or y (int64)"
+	}
+	if y[0] < int64(g.first) || y[0] >= int64(g.first)+int64(g.classes) {
+		return fmt.Sprintf("label y is %d, expected %d..%d", y[0], g.first, g.first+g.classes-1)
+	}
+	digits := fields(nil, x[0], ' ')
+	if len(digits) != g.size {
+		return fmt.Sprintf("has %d bases, the model wants %d", len(digits), g.size)
+	}
+	for i, d := range digits {
+		if len(d) != 1 || d[0] < '0' || d[0] > '3' {
+			return fmt.Sprintf("base %d is %s, expected 0, 1, 2 or 3", i, shorten(d))
+		}
+		e.Tokens[i] = int32(d[0] - '0')
+	}
+	e.Labels[0] = float64(y[0] - int64(g.first))
+	return ""
 }
 
 func openGenomics(s *Source) (Dataset, Dataset, error) {
@@ -80,87 +128,67 @@ func openGenomics(s *Source) (Dataset, Dataset, error) {
 	return train, test, nil
 }
 
-// genomicsPart reads all files that match an option's pattern.
-func (s *Source) genomicsPart(option string, classes, first int) (*tokenSet, error) {
+// genomicsPart opens all files that match an option's pattern.
+func (s *Source) genomicsPart(option string, classes, first int) (Dataset, error) {
 	names, err := s.Glob(option, s.Text(option))
 	if err != nil {
 		return nil, err
 	}
-	set := &tokenSet{size: s.Input.Shape[0], classes: classes}
+	var files []Dataset
 	for _, name := range names {
-		if err := s.genomicsFile(set, option, name, first); err != nil {
+		b, err := s.OpenBlob(name)
+		if err != nil {
 			return nil, err
 		}
+		g := &genomes{b: b, size: s.Input.Shape[0], classes: classes, first: first}
+		if err := g.index(); err != nil {
+			return nil, err
+		}
+		files = append(files, g)
+	}
+	set := join(files)
+	if set.n == 0 {
+		return nil, s.Fail(names[0], "", "holds no good record", "give a file with data")
 	}
 	return set, nil
 }
 
-// genomicsFile appends the records of one file.
-func (s *Source) genomicsFile(set *tokenSet, option, name string, first int) error {
-	f, err := s.Open(option, name)
+// index looks at every record.
+func (g *genomes) index() error {
+	all, err := g.b.All()
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer all.Close()
+	in := bufio.NewReaderSize(all, 1<<16)
+	e := NewExample(g.b.Source.Want, g.Labels())
 	var buf []byte
-	for i := 0; ; i++ {
-		at := fmt.Sprintf("record %d", i)
-		buf, err = tfrecord.Read(f, buf)
+	for at, i := int64(0), 0; ; i++ {
+		place := fmt.Sprintf("record %d", i)
+		buf, err = tfrecord.Read(in, buf)
+		fix, message := "the file is damaged: fetch it again", ""
 		switch {
-		case errors.Is(err, io.EOF) && i == 0:
-			return s.Fail(name, "", "holds no record", "give a file with data")
 		case errors.Is(err, io.EOF):
 			return nil
 		case errors.Is(err, tfrecord.ErrData):
-			err = s.Fail(name, at, Cause(err), "the file is damaged: fetch it again")
+			message = err.Error()
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return g.b.Fail(place, "the file ends too early", "it was cut off: fetch it again")
 		case err != nil:
-			return s.tfError(f, at, err)
+			return g.b.Fail(place, Cause(err), "give a TFRecord file, or fetch the damaged file again")
 		default:
-			err = s.genome(set, name, at, buf, first)
+			message = g.record(buf, e)
+			fix = "give files as genomics_ood has them, or correct the modality's length, the options classes and first_label, or test_classes and test_first_label"
 		}
-		if err != nil {
-			if err := s.Bad(err); err != nil {
+		end := at + tfrecord.Overhead + int64(len(buf))
+		if message == "" {
+			g.records.add(at, end)
+		} else {
+			g.records.leaveOut(at)
+			if err := g.b.Source.Bad(g.b.Fail(place, message, fix)); err != nil {
 				return err
 			}
 		}
+		at = end
 	}
-}
-
-// tfError explains an error of a TFRecord file.
-func (s *Source) tfError(f *File, at string, err error) *Error {
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader) {
-		return s.readError(f, at, err)
-	}
-	return s.Fail(f.Name, at, Cause(err), "give a TFRecord file, or fetch the damaged file again")
-}
-
-// genome appends one record: feature x, the bases as digits separated by blanks, and feature y, the label.
-func (s *Source) genome(set *tokenSet, name, at string, record []byte, first int) error {
-	features, err := tfrecord.Parse(record)
-	if err != nil {
-		return s.Fail(name, at, err.Error(), "give files as genomics_ood has them")
-	}
-	x, y := features["x"].Bytes, features["y"].Ints
-	if len(x) == 0 || len(y) == 0 {
-		return s.Fail(name, at, "lacks feature x (bytes) or y (int64)", "give files as genomics_ood has them")
-	}
-	label := y[0]
-	if label < int64(first) || label >= int64(first)+int64(set.classes) {
-		return s.Fail(name, at, fmt.Sprintf("label y is %d, expected %d..%d", label, first, first+set.classes-1),
-			"correct the options classes and first_label, or test_classes and test_first_label")
-	}
-	digits := fields(nil, x[0], ' ')
-	if len(digits) != set.size {
-		return s.Fail(name, at, fmt.Sprintf("has %d bases, the model wants %d", len(digits), set.size), "correct the modality's length")
-	}
-	for i, d := range digits {
-		if len(d) != 1 || d[0] < '0' || d[0] > '3' {
-			return s.Fail(name, at, fmt.Sprintf("base %d is %s, expected 0, 1, 2 or 3", i, shorten(d)), "give files as genomics_ood has them")
-		}
-	}
-	for _, d := range digits {
-		set.tokens = append(set.tokens, d[0]-'0')
-	}
-	set.labels = append(set.labels, int(label)-first)
-	return nil
 }

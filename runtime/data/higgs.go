@@ -1,14 +1,14 @@
 package data
 
 import (
+	"bytes"
 	"fmt"
-	"math"
 	"strconv"
 )
 
 var higgsReader = Reader{
 	Name: "higgs",
-	Doc:  "tables in CSV as HIGGS has them: a label (0 or 1), then one number per feature; .gz too",
+	Doc:  "tables in CSV as HIGGS has them: a label (0 or 1), then one number per feature; rows are read where they lie; .gz too",
 	Options: []Option{
 		{"train", "", "training file; default HIGGS_train.csv, higgsPretrain.csv or HIGGS.csv"},
 		{"test", "", "test file; default HIGGS_test.csv or higgsTransfer.csv; split: a random part of the training file; tenth: its last tenth, as DABS splits it"},
@@ -22,33 +22,88 @@ var higgsReader = Reader{
 	Open:  openHiggs,
 }
 
-// table is a set of rows of numbers.
+// table is a CSV file of rows of numbers.
 type table struct {
-	values  []float32 // [n, features]
-	labels  []float32 // [n]
-	size    int
+	b       *Blob
+	rows    places
+	size    int // features
 	classes int
-	scale   *scaling
+	skip    int // leading columns to drop
 }
 
-func (t *table) Len() int       { return len(t.labels) }
+func (t *table) Len() int       { return t.rows.n }
 func (t *table) Labels() Labels { return Labels{Classes: t.classes, Each: 1} }
 
 func (t *table) Example(i int, _ uint64, e *Example) error {
-	copy(e.X, t.values[i*t.size:(i+1)*t.size])
-	t.scale.apply(e.X)
-	e.Labels[0] = float64(t.labels[i])
-	return nil
+	from, to, before := t.rows.around(i)
+	buf := buffers.get(int(to - from))
+	defer buffers.put(buf)
+	if err := t.b.ReadFull(*buf, from); err != nil {
+		return err
+	}
+	for at := 0; at < len(*buf); {
+		rest := (*buf)[at:]
+		end := bytes.IndexByte(rest, '\n')
+		if end < 0 {
+			end = len(rest)
+		}
+		place := from + int64(at)
+		line := trimLine(rest[:end], place)
+		at += end + 1
+		if len(line) == 0 || t.rows.bad[place] {
+			continue
+		}
+		if before > 0 {
+			before--
+			continue
+		}
+		if t.row(line, e) != "" {
+			break
+		}
+		return nil
+	}
+	return t.b.Source.Changed(t.b.Name) // every row was good when the file was indexed
 }
 
-// standardise scales the rows by the columns' moments over part, which holds some of them.
-func (t *table) standardise(part Dataset) {
-	m, e := newMoments(t.size), NewExample(Want{{Shape: []int{t.size}}}, t.Labels())
-	for i := range part.Len() {
-		_ = part.Example(i, 0, e) // rows in memory are good
-		m.row(e.X)
+// row reads a line; the message says what is wrong with it.
+func (t *table) row(line []byte, e *Example) (message string) {
+	for column := 0; ; column++ {
+		end := bytes.IndexByte(line, ',')
+		field := line
+		if end >= 0 {
+			field = line[:end]
+		}
+		if k := column - t.skip; k >= 0 && k <= t.size {
+			if message := t.field(bytes.TrimSpace(field), column, e); message != "" {
+				return message
+			}
+		}
+		if end >= 0 {
+			line = line[end+1:]
+			continue
+		}
+		if column != t.skip+t.size {
+			return fmt.Sprintf("has %d columns, the lines before have %d", column+1, t.skip+1+t.size)
+		}
+		return ""
 	}
-	t.scale = m.scaling()
+}
+
+// field reads the label or a feature.
+func (t *table) field(field []byte, column int, e *Example) (message string) {
+	v, err := finite(field)
+	if err != nil {
+		return fmt.Sprintf("column %d is %s, expected a finite number", column+1, shorten(field))
+	}
+	if column > t.skip {
+		e.X[column-t.skip-1] = v
+		return ""
+	}
+	if t.classes > 1 && (v < 0 || v >= float32(t.classes) || v != float32(int(v))) {
+		return fmt.Sprintf("the label is %s, expected a whole number 0..%d", shorten(field), t.classes-1)
+	}
+	e.Labels[0] = float64(v)
+	return ""
 }
 
 func openHiggs(s *Source) (Dataset, Dataset, error) {
@@ -59,34 +114,84 @@ func openHiggs(s *Source) (Dataset, Dataset, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	train, err := s.table("train", "HIGGS_train.csv", "higgsPretrain.csv", "particle_physics/higgsPretrain.csv", "HIGGS.csv")
+	file, err := s.table("train", "HIGGS_train.csv", "higgsPretrain.csv", "particle_physics/higgsPretrain.csv", "HIGGS.csv")
 	if err != nil {
 		return nil, nil, err
 	}
-	if how := s.Text("test"); how == "split" || how == "tenth" {
-		split := s.Split
-		if how == "tenth" {
-			split = func(all Dataset) (Dataset, Dataset, error) { return s.Tenths(all, "42") }
-		}
-		first, second, err := split(train)
-		if err == nil && standardize {
-			train.standardise(first)
-		}
-		return first, second, err
+	var train, test Dataset = file, nil
+	switch s.Text("test") {
+	case "split":
+		train, test, err = s.Split(file)
+	case "tenth":
+		train, test, err = s.Tenths(file, "42")
+	default:
+		test, err = s.table("test", "HIGGS_test.csv", "higgsTransfer.csv", "particle_physics/higgsTransfer.csv")
 	}
-	test, err := s.table("test", "HIGGS_test.csv", "higgsTransfer.csv", "particle_physics/higgsTransfer.csv")
-	if err != nil {
-		return nil, nil, err
+	if err != nil || !standardize {
+		return train, test, err
 	}
-	if standardize {
-		train.standardise(train)
-		test.scale = train.scale
-	}
-	return train, test, nil
+	scale, err := file.moments(train)
+	return scaled{train, scale}, scaled{test, scale}, err
 }
 
-// table reads the file that the option, or else a usual name, stands for. A header line is
-// skipped; so is a leading column of row numbers, which pandas writes.
+// moments are those of the features over the rows that part has of the table, read in the file's order.
+func (t *table) moments(part Dataset) (*scaling, error) {
+	var in []uint64 // a bit for each row; nil: all
+	if p, ok := part.(*subset); ok {
+		in = make([]uint64, (t.rows.n+63)/64)
+		for i := range p.n {
+			row := p.order(p.first + i)
+			in[row/64] |= 1 << (row % 64)
+		}
+	}
+	m, e := newMoments(t.size), NewExample(Want{{Shape: []int{t.size}}}, t.Labels())
+	row := 0
+	err := t.each(func(l *lines, line []byte) error {
+		if t.rows.bad[l.start] {
+			return nil
+		}
+		if message := t.row(line, e); message != "" {
+			return t.b.Source.Changed(t.b.Name)
+		}
+		if in == nil || in[row/64]>>(row%64)&1 == 1 {
+			m.row(e.X)
+		}
+		row++
+		return nil
+	})
+	return m.scaling(), err
+}
+
+// each calls use with every line that is not blank, but a header.
+func (t *table) each(use func(l *lines, line []byte) error) error {
+	l, err := t.b.lines()
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	first := true
+	for line, ok := l.next(); ok; line, ok = l.next() {
+		if first {
+			first = false
+			cols := fields(nil, line, ',')
+			if t.skip = len(cols) - 1 - t.size; t.skip != 0 && t.skip != 1 {
+				return l.fail(fmt.Sprintf("has %d columns, the model wants a label and %d features", len(cols), t.size),
+					"correct the modality's shape or give the right file")
+			}
+			if _, err := strconv.ParseFloat(string(cols[t.skip]), 64); err != nil && l.n == 1 {
+				first = true // the line below says how many columns there are
+				continue
+			}
+		}
+		if err := use(l, line); err != nil {
+			return err
+		}
+	}
+	return l.err()
+}
+
+// table indexes the file that the option, or else a usual name, stands for, and looks at every
+// row. A header line is passed over; so is a leading column of row numbers, which pandas writes.
 func (s *Source) table(option string, usual ...string) (*table, error) {
 	classes, err := s.Integer("classes", 2, 1)
 	if err != nil {
@@ -95,67 +200,22 @@ func (s *Source) table(option string, usual ...string) (*table, error) {
 	if name := s.Text(option); name != "" {
 		usual = []string{name}
 	}
-	f, err := s.Open(option, usual...)
+	b, err := s.FindBlob(option, usual...)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	t := &table{size: s.Input.Size(), classes: classes}
-	l := s.lines(f)
-	var cols [][]byte
-	skip := -1 // leading columns to drop, known after the first line
-	for line, ok := l.next(); ok; line, ok = l.next() {
-		cols = fields(cols[:0], line, ',')
-		if skip < 0 {
-			if skip = len(cols) - 1 - t.size; skip != 0 && skip != 1 {
-				return nil, l.fail(fmt.Sprintf("has %d columns, the model wants a label and %d features", len(cols), t.size),
-					"correct the modality's shape or give the right file")
-			}
-			if _, err := strconv.ParseFloat(string(cols[skip]), 64); err != nil && l.n == 1 {
-				continue
-			}
+	t := &table{b: b, size: s.Input.Size(), classes: classes}
+	e := NewExample(Want{{Shape: []int{t.size}}}, t.Labels())
+	err = t.each(func(l *lines, line []byte) error {
+		if message := t.row(line, e); message != "" {
+			t.rows.leaveOut(l.start)
+			return s.Bad(l.fail(message, "correct or remove the line, or the option classes"))
 		}
-		if len(cols) != skip+1+t.size {
-			return nil, l.fail(fmt.Sprintf("has %d columns, the lines before have %d", len(cols), skip+1+t.size), "correct or remove the line")
-		}
-		if err := t.add(l, cols[skip:], skip); err != nil {
-			return nil, err
-		}
+		t.rows.add(l.start, l.end)
+		return nil
+	})
+	if err == nil && t.rows.n == 0 {
+		err = b.Fail("", "holds no rows", "give a file with data")
 	}
-	if err := l.err(); err != nil {
-		return nil, err
-	}
-	if t.Len() == 0 {
-		return nil, s.Fail(f.Name, "", "holds no rows", "give a file with data")
-	}
-	return t, nil
-}
-
-// add takes the columns of one line, the label first; skip columns came before them.
-func (t *table) add(l *lines, cols [][]byte, skip int) error {
-	for i, c := range cols {
-		v, err := l.number(c, skip+i+1)
-		if err != nil {
-			return err
-		}
-		if i > 0 {
-			t.values = append(t.values, v)
-			continue
-		}
-		if t.classes > 1 && (v < 0 || v >= float32(t.classes) || v != float32(int(v))) {
-			return l.fail(fmt.Sprintf("the label is %s, expected a whole number 0..%d", shorten(c), t.classes-1),
-				"correct the line or the option classes")
-		}
-		t.labels = append(t.labels, v)
-	}
-	return nil
-}
-
-// number reads a finite float32; column counts from 1.
-func (l *lines) number(field []byte, column int) (float32, error) {
-	v, err := strconv.ParseFloat(string(field), 32)
-	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-		return 0, l.fail(fmt.Sprintf("column %d is %s, expected a finite number", column, shorten(field)), "correct or remove the line")
-	}
-	return float32(v), nil
+	return t, err
 }

@@ -3,7 +3,6 @@ package data
 import (
 	"encoding/binary"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 )
@@ -36,55 +35,57 @@ func openIDX(s *Source) (Dataset, Dataset, error) {
 		return nil, nil, err
 	}
 	test, err := s.idxPart("test_images", "test_labels")
-	if err != nil {
-		return nil, nil, err
+	if err != nil || !standardize {
+		return train, test, err
 	}
-	if standardize {
-		channels := 1
-		if len(s.Input.Shape) > 2 {
-			channels = s.Input.Shape[0]
-		}
-		standardise(train, test, channels)
+	channels := 1
+	if len(s.Input.Shape) > 2 {
+		channels = s.Input.Shape[0]
 	}
-	return train, test, nil
+	return s.standardise(train, test, channels)
 }
 
-// idxPart reads the images and labels that two options name.
-func (s *Source) idxPart(imageOption, labelOption string) (*images, error) {
+// idxPart opens the images and labels that two options name.
+func (s *Source) idxPart(imageOption, labelOption string) (Dataset, error) {
 	classes, err := s.Integer("classes", 10, 2)
 	if err != nil {
 		return nil, err
 	}
-	dims, pixels, name, err := s.idx(imageOption, s.Text(imageOption))
+	b, dims, start, err := s.idx(imageOption)
 	if err != nil {
 		return nil, err
 	}
 	if !sameShape(dims[1:], s.Input.Shape) {
-		return nil, s.Fail(name, "", fmt.Sprintf("holds images %v, the model wants %v", dims[1:], s.Input),
+		return nil, b.Fail("", fmt.Sprintf("holds images %v, the model wants %v", dims[1:], s.Input),
 			"correct the modality's shape (grey images have 1 channel)")
 	}
 	if dims[0] == 0 {
-		return nil, s.Fail(name, "", "holds no image", "give a file with images")
+		return nil, b.Fail("", "holds no image", "give a file with images")
 	}
-	set := &images{pixels: pixels, size: s.Input.Size()}
+	set := &pixels{b: b, first: start, step: int64(s.Input.Size()), size: s.Input.Size(), labels: make([]uint16, dims[0])}
 	if s.Text(labelOption) == "none" {
 		return set, nil
 	}
-	shape, labels, labelName, err := s.idx(labelOption, s.Text(labelOption))
+	l, shape, start, err := s.idx(labelOption)
 	if err != nil {
 		return nil, err
 	}
 	if len(shape) != 1 || shape[0] != dims[0] {
-		return nil, s.Fail(labelName, "", fmt.Sprintf("holds labels %v, expected [%d], one for each image of %s", shape, dims[0], name),
+		return nil, l.Fail("", fmt.Sprintf("holds labels %v, expected [%d], one for each image of %s", shape, dims[0], b.Name),
 			"give the labels that belong to the images")
 	}
-	for i, l := range labels {
-		if int(l) >= classes {
-			return nil, s.Fail(labelName, fmt.Sprintf("record %d", i), fmt.Sprintf("label is %d, expected 0..%d", l, classes-1),
+	raw := make([]byte, len(set.labels))
+	if err := l.ReadFull(raw, start); err != nil {
+		return nil, err
+	}
+	for i, label := range raw {
+		if int(label) >= classes {
+			return nil, l.Fail(fmt.Sprintf("record %d", i), fmt.Sprintf("label is %d, expected 0..%d", label, classes-1),
 				"correct the file or the option classes")
 		}
+		set.labels[i] = uint16(label)
 	}
-	set.labels, set.classes = labels, classes
+	set.classes = classes
 	return set, nil
 }
 
@@ -99,46 +100,46 @@ func sameShape(a, b []int) bool {
 	return slices.Equal(a, b)
 }
 
-// idx reads a whole IDX file of bytes: its dimensions, its values and the name found.
-func (s *Source) idx(option, candidate string) (dims []int, values []byte, name string, err error) {
-	f, err := s.Open(option, candidate)
-	if err != nil {
-		return nil, nil, "", err
+// idx opens the IDX file of bytes that an option names: its dimensions, and where its values start.
+func (s *Source) idx(option string) (b *Blob, dims []int, start int64, err error) {
+	if b, err = s.FindBlob(option, s.Text(option)); err != nil {
+		return nil, nil, 0, err
 	}
-	defer f.Close()
 	var word [4]byte
-	if _, err := io.ReadFull(f, word[:]); err != nil {
-		return nil, nil, "", s.readError(f, "header", err)
+	next := func() error {
+		if start+4 > b.Size {
+			return b.Fail("header", "the file ends too early", "it was cut off: fetch it again")
+		}
+		start += 4
+		return b.ReadFull(word[:], start-4)
+	}
+	if err := next(); err != nil {
+		return nil, nil, 0, err
 	}
 	if word[0] != 0 || word[1] != 0 || word[2] != 8 || word[3] == 0 || word[3] > 8 {
-		return nil, nil, "", s.Fail(f.Name, "header", fmt.Sprintf("starts with the bytes % x, expected 00 00 08 and the number of dimensions", word),
+		return nil, nil, 0, b.Fail("header", fmt.Sprintf("starts with the bytes % x, expected 00 00 08 and the number of dimensions", word),
 			"give an IDX file of unsigned bytes")
 	}
-	total := 1
+	total := int64(1)
 	for range word[3] {
-		var d [4]byte
-		if _, err := io.ReadFull(f, d[:]); err != nil {
-			return nil, nil, "", s.readError(f, "header", err)
+		if err := next(); err != nil {
+			return nil, nil, 0, err
 		}
-		n := int(binary.BigEndian.Uint32(d[:]))
+		n := int64(binary.BigEndian.Uint32(word[:]))
 		if n > 0 && total > 1<<40/n {
-			return nil, nil, "", s.Fail(f.Name, "header", "the dimensions are impossibly large", "the file is damaged: fetch it again")
+			return nil, nil, 0, b.Fail("header", "the dimensions are impossibly large", "the file is damaged: fetch it again")
 		}
 		total *= n
-		dims = append(dims, n)
+		dims = append(dims, int(n))
 	}
-	// The header is not trusted with memory: what is kept grows with what is really there.
-	values, err = io.ReadAll(io.LimitReader(f, int64(total)+1))
-	if err == nil && len(values) < total {
-		err = io.ErrUnexpectedEOF
-	}
-	if err != nil {
-		at := fmt.Sprintf("byte %d of %d after the header (%s)", len(values), total, strings.Trim(fmt.Sprint(dims), "[]"))
-		return nil, nil, "", s.readError(f, at, err)
-	}
-	if len(values) > total {
-		return nil, nil, "", s.Fail(f.Name, "", fmt.Sprintf("goes on after the %d values its header %v announces", total, dims),
+	// The header is not trusted: it must say what is there.
+	switch rest := b.Size - start; {
+	case rest < total:
+		at := fmt.Sprintf("byte %d of %d after the header (%s)", rest, total, strings.Trim(fmt.Sprint(dims), "[]"))
+		return nil, nil, 0, b.Fail(at, "the file ends too early", "it was cut off: fetch it again")
+	case rest > total:
+		return nil, nil, 0, b.Fail("", fmt.Sprintf("goes on after the %d values its header %v announces", total, dims),
 			"the file is damaged: fetch it again")
 	}
-	return dims, values, f.Name, nil
+	return b, dims, start, nil
 }

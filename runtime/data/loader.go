@@ -71,8 +71,8 @@ type producer struct {
 	done        sync.WaitGroup
 }
 
-// buffers is the number of batches in memory: one in use, two ready, one being filled.
-const buffers = 4
+// ahead is the number of batches in memory: one in use, two ready, one being filled.
+const ahead = 4
 
 // NewLoader makes a loader; want is what the data set was opened with. Call Close when done with it.
 func NewLoader(set Dataset, want Want, opt LoaderOptions) (*Loader, error) {
@@ -92,7 +92,7 @@ func NewLoader(set Dataset, want Want, opt LoaderOptions) (*Loader, error) {
 		return nil, fmt.Errorf("the data set has %d examples, fewer than one batch of %d; lower the batch size or give more data", n, opt.Batch)
 	}
 	l := &Loader{set: set, want: want, opt: opt, values: want.Values(), tokens: want.Tokens(), labels: max(1, set.Labels().Each), steps: steps}
-	for range buffers {
+	for range ahead {
 		b := &Batch{Labels: make([]float64, opt.Batch*l.labels)}
 		if l.values > 0 {
 			b.X = make([]float32, opt.Batch*l.values)
@@ -159,7 +159,7 @@ func (l *Loader) Close() {
 
 // start begins to fill batches from the given step on.
 func (l *Loader) start(step int) {
-	p := &producer{free: make(chan *Batch, buffers), ready: make(chan *Batch, buffers), stop: make(chan struct{}),
+	p := &producer{free: make(chan *Batch, ahead), ready: make(chan *Batch, ahead), stop: make(chan struct{}),
 		work: make(chan *Batch, l.opt.Workers)}
 	for _, b := range l.all {
 		p.free <- b

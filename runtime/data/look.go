@@ -14,11 +14,18 @@ func Letters(alphabet string) Look { return Look{Words: strings.Split(alphabet, 
 
 // LookOf is how a data set's examples are shown.
 func LookOf(set Dataset) Look {
-	if t, ok := set.(tolerant); ok {
-		set = t.Dataset
+	for {
+		switch s := set.(type) {
+		case interface{ Look() Look }:
+			return s.Look()
+		case tolerant:
+			set = s.Dataset
+		case scaled:
+			set = s.Dataset
+		case *subset:
+			set = s.Dataset
+		default:
+			return Look{}
+		}
 	}
-	if s, ok := set.(interface{ Look() Look }); ok {
-		return s.Look()
-	}
-	return Look{}
 }

@@ -8,8 +8,8 @@ import (
 // How examples are shown is known through the wrapper that leaves out bad records, and a data
 // set need not say.
 func TestLook(t *testing.T) {
-	set := &tokenSet{}
-	for _, d := range []Dataset{set, tolerant{set, &Skip{Limit: 1}}} {
+	set := &genomes{}
+	for _, d := range []Dataset{set, tolerant{set, &Skip{Limit: 1}}, &subset{Dataset: scaled{Dataset: set}}} {
 		if got := strings.Join(LookOf(d).Words, ""); got != "ACGT" {
 			t.Errorf("bases are written %q", got)
 		}

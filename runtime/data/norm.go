@@ -2,14 +2,11 @@ package data
 
 import "math"
 
-// scaling standardises channels: (x - mean) / deviation. A nil scaling leaves values alone.
+// scaling standardises channels: (x - mean) / deviation.
 type scaling struct{ mean, inv []float64 } // per channel; inv is 1 / deviation
 
 // apply standardises x, channel-major: [channels, rest...].
 func (s *scaling) apply(x []float32) {
-	if s == nil {
-		return
-	}
 	per := len(x) / len(s.mean)
 	for c, mean := range s.mean {
 		inv := s.inv[c]
@@ -17,6 +14,43 @@ func (s *scaling) apply(x []float32) {
 			x[c*per+i] = float32((float64(v) - mean) * inv)
 		}
 	}
+}
+
+// scaled is a data set whose values are standardised.
+type scaled struct {
+	Dataset
+	scale *scaling
+}
+
+// Example is that of the data set, scaled.
+func (s scaled) Example(i int, epoch uint64, e *Example) error {
+	if err := s.Dataset.Example(i, epoch, e); err != nil {
+		return err
+	}
+	s.scale.apply(e.X)
+	return nil
+}
+
+// standardise scales both sets by the channels' moments over all training examples.
+func (s *Source) standardise(train, test Dataset, channels int) (Dataset, Dataset, error) {
+	m, e, row := newMoments(channels), NewExample(s.Want, train.Labels()), make([]float32, channels)
+	for i := range train.Len() {
+		if i%4096 == 0 {
+			s.Progress("mean and deviation", int64(i), int64(train.Len()))
+		}
+		if err := train.Example(i, 0, e); err != nil {
+			return nil, nil, err
+		}
+		per := len(e.X) / channels
+		for p := range per {
+			for c := range row {
+				row[c] = e.X[c*per+p]
+			}
+			m.row(row)
+		}
+	}
+	scale := m.scaling()
+	return scaled{train, scale}, scaled{test, scale}, nil
 }
 
 // moments gathers the mean and the deviation of channels (Welford's update, so that large means cost no precision).

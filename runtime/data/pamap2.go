@@ -3,16 +3,16 @@ package data
 import (
 	"bytes"
 	"fmt"
-	"io"
+	"maps"
 	"math"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 var pamap2Reader = Reader{
 	Name: "pamap2",
-	Doc:  "PAMAP2 activity recordings Protocol/subjectNNN.dat: random windows of 52 channels, 12 activities; .gz too",
+	Doc:  "PAMAP2 activity recordings Protocol/subjectNNN.dat: random windows of 52 channels, 12 activities; the rows are unpacked once; .gz too",
 	Options: []Option{
 		{"window", "", "samples per window; default the length the model wants"},
 		{"train_subjects", "101,102,103,104,107,108,109", "subjects to train on"},
@@ -33,19 +33,47 @@ const (
 
 // segment is all rows of one activity of one subject, in time order.
 type segment struct {
-	rows  []float32 // [samples, 52]
+	rows  *Blob // [samples, 52] float32, of the subject
+	runs  []run // of the activity
 	class int
+	n     int // rows
+}
+
+// run is rows that follow each other: so many of them come before it in the segment.
+type run struct{ first, n, before int }
+
+// read writes the window at a row of the segment into x, [52, length].
+func (g *segment) read(x []float32, start, length int) error {
+	k, found := slices.BinarySearchFunc(g.runs, start, func(r run, start int) int { return r.before - start })
+	if !found {
+		k--
+	}
+	for done := 0; done < length; k++ {
+		r := g.runs[k]
+		skip := start + done - r.before
+		n := min(length-done, r.n-skip)
+		buf := buffers.get(4 * pamapChannels * n)
+		err := g.rows.ReadFull(*buf, int64(r.first+skip)*4*pamapChannels)
+		if err == nil {
+			transpose(x, *buf, pamapChannels, length, done)
+		}
+		buffers.put(buf)
+		if err != nil {
+			return err
+		}
+		done += n
+	}
+	return nil
 }
 
 // randomWindows draws windows: a segment, then a start, both uniformly.
 type randomWindows struct {
-	segments []segment
+	segments []*segment
 	items    int
 	length   int
 	classes  int
 	fixed    bool // the same windows in every epoch
 	seed     uint64
-	scale    *scaling
 }
 
 func (r *randomWindows) Len() int       { return r.items }
@@ -56,12 +84,30 @@ func (r *randomWindows) Example(i int, epoch uint64, e *Example) error {
 		epoch = 0
 	}
 	seg := r.segments[below(key(r.seed, epoch, uint64(i), 0), len(r.segments))]
-	starts := len(seg.rows)/pamapChannels - r.length + 1
-	start := below(key(r.seed, epoch, uint64(i), 1), starts)
-	transpose(e.X, seg.rows[start*pamapChannels:], pamapChannels, r.length)
-	r.scale.apply(e.X)
+	start := below(key(r.seed, epoch, uint64(i), 1), seg.n-r.length+1)
 	e.Labels[0] = float64(seg.class)
-	return nil
+	return seg.read(e.X, start, r.length)
+}
+
+// moments are those of the channels over all rows.
+func (r *randomWindows) moments() (*scaling, error) {
+	m, x, row := newMoments(pamapChannels), make([]float32, pamapChannels*gapRows), make([]float32, pamapChannels)
+	for k, seg := range r.segments {
+		r.segments[0].rows.Source.Progress("mean and deviation", int64(k), int64(len(r.segments)))
+		for start := 0; start < seg.n; start += gapRows {
+			n := min(gapRows, seg.n-start)
+			if err := seg.read(x, start, n); err != nil {
+				return nil, err
+			}
+			for t := range n {
+				for c := range row {
+					row[c] = x[c*n+t]
+				}
+				m.row(row)
+			}
+		}
+	}
+	return m.scaling(), nil
 }
 
 func openPAMAP2(s *Source) (Dataset, Dataset, error) {
@@ -99,17 +145,11 @@ func openPAMAP2(s *Source) (Dataset, Dataset, error) {
 		return nil, nil, err
 	}
 	train.seed, test.seed, test.fixed = key(s.Seed, 0), key(s.Seed, 1), true
-	if standardize {
-		m := newMoments(pamapChannels)
-		for _, seg := range train.segments {
-			for at := 0; at < len(seg.rows); at += pamapChannels {
-				m.row(seg.rows[at : at+pamapChannels])
-			}
-		}
-		train.scale = m.scaling()
-		test.scale = train.scale
+	if !standardize {
+		return train, test, nil
 	}
-	return train, test, nil
+	scale, err := train.moments()
+	return scaled{train, scale}, scaled{test, scale}, err
 }
 
 // pamapPart reads the subjects of "train" or "test".
@@ -125,17 +165,16 @@ func (s *Source) pamapPart(part string, window int, activities map[int]int) (*ra
 	}
 	for _, subject := range subjects {
 		name := "subject" + strings.TrimPrefix(subject, "subject") + ".dat"
-		f, err := s.Open(part+"_subjects", "Protocol/"+name, name, "sensor/pamap2/Protocol/"+name)
+		b, err := s.FindBlob(part+"_subjects", "Protocol/"+name, name, "sensor/pamap2/Protocol/"+name)
 		if err != nil {
 			return nil, err
 		}
-		segments, err := s.pamapFile(f, activities)
-		f.Close()
+		segments, err := b.pamapFile(activities)
 		if err != nil {
 			return nil, err
 		}
 		for _, seg := range segments {
-			if len(seg.rows)/pamapChannels >= window {
+			if seg.n >= window {
 				set.segments = append(set.segments, seg)
 			}
 		}
@@ -146,11 +185,17 @@ func (s *Source) pamapPart(part string, window int, activities map[int]int) (*ra
 	return set, nil
 }
 
-// pamapFile reads one subject's file, fills gaps and gathers the rows of each activity.
-func (s *Source) pamapFile(f *File, activities map[int]int) ([]segment, error) {
-	var rows []float32
-	var classes []int // per row, -1 for rows left out
-	l := s.lines(f)
+// pamapFile keeps the rows of one subject's file, without gaps, and finds those of each activity.
+func (b *Blob) pamapFile(activities map[int]int) ([]*segment, error) {
+	l, err := b.lines()
+	if err != nil {
+		return nil, err
+	}
+	defer l.close()
+	spool := b.Source.NewSpool()
+	rows := newGapFiller(spool, pamapChannels)
+	found := map[int]*segment{}
+	row := make([]float32, pamapChannels)
 	var cols [][]byte
 	for line, ok := l.next(); ok; line, ok = l.next() {
 		if cols = fields(cols[:0], line, ' '); len(cols) != pamapColumns {
@@ -160,89 +205,70 @@ func (s *Source) pamapFile(f *File, activities map[int]int) ([]segment, error) {
 		if err != nil {
 			return nil, l.fail("column 2 is "+shorten(cols[1])+", expected an activity id", "give the original PAMAP2 file")
 		}
-		class, known := activities[id]
-		if !known {
-			class = -1
+		if class, known := activities[id]; known {
+			if found[class] == nil {
+				found[class] = &segment{class: class}
+			}
+			found[class].add(rows.n)
 		}
-		classes = append(classes, class)
 		for i, c := range cols[2:] {
 			if bytes.EqualFold(c, []byte("NaN")) {
-				rows = append(rows, float32(math.NaN()))
-				continue
-			}
-			v, err := l.number(c, i+3)
-			if err != nil {
+				row[i] = float32(math.NaN())
+			} else if row[i], err = l.number(c, i+3); err != nil {
 				return nil, err
 			}
-			rows = append(rows, v)
+		}
+		if err := rows.add(row); err != nil {
+			return nil, b.noRoom(err)
 		}
 	}
 	if err := l.err(); err != nil {
 		return nil, err
 	}
-	if len(classes) == 0 {
-		return nil, s.readError(f, "line 1", io.ErrUnexpectedEOF)
+	if rows.n == 0 {
+		return nil, b.Fail("", "holds no rows", "fetch it again")
 	}
-	if column := interpolate(rows, pamapChannels); column >= 0 {
-		return nil, s.Fail(f.Name, "", fmt.Sprintf("column %d has no number in any line", column+3), "leave this subject out")
+	first, empty, err := rows.finish()
+	switch {
+	case err != nil:
+		return nil, b.noRoom(err)
+	case empty >= 0:
+		return nil, b.Fail("", fmt.Sprintf("column %d has no number in any line", empty+3), "leave this subject out")
 	}
-	return gather(rows, classes), nil
+	kept := b.With(spool)
+	var segments []*segment
+	for _, class := range slices.Sorted(maps.Keys(found)) {
+		seg := found[class]
+		seg.rows = kept
+		seg.start(first)
+		segments = append(segments, seg)
+	}
+	return segments, nil
 }
 
-// gather sorts rows by class, leaving out rows of no class and rows with a gap before the
-// first number of a channel, which nothing can fill.
-func gather(rows []float32, classes []int) []segment {
-	found := map[int][]float32{}
-	for i, class := range classes {
-		row := rows[i*pamapChannels : (i+1)*pamapChannels]
-		if class >= 0 && !hasNaN(row) {
-			found[class] = append(found[class], row...)
-		}
-	}
-	var segments []segment
-	for class, rows := range found {
-		segments = append(segments, segment{rows, class})
-	}
-	sort.Slice(segments, func(i, j int) bool { return segments[i].class < segments[j].class })
-	return segments
+// noRoom is the error of rows that cannot be kept.
+func (b *Blob) noRoom(err error) *Error {
+	return b.Fail("", "its rows cannot be kept: "+Cause(err), "make room on the disk")
 }
 
-func hasNaN(row []float32) bool {
-	for _, v := range row {
-		if v != v {
-			return true
-		}
+// add takes a row of the file.
+func (g *segment) add(row int) {
+	if n := len(g.runs); n > 0 && g.runs[n-1].first+g.runs[n-1].n == row {
+		g.runs[n-1].n++
+	} else {
+		g.runs = append(g.runs, run{first: row, n: 1})
 	}
-	return false
 }
 
-// interpolate fills the NaN of every column linearly between its neighbours in time; those
-// behind the last number take its value, those before the first stay. It returns a column
-// without any number, or -1.
-func interpolate(rows []float32, columns int) int {
-	n := len(rows) / columns
-	for c := range columns {
-		last := -1
-		for i := range n {
-			v := rows[i*columns+c]
-			if v != v {
-				continue
-			}
-			if last >= 0 && i > last+1 {
-				from := float64(rows[last*columns+c])
-				step := (float64(v) - from) / float64(i-last)
-				for j := last + 1; j < i; j++ {
-					rows[j*columns+c] = float32(from + step*float64(j-last))
-				}
-			}
-			last = i
-		}
-		if last < 0 {
-			return c
-		}
-		for j := last + 1; j < n; j++ {
-			rows[j*columns+c] = rows[last*columns+c]
+// start leaves out the rows before the first one of the file without a gap, which nothing can fill.
+func (g *segment) start(first int) {
+	kept := g.runs[:0]
+	for _, r := range g.runs {
+		cut := min(r.n, max(0, first-r.first))
+		if r = (run{r.first + cut, r.n - cut, g.n}); r.n > 0 {
+			kept = append(kept, r)
+			g.n += r.n
 		}
 	}
-	return -1
+	g.runs = kept
 }

@@ -11,7 +11,7 @@ import (
 
 var sensorReader = Reader{
 	Name: "sensor_csv",
-	Doc:  "inertial recordings SUBJECT_RUN_DEVICE.csv (phone sp, watch sw) with a header line, in any subfolder, cut into windows; .gz too",
+	Doc:  "inertial recordings SUBJECT_RUN_DEVICE.csv (phone sp, watch sw) with a header line, in any subfolder, cut into windows; the samples are unpacked once; .gz too",
 	Options: []Option{
 		{"window", "", "samples per window; default the length the model wants"},
 		{"stride", "", "samples from one window to the next; default half a window"},
@@ -27,43 +27,38 @@ var sensorReader = Reader{
 	Open:  openSensor,
 }
 
-// recording is one file: samples in time order.
+// recordings are what holds for all recordings.
+type recordings struct {
+	o       *sensorOptions
+	labels  Labels
+	rank    []int    // of the classes as they were found; nil without labels
+	moments *moments // of the samples for training
+}
+
+// recording is one file, cut into windows.
 type recording struct {
-	values []float32 // [samples, channels]
-	labels []int     // [samples] or nil
+	*recordings
+	rows    *Blob   // [samples, channels] float32
+	windows int     // their number
+	classes []int32 // of the windows, nil without labels
 }
 
-// windows is a set of fixed windows of recordings.
-type windows struct {
-	recordings []recording
-	at         []windowAt
-	channels   int
-	length     int
-	classes    int
-	scale      *scaling
-}
+func (r *recording) Len() int       { return r.windows }
+func (r *recording) Labels() Labels { return r.labels }
 
-// windowAt is where a window starts and the class it has.
-type windowAt struct{ recording, start, class int }
-
-func (w *windows) Len() int       { return len(w.at) }
-func (w *windows) Labels() Labels { return Labels{Classes: w.classes, Each: 1} }
-
-func (w *windows) Example(i int, _ uint64, e *Example) error {
-	at := w.at[i]
-	transpose(e.X, w.recordings[at.recording].values[at.start*w.channels:], w.channels, w.length)
-	w.scale.apply(e.X)
-	e.Labels[0] = float64(at.class)
-	return nil
-}
-
-// transpose writes rows [length, channels] as channels [channels, length].
-func transpose(x, rows []float32, channels, length int) {
-	for t := range length {
-		for c, v := range rows[t*channels : (t+1)*channels] {
-			x[c*length+t] = v
-		}
+func (r *recording) Example(i int, _ uint64, e *Example) error {
+	channels := len(r.o.columns)
+	buf := buffers.get(4 * channels * r.o.window)
+	defer buffers.put(buf)
+	if err := r.rows.ReadFull(*buf, int64(i*r.o.stride)*int64(4*channels)); err != nil {
+		return err
 	}
+	transpose(e.X, *buf, channels, r.o.window, 0)
+	e.Labels[0] = 0
+	if r.classes != nil {
+		e.Labels[0] = float64(r.rank[r.classes[i]])
+	}
+	return nil
 }
 
 // sensorFile is a recording's file and what its name says.
@@ -94,44 +89,36 @@ func openSensor(s *Source) (Dataset, Dataset, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	trainSet := &windows{channels: len(o.columns), length: o.window}
-	testSet := &windows{channels: len(o.columns), length: o.window}
+	all := &recordings{o: o, moments: newMoments(len(o.columns))}
+	var parts [2][]Dataset // for training and testing
 	for _, f := range files {
-		set := trainSet
+		part := 0
 		if test[f.subject] {
-			set = testSet
+			part = 1
 		}
-		r, err := s.recording(f.path, o)
+		r, err := s.recording(f.path, all, part == 0)
 		if err != nil {
 			return nil, nil, err
 		}
-		set.recordings = append(set.recordings, r)
+		parts[part] = append(parts[part], r)
 	}
 	if o.labelColumn != "" && len(o.classes) < 2 {
 		return nil, nil, s.Fail("", "", fmt.Sprintf("%d different labels in all recordings, expected at least 2", len(o.classes)),
 			"give more recordings, or label_column none")
 	}
-	rank := o.ranks()
-	for _, p := range []struct {
-		set  *windows
-		name string
-	}{{trainSet, "training"}, {testSet, "test"}} {
-		p.set.cut(o, rank)
-		if p.set.Len() == 0 {
-			return nil, nil, s.Fail("", "", fmt.Sprintf("no %s recording has %d samples, one window", p.name, o.window), "use a shorter window or other test_subjects")
+	all.rank = o.ranks()
+	all.labels = Labels{Classes: len(all.rank), Each: 1}
+	var sets [2]Dataset
+	for i, part := range parts {
+		set := join(part)
+		if set.n == 0 {
+			return nil, nil, s.Fail("", "", fmt.Sprintf("no %s recording has %d samples, one window", []string{"training", "test"}[i], o.window), "use a shorter window or other test_subjects")
+		}
+		if sets[i] = set; o.standardize {
+			sets[i] = scaled{set, all.moments.scaling()}
 		}
 	}
-	if o.standardize {
-		m := newMoments(len(o.columns))
-		for _, r := range trainSet.recordings {
-			for at := 0; at < len(r.values); at += len(o.columns) {
-				m.row(r.values[at : at+len(o.columns)])
-			}
-		}
-		trainSet.scale = m.scaling()
-		testSet.scale = trainSet.scale
-	}
-	return trainSet, testSet, nil
+	return sets[0], sets[1], nil
 }
 
 func (s *Source) sensorOptions() (*sensorOptions, error) {
@@ -234,20 +221,67 @@ func (s *Source) testSubjects(files []sensorFile) (map[string]bool, error) {
 	return test, nil
 }
 
-// recording reads one file.
-func (s *Source) recording(name string, o *sensorOptions) (r recording, err error) {
-	f, err := s.Open("device", name)
+// recording keeps the samples of one file and labels its windows.
+func (s *Source) recording(name string, all *recordings, training bool) (*recording, error) {
+	b, err := s.OpenBlob(name)
 	if err != nil {
-		return r, err
+		return nil, err
 	}
-	defer f.Close()
-	l := s.lines(f)
+	l, err := b.lines()
+	if err != nil {
+		return nil, err
+	}
+	defer l.close()
+	index, label, count, err := all.o.header(l)
+	if err != nil {
+		return nil, err
+	}
+	r := &recording{recordings: all}
+	rows, row := &rowWriter{spool: s.NewSpool(), columns: len(index)}, make([]float32, len(index))
+	var cols [][]byte
+	var classes []int // of the last samples
+	for line, ok := l.next(); ok; line, ok = l.next() {
+		cols = fields(cols[:0], line, ',')
+		if len(cols) != count {
+			return nil, l.fail(fmt.Sprintf("has %d columns, the header has %d", len(cols), count), "correct or remove the line")
+		}
+		for k, i := range index {
+			if row[k], err = l.number(cols[i], i+1); err != nil {
+				return nil, err
+			}
+		}
+		if err := rows.add(row); err != nil {
+			return nil, b.noRoom(err)
+		}
+		if training {
+			all.moments.row(row)
+		}
+		if label >= 0 {
+			class, err := all.o.class(l, cols[label])
+			if err != nil {
+				return nil, err
+			}
+			classes = all.o.lastOf(append(classes, class))
+		}
+		if over := rows.n - all.o.window; over >= 0 && over%all.o.stride == 0 {
+			r.windows++
+			if label >= 0 {
+				r.classes = append(r.classes, int32(choose(classes[len(classes)-all.o.window:], all.o.last)))
+			}
+		}
+	}
+	r.rows = b.With(rows.spool)
+	return r, l.err()
+}
+
+// header finds the columns of the channels and of the label, -1 for none, and how many columns there are.
+func (o *sensorOptions) header(l *lines) (index []int, label, count int, err error) {
 	header, ok := l.next()
 	if !ok {
-		if err := l.err(); err != nil {
-			return r, err
+		if err = l.err(); err == nil {
+			err = l.b.Fail("", "is empty, expected a header line", "fetch it again or remove it")
 		}
-		return r, s.Fail(f.Name, "", "is empty, expected a header line", "fetch it again or remove it")
+		return nil, 0, 0, err
 	}
 	names := fields(nil, header, ',')
 	find := func(column string) (int, error) {
@@ -258,40 +292,24 @@ func (s *Source) recording(name string, o *sensorOptions) (r recording, err erro
 		}
 		return 0, l.fail(fmt.Sprintf("the header has no column %q", column), "correct the header, or the options columns and label_column")
 	}
-	index := make([]int, len(o.columns))
+	index, label = make([]int, len(o.columns)), -1
 	for i, c := range o.columns {
 		if index[i], err = find(c); err != nil {
-			return r, err
+			return nil, 0, 0, err
 		}
 	}
-	label := -1
 	if o.labelColumn != "" {
-		if label, err = find(o.labelColumn); err != nil {
-			return r, err
-		}
+		label, err = find(o.labelColumn)
 	}
-	count, cols := len(names), [][]byte(nil)
-	for line, ok := l.next(); ok; line, ok = l.next() {
-		cols = fields(cols[:0], line, ',')
-		if len(cols) != count {
-			return r, l.fail(fmt.Sprintf("has %d columns, the header has %d", len(cols), count), "correct or remove the line")
-		}
-		for _, i := range index {
-			v, err := l.number(cols[i], i+1)
-			if err != nil {
-				return r, err
-			}
-			r.values = append(r.values, v)
-		}
-		if label >= 0 {
-			class, err := o.class(l, cols[label])
-			if err != nil {
-				return r, err
-			}
-			r.labels = append(r.labels, class)
-		}
+	return index, label, len(names), err
+}
+
+// lastOf keeps the classes that a window can still have.
+func (o *sensorOptions) lastOf(classes []int) []int {
+	if len(classes) < 4*o.window {
+		return classes
 	}
-	return r, l.err()
+	return append(classes[:0], classes[len(classes)-o.window:]...)
 }
 
 // maxClasses bounds the classes found in files: beyond it the label column is the wrong one.
@@ -330,27 +348,12 @@ func (o *sensorOptions) ranks() []int {
 	return rank
 }
 
-// cut lays windows over the recordings and labels them.
-func (w *windows) cut(o *sensorOptions, rank []int) {
-	w.classes = len(rank)
-	votes := make([]int, len(rank))
-	for n, r := range w.recordings {
-		for start := 0; start+o.window <= len(r.values)/w.channels; start += o.stride {
-			class := 0
-			if r.labels != nil {
-				class = rank[choose(r.labels[start:start+o.window], o.last, votes)]
-			}
-			w.at = append(w.at, windowAt{n, start, class})
-		}
-	}
-}
-
 // choose is the last label or the most frequent one; of equally frequent ones the first to appear.
-func choose(labels []int, last bool, votes []int) int {
+func choose(labels []int, last bool) int {
 	if last {
 		return labels[len(labels)-1]
 	}
-	clear(votes)
+	votes := map[int]int{}
 	for _, c := range labels {
 		votes[c]++
 	}

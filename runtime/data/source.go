@@ -253,66 +253,6 @@ func (s *Source) Glob(option string, patterns ...string) ([]string, error) {
 	return nil, s.missing(option, patterns)
 }
 
-// readError explains an error while reading a file's bytes.
-func (s *Source) readError(f *File, at string, err error) *Error {
-	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return s.Fail(f.Name, at, "the file ends too early", "it was cut off: fetch it again")
-	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
-		return s.Fail(f.Name, at, "the gzip stream is damaged ("+err.Error()+")", "fetch it again")
-	}
-	return s.Fail(f.Name, at, "cannot be read: "+Cause(err), "fetch it again, or check the disk")
-}
-
-// lines reads a text file line by line.
-type lines struct {
-	s    *Source
-	f    *File
-	scan *bufio.Scanner
-	n    int
-}
-
-// maxLine is the length of the longest line accepted.
-const maxLine = 1 << 20
-
-func (s *Source) lines(f *File) *lines {
-	scan := bufio.NewScanner(f)
-	scan.Buffer(make([]byte, 0, 1<<16), maxLine)
-	return &lines{s: s, f: f, scan: scan}
-}
-
-// next gives the next line that is not blank, valid until the call after it; false at the end or on an error.
-func (l *lines) next() ([]byte, bool) {
-	for l.scan.Scan() {
-		l.n++
-		line := l.scan.Bytes()
-		if l.n == 1 {
-			line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
-		}
-		if line = bytes.TrimSpace(line); len(line) > 0 {
-			return line, true
-		}
-	}
-	return nil, false
-}
-
-// err is the error that ended the file, nil at a proper end.
-func (l *lines) err() error {
-	err := l.scan.Err()
-	if err == nil {
-		return nil
-	}
-	l.n++
-	if errors.Is(err, bufio.ErrTooLong) {
-		return l.fail(fmt.Sprintf("the line is longer than %d bytes", maxLine), "check that this is the right text file")
-	}
-	return l.s.readError(l.f, l.at(), err)
-}
-
-func (l *lines) at() string { return fmt.Sprintf("line %d", l.n) }
-
-func (l *lines) fail(msg, fix string) *Error { return l.s.Fail(l.f.Name, l.at(), msg, fix) }
-
 // fields splits a line at the separator, a blank standing for any run of blanks and tabs, into dst.
 func fields(dst [][]byte, line []byte, sep byte) [][]byte {
 	if sep == ' ' {

@@ -8,23 +8,6 @@ import (
 	"mspecc/runtime/data/mersenne"
 )
 
-// picked is a part of a data set: the examples of a list.
-type picked struct {
-	Dataset
-	rows []int
-}
-
-// Pick makes a data set of the examples of a list.
-func Pick(all Dataset, rows []int) Dataset { return &picked{all, rows} }
-
-// Len is the length of the list.
-func (p *picked) Len() int { return len(p.rows) }
-
-// Example is the data set's own, as the list says.
-func (p *picked) Example(i int, epoch uint64, e *Example) error {
-	return p.Dataset.Example(p.rows[i], epoch, e)
-}
-
 // TenthOptions are the options of readers that call Tenths.
 var TenthOptions = []Option{
 	{"rows", "all", "of a split into tenths: all, or reference: as the published code rounds, which loses a row where the number of rows is a multiple of ten"},
@@ -38,17 +21,17 @@ func (s *Source) Tenths(all Dataset, shuffle string) (train, test Dataset, err e
 		shuffle = v
 	}
 	n := all.Len()
-	var order []int
-	if shuffle == "none" {
-		for i := range n {
-			order = append(order, i)
-		}
-	} else {
+	order := func(i int) int { return i }
+	if shuffle != "none" {
 		seed, err := strconv.ParseUint(shuffle, 10, 32)
 		if err != nil {
 			return nil, nil, s.BadOption("shuffle", "a whole number or none")
 		}
-		order = mersenne.NumPy(uint32(seed)).Permutation(n)
+		if n > math.MaxInt32 {
+			return nil, nil, s.BadOption("shuffle", "none for so many rows")
+		}
+		drawn := mersenne.NumPy(uint32(seed)).Permutation(n)
+		order = func(i int) int { return int(drawn[i]) }
 	}
 	cut := int(math.Ceil(0.9 * float64(n)))
 	from := cut
@@ -63,5 +46,5 @@ func (s *Source) Tenths(all Dataset, shuffle string) (train, test Dataset, err e
 	if cut == 0 || from >= n {
 		return nil, nil, s.Fail("", "", fmt.Sprintf("has %d examples, too few to set a tenth aside for testing", n), "give more data")
 	}
-	return Pick(all, order[:cut]), Pick(all, order[from:]), nil
+	return &subset{all, order, 0, cut}, &subset{all, order, from, n - from}, nil
 }

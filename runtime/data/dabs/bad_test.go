@@ -224,7 +224,7 @@ func TestCutOffInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	var bad *data.Error
-	if err := train.Example(3, 0, e); !errors.As(err, &bad) || !strings.Contains(err.Error(), "transfer.pkl, row 3: cannot be read any more") {
+	if err := train.Example(3, 0, e); !errors.As(err, &bad) || !strings.Contains(err.Error(), "transfer.pkl: changed while it was in use") {
 		t.Errorf("got %v", err)
 	}
 }

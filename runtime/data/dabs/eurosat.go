@@ -69,17 +69,17 @@ func eurosatTable(s *data.Source, part string, norm *channelNorm) (data.Dataset,
 	}
 	label, err := frame.Column("label")
 	if err != nil {
-		return nil, nil, s.Fail(file, "", err.Error(), "give the table of EuroSAT")
+		return nil, nil, file.Fail("", err.Error(), "give the table of EuroSAT")
 	}
 	bands, err := frame.Column("sentinel2")
 	if err != nil {
-		return nil, nil, s.Fail(file, "", err.Error(), "give the table of EuroSAT")
+		return nil, nil, file.Fail("", err.Error(), "give the table of EuroSAT")
 	}
 	classes := make([]int32, frame.Rows)
 	for row := range classes {
 		v, ok := frame.Float(row, label)
 		if !ok || v != float64(int32(v)) || v < 0 || int(v) >= len(eurosatClasses) {
-			return nil, nil, s.Fail(file, fmt.Sprintf("row %d", row), fmt.Sprintf("the label is %v, expected 0 to 9", frame.At(row, label)), "correct the table")
+			return nil, nil, file.Fail(fmt.Sprintf("row %d", row), fmt.Sprintf("the label is %v, expected 0 to 9", frame.At(row, label)), "correct the table")
 		}
 		classes[row] = int32(v)
 	}
@@ -103,10 +103,10 @@ func eurosatTable(s *data.Source, part string, norm *channelNorm) (data.Dataset,
 		norm.apply(x)
 		return nil
 	}
-	set := &rowSet{s: s, frame: frame, file: file, class: classes, decode: decode,
+	set := &rowSet{frame: frame, file: file, class: classes, decode: decode,
 		labels: data.Labels{Classes: len(eurosatClasses), Each: 1, Names: eurosatClasses}}
 	for row := range frame.Rows {
-		set.rows = append(set.rows, row)
+		set.rows = append(set.rows, int32(row))
 	}
 	return s.Tenths(set, "none")
 }

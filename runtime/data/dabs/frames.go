@@ -3,68 +3,51 @@ package dabs
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"path"
 
 	"mspecc/runtime/data"
 	"mspecc/runtime/data/pandas"
 )
 
-// maxTable bounds a pickled table, which is mapped where the file allows it.
-const maxTable = 1 << 36
-
-// openTable reads a pickled pandas table: the first of the candidates that exists. The mapping
-// lasts as long as the process, as the data set does.
-func openTable(s *data.Source, option string, candidates ...string) (*pandas.Frame, string, error) {
+// openTable reads a pickled pandas table: the first of the candidates that exists. Its values stay
+// in the file where that can be mapped. The mapping lasts as long as the process, as the data set does.
+func openTable(s *data.Source, option string, candidates ...string) (*pandas.Frame, *data.Blob, error) {
 	if name := s.Text(option); name != "" {
 		candidates = []string{name}
 	}
-	for _, name := range candidates {
-		if _, err := fs.Stat(s.Root, name); err != nil {
-			continue
-		}
-		s.Progress("reading "+path.Base(name), 0, 1)
-		raw, err := mapFile(s, name)
-		if err != nil {
-			return nil, "", err
-		}
-		frame, err := readTable(s, name, raw)
-		var bad *data.Error
-		if errors.As(err, &bad) {
-			return nil, "", bad
-		}
-		if err != nil {
-			return nil, "", s.Fail(name, "", err.Error(), "give the pickled table that the data set's tools write")
-		}
-		if frame.Rows < 1 {
-			return nil, "", s.Fail(name, "", "has no rows", "give a table with data")
-		}
-		return frame, name, nil
+	b, err := s.FindBlob(option, candidates...)
+	if err != nil {
+		return nil, nil, err
 	}
-	msg := "lacks " + candidates[0]
-	for _, c := range candidates[1:] {
-		msg += " or " + c
+	s.Progress("reading "+path.Base(b.Name), 0, 1)
+	raw, _, err := b.Map()
+	if err != nil {
+		return nil, nil, err
 	}
-	return nil, "", s.Fail("", "", msg, "give the folder that holds it, or the file with the option "+option)
+	frame, err := readTable(b, raw)
+	var bad *data.Error
+	switch {
+	case errors.As(err, &bad):
+		return nil, nil, bad
+	case err != nil:
+		return nil, nil, b.Fail("", err.Error(), "give the pickled table that the data set's tools write")
+	case frame.Rows < 1:
+		return nil, nil, b.Fail("", "has no rows", "give a table with data")
+	}
+	return frame, b, nil
 }
 
 // readTable reads a table that may be cut off meanwhile.
-func readTable(s *data.Source, name string, raw []byte) (frame *pandas.Frame, err error) {
-	defer faults(&err, func() error { return cutOff(s, name, "") })()
+func readTable(b *data.Blob, raw []byte) (frame *pandas.Frame, err error) {
+	defer b.Faults(&err)()
 	return pandas.Read(raw)
-}
-
-// cutOff is the error of a mapped file that has become shorter.
-func cutOff(s *data.Source, name, at string) error {
-	return s.Fail(name, at, "cannot be read any more: the file was cut off while it was in use", "put the file back")
 }
 
 // rowSet is a data set of rows of a table.
 type rowSet struct {
-	s      *data.Source
+	file   *data.Blob
 	frame  *pandas.Frame
-	file   string
-	rows   []int   // of the table
+	rows   []int32 // of the table
 	class  []int32 // of each of rows; nil: no labels
 	labels data.Labels
 	// decode writes the contents of a row of the table into x.
@@ -75,9 +58,12 @@ func (r *rowSet) Len() int            { return len(r.rows) }
 func (r *rowSet) Labels() data.Labels { return r.labels }
 
 func (r *rowSet) Example(i int, _ uint64, e *data.Example) (err error) {
-	defer faults(&err, func() error { return cutOff(r.s, r.file, fmt.Sprintf("row %d", r.rows[i])) })()
-	if err := r.decode(r.rows[i], e.X); err != nil {
-		return r.s.Fail(r.file, fmt.Sprintf("row %d", r.rows[i]), err.Error(), "give the pickled table that the data set's tools write")
+	defer r.file.Faults(&err)()
+	if err := r.file.Unchanged(); err != nil {
+		return err
+	}
+	if err := r.decode(int(r.rows[i]), e.X); err != nil {
+		return r.file.Fail(fmt.Sprintf("row %d", r.rows[i]), err.Error(), "give the pickled table that the data set's tools write")
 	}
 	e.Labels[0] = 0
 	if r.class != nil {

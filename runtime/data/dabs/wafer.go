@@ -42,11 +42,11 @@ func openWafer(s *data.Source) (data.Dataset, data.Dataset, error) {
 	}
 	types, err := frame.Column("failureType")
 	if err != nil {
-		return nil, nil, s.Fail(file, "", err.Error(), "give the table of WM-811K")
+		return nil, nil, file.Fail("", err.Error(), "give the table of WM-811K")
 	}
 	maps, err := frame.Column("pixels", "waferMap")
 	if err != nil {
-		return nil, nil, s.Fail(file, "", err.Error(), "give the table of WM-811K")
+		return nil, nil, file.Fail("", err.Error(), "give the table of WM-811K")
 	}
 	rows, classes, err := waferRows(s, frame, file, types, labelled)
 	if err != nil {
@@ -63,7 +63,7 @@ func openWafer(s *data.Source) (data.Dataset, data.Dataset, error) {
 		planes(x, picture.Resize(m, shape[2], shape[1], picture.Bilinear))
 		return nil
 	}
-	set := &rowSet{s: s, frame: frame, file: file, rows: rows, decode: decode, labels: data.Labels{Each: 1}}
+	set := &rowSet{frame: frame, file: file, rows: rows, decode: decode, labels: data.Labels{Each: 1}}
 	if labelled {
 		set.class, set.labels = classes, data.Labels{Classes: len(waferClasses), Each: 1, Names: waferClasses}
 	}
@@ -71,11 +71,11 @@ func openWafer(s *data.Source) (data.Dataset, data.Dataset, error) {
 }
 
 // waferRows are the labelled or the unlabelled rows, and the classes of the former.
-func waferRows(s *data.Source, frame *pandas.Frame, file string, types int, labelled bool) (rows []int, classes []int32, err error) {
+func waferRows(s *data.Source, frame *pandas.Frame, file *data.Blob, types int, labelled bool) (rows, classes []int32, err error) {
 	for row := range frame.Rows {
 		name, ok := waferLabel(frame.At(row, types))
 		if !ok {
-			return nil, nil, s.Fail(file, fmt.Sprintf("row %d", row), "the failure type is no text", "give the table of WM-811K")
+			return nil, nil, file.Fail(fmt.Sprintf("row %d", row), "the failure type is no text", "give the table of WM-811K")
 		}
 		if (name != "") != labelled {
 			continue
@@ -86,17 +86,17 @@ func waferRows(s *data.Source, frame *pandas.Frame, file string, types int, labe
 				class++
 			}
 			if class == len(waferClasses) {
-				bad := s.Fail(file, fmt.Sprintf("row %d", row), fmt.Sprintf("the failure type is %q, expected one of %s", name, strings.Join(waferClasses, ", ")), "correct the table")
+				bad := file.Fail(fmt.Sprintf("row %d", row), fmt.Sprintf("the failure type is %q, expected one of %s", name, strings.Join(waferClasses, ", ")), "correct the table")
 				if err := s.Bad(bad); err != nil {
 					return nil, nil, err
 				}
 				continue
 			}
 		}
-		rows, classes = append(rows, row), append(classes, int32(class))
+		rows, classes = append(rows, int32(row)), append(classes, int32(class))
 	}
 	if len(rows) == 0 {
-		return nil, nil, s.Fail(file, "", fmt.Sprintf("has no maps with labeled = %v in its %d rows", labelled, frame.Rows), "give the other table, or change the option labeled")
+		return nil, nil, file.Fail("", fmt.Sprintf("has no maps with labeled = %v in its %d rows", labelled, frame.Rows), "give the other table, or change the option labeled")
 	}
 	return rows, classes, nil
 }

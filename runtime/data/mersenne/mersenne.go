@@ -90,7 +90,7 @@ func (t *Twister) Below(limit int) int {
 }
 
 // Shuffle is RandomState.shuffle of a list of length at most 2^32.
-func (t *Twister) Shuffle(list []int) {
+func (t *Twister) Shuffle(list []int32) {
 	for i := len(list) - 1; i > 0; i-- {
 		mask := uint32(1)
 		for mask < uint32(i) {
@@ -105,10 +105,10 @@ func (t *Twister) Shuffle(list []int) {
 }
 
 // Permutation is RandomState.permutation(count), which pandas' DataFrame.sample(frac=1) takes its order from.
-func (t *Twister) Permutation(count int) []int {
-	list := make([]int, count)
+func (t *Twister) Permutation(count int) []int32 {
+	list := make([]int32, count)
 	for i := range list {
-		list[i] = i
+		list[i] = int32(i)
 	}
 	t.Shuffle(list)
 	return list

@@ -26,14 +26,14 @@ func TestGolden(t *testing.T) {
 	}
 	for _, count := range []int{1, 2, 3, 10, 257} {
 		for _, kind := range []string{"permutation", "sample"} {
-			var want []int
+			var want []int32
 			get(fmt.Sprint(kind, " ", count), &want)
 			if got := NumPy(42).Permutation(count); !slices.Equal(got, want) {
 				t.Errorf("%s of %d: %v, expected %v", kind, count, got, want)
 			}
 		}
 	}
-	var shuffles [][]int
+	var shuffles [][]int32
 	get("shuffles", &shuffles)
 	r := NumPy(42)
 	for _, want := range shuffles {

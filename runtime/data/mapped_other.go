@@ -1,6 +1,6 @@
 //go:build !linux
 
-package dabs
+package data
 
 import (
 	"errors"
@@ -10,3 +10,5 @@ import (
 func mapping(*os.File, int) ([]byte, error) {
 	return nil, errors.New("files are not mapped on this system")
 }
+
+func unmap([]byte) {}

@@ -1,4 +1,4 @@
-package dabs
+package data
 
 import (
 	"os"
@@ -9,3 +9,5 @@ import (
 func mapping(f *os.File, size int) ([]byte, error) {
 	return syscall.Mmap(int(f.Fd()), 0, size, syscall.PROT_READ, syscall.MAP_SHARED)
 }
+
+func unmap(raw []byte) { _ = syscall.Munmap(raw) }

@@ -1,0 +1,53 @@
+package data
+
+// maxPlaces bounds the places that an index keeps; 8 MiB of them.
+const maxPlaces = 1 << 20
+
+// places is where the records of a file begin: those of every record at first, and of every
+// 2^k-th one where there are many, so that the index does not grow with the file. A reader
+// goes on from the place before a record.
+type places struct {
+	limit int // of at; 0: maxPlaces
+	step  int
+	n     int // records
+	at    []int64
+	end   int64          // of the last record
+	bad   map[int64]bool // places of records that are left out and lie between others
+}
+
+// add takes the place of the next record and of its end.
+func (p *places) add(at, end int64) {
+	if p.limit == 0 {
+		p.limit = maxPlaces
+	}
+	p.step = max(1, p.step)
+	if p.n%p.step == 0 && len(p.at) == p.limit {
+		for i := range len(p.at) / 2 {
+			p.at[i] = p.at[2*i]
+		}
+		p.at, p.step = p.at[:len(p.at)/2], 2*p.step
+	}
+	if p.n%p.step == 0 {
+		p.at = append(p.at, at)
+	}
+	p.n++
+	p.end = end
+}
+
+// leaveOut takes the place of a record that does not count.
+func (p *places) leaveOut(at int64) {
+	if p.bad == nil {
+		p.bad = map[int64]bool{}
+	}
+	p.bad[at] = true
+}
+
+// around gives a part of the file in which record i is, and how many good records come before it there.
+func (p *places) around(i int) (from, to int64, before int) {
+	k := i / p.step
+	to = p.end
+	if k+1 < len(p.at) {
+		to = p.at[k+1]
+	}
+	return p.at[k], to, i % p.step
+}
