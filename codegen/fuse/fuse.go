@@ -224,7 +224,7 @@ func (f *fuser) placeAt(v *ir.Value, w View) bool {
 		w, ok = w.invert(v)
 		v = v.Args[0]
 	}
-	if _, taken := f.storage[v]; !ok || taken || !f.stored[v] || f.plain[v] || v.Type.DType != ir.F32 {
+	if _, taken := f.storage[v]; !ok || taken || !f.stored[v] || f.plain[v] || v.Type.DType != ir.F32 && v.Op != ir.OpPack {
 		return false
 	}
 	switch {
@@ -232,7 +232,7 @@ func (f *fuser) placeAt(v *ir.Value, w View) bool {
 		if !w.isContiguous() {
 			return false
 		}
-	case v.Op == ir.OpMatMul || f.sums[v] != nil: // and these rows of unit stride
+	case v.Op == ir.OpMatMul || v.Op == ir.OpPack || f.sums[v] != nil: // and these rows of unit stride
 		if n := v.Rank(); w.Strides[n-1] != 1 && v.Shape()[n-1] > 1 {
 			return false
 		}
@@ -266,7 +266,7 @@ func (f *fuser) pieces(v *ir.Value) []View {
 // placeForReader looks for a reader that sees v through a permutation and a reshape which
 // strides over a row-major v cannot express, and stores v in the order it wants.
 func (f *fuser) placeForReader(v *ir.Value) bool {
-	if v.Op != ir.OpMatMul && v.Op != ir.OpConcat && f.sums[v] == nil {
+	if v.Op != ir.OpMatMul && v.Op != ir.OpConcat && v.Op != ir.OpPack && f.sums[v] == nil {
 		return false
 	}
 	var search func(x *ir.Value, w View, depth int) bool

@@ -1,6 +1,8 @@
 package fuse
 
 import (
+	"cmp"
+	"math"
 	"slices"
 
 	"mspecc/ir"
@@ -139,7 +141,7 @@ func (f *fuser) matmul(m *ir.Value, c View, accumulate bool) *Launch {
 	if len(c.Shape) > rank { // the first part of several
 		c = View{c.Buf, c.Shape[1:], c.Strides[1:], c.Offset}
 	}
-	dims, av, bv, cv := f.batchDims(m, a, b, c)
+	dims, av, bv, cv := batchDims(m.Shape()[:rank-2], a, b, c)
 	s := m.Shape()
 	rowsM, cols := s[rank-2], s[rank-1]
 	flops := 2 * m.Len() * inner(m)
@@ -203,7 +205,7 @@ func (f *fuser) unitColumns(y *ir.Value) View {
 		return dst
 	}
 	s := y.Shape()
-	dims, wv, dv, _ := f.batchDims(y, w, dst, dst)
+	dims, wv, dv, _ := batchDims(y.Shape()[:n-2], w, dst, dst)
 	k := len(dims)
 	// The kernel reads rows of w's second-last axis: [cols, rows] -> [rows, cols].
 	r, c := s[n-1], s[n-2]
@@ -216,7 +218,9 @@ func (f *fuser) unitColumns(y *ir.Value) View {
 }
 
 // interleave emits the pairs of rows of what is packed along rows, if they are not there
-// yet: close to a reader, since what they are made of takes no more room.
+// yet: close to a reader, since what they are made of takes no more room. The pairs lie in the
+// order in which the rows lie, so that axes inside of a row, such as heads, take part as one
+// long row.
 func (f *fuser) interleave(v *ir.Value) {
 	if _, ok := f.copy(v); ok {
 		return
@@ -227,13 +231,27 @@ func (f *fuser) interleave(v *ir.Value) {
 	if w.Strides[n-1] != 1 && x.Shape()[n-1] > 1 {
 		w = f.copyOf(x)
 	}
-	dst := contiguous(f.newBuffer(name(x)+" pairs of rows", Temp, v.Type.DType, v.Len()), v.Shape())
-	dims, wv, dv, _ := f.batchDims(v, w, dst, dst)
+	axes := byStride(w) // outermost first
+	perm := append(axes, n-1)
+	shape := contiguous(nil, v.Shape()).transpose(perm).Shape
+	dst := contiguous(f.newBuffer(name(x)+" pairs of rows", Temp, v.Type.DType, v.Len()), shape)
+	w = w.transpose(perm)
+
+	row := slices.Index(axes, n-2)
+	in, okIn := w.reshape(append(slices.Clone(w.Shape[:row+1]), product(w.Shape[row+1:])))
+	out, okOut := dst.reshape(append(slices.Clone(dst.Shape[:row+1]), product(dst.Shape[row+1:])))
+	if !okIn || !okOut || in.Strides[row+1] != 1 { // the axes inside of a row are loops
+		order := append(slices.Delete(upTo(n-1), row, row+1), row, n-1)
+		in, out = w.transpose(order), dst.transpose(order)
+	}
+	r := in.Shape[len(in.Shape)-2]
+	lead := out.Shape[:len(out.Shape)-2]
+	dims, wv, dv, _ := batchDims(lead, in, out, out)
 	k := len(dims)
-	kernel := &loop.Interleave{Width: x.Shape()[n-1], In: wv[k], Out: dv[k], Odd: x.Shape()[n-2]%2 == 1}
-	la := &Launch{Kind: InterleaveKind, Interleave: kernel, Outer: dims, Count: v.Shape()[n-2], Values: []*ir.Value{v},
+	kernel := &loop.Interleave{Width: in.Shape[len(in.Shape)-1], In: wv[k], Out: dv[k], Odd: r%2 == 1}
+	la := &Launch{Kind: InterleaveKind, Interleave: kernel, Outer: dims, Count: (r + 1) / 2, Values: []*ir.Value{v},
 		Bytes: 4 * (x.Len() + v.Len()), Copy: true, Note: "pairs along the inner extent of a product"}
-	if k == 1 && !kernel.Odd && wv[0] == x.Shape()[n-2]*wv[1] { // one tall matrix
+	if k == 1 && !kernel.Odd && wv[0] == r*wv[1] { // one tall matrix
 		la.Count *= dims[0]
 		la.Outer, wv, dv, k = nil, wv[1:], dv[1:], 0
 	}
@@ -244,14 +262,36 @@ func (f *fuser) interleave(v *ir.Value) {
 	}
 	la.Operands = []Access{{Buf: w.Buf, Offset: w.Offset, Outer: wv[:k], Chunk: 2 * la.Chunk * kernel.In},
 		{Buf: dst.Buf, Outer: dv[:k], Chunk: la.Chunk * kernel.Out, Write: true}}
-	f.copies[v] = copied{dst, f.newUnit(nil, la)}
+	f.copies[v] = copied{dst.transpose(inverse(perm)), f.newUnit(nil, la)}
 }
 
-// batchDims merges the leading axes that all three views stride over evenly and returns
-// their extents and the remaining strides of each view.
-func (f *fuser) batchDims(v *ir.Value, views ...View) (dims []int, a, b, c []int) {
-	n := v.Rank() - 2
-	dims = slices.Clone(v.Shape()[:n])
+// byStride lists all axes of a view but the last, those of the longest strides first; repeats
+// are outermost.
+func byStride(w View) []int {
+	axes := upTo(len(w.Shape) - 1)
+	stride := func(i int) int {
+		if w.Strides[i] == 0 || w.Shape[i] == 1 {
+			return math.MaxInt
+		}
+		return w.Strides[i]
+	}
+	slices.SortStableFunc(axes, func(i, j int) int { return cmp.Compare(stride(j), stride(i)) })
+	return axes
+}
+
+// upTo lists 0 to n-1.
+func upTo(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}
+
+// batchDims merges the leading axes, of the extents lead, that all three views stride over
+// evenly and returns their extents and the remaining strides of each view.
+func batchDims(lead []int, views ...View) (dims []int, a, b, c []int) {
+	dims = slices.Clone(lead)
 	st := make([][]int, len(views))
 	for i, w := range views {
 		st[i] = slices.Clone(w.Strides)

@@ -154,13 +154,18 @@ func (w View) invert(v *ir.Value) (View, bool) {
 	case ir.OpReshape:
 		return w.reshape(v.Args[0].Shape())
 	case ir.OpTranspose:
-		perm := make([]int, len(v.Attr.Axes))
-		for i, p := range v.Attr.Axes {
-			perm[p] = i
-		}
-		return w.transpose(perm), true
+		return w.transpose(inverse(v.Attr.Axes)), true
 	}
 	return w, false
+}
+
+// inverse is the permutation that undoes perm.
+func inverse(perm []int) []int {
+	out := make([]int, len(perm))
+	for i, p := range perm {
+		out[p] = i
+	}
+	return out
 }
 
 // commonDims is the coarsest factorisation of one row-major index space in which every

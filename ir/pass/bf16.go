@@ -6,9 +6,9 @@ import (
 	"mspecc/ir"
 )
 
-// bf16Share is the share of the matrix work below which a product stays in f32: it would
+// bf16Share is the share of the matrix work below which products stay in f32: they would
 // gain nothing, and losses and similarities keep their digits.
-const bf16Share = 1e-3
+const bf16Share = 4e-3
 
 // bf16 rounds the operands of matrix products to bf16 and pairs their elements along the
 // inner axis, two in 32 bits; products still add up in f32. Packing goes below the views
@@ -35,20 +35,35 @@ func bf16(p *Program, _ bool) {
 	})
 }
 
-// largeProducts are those worth rounding.
+// extents are those of a product, whichever way its gradients turn it round: the number of
+// products in a batch and, sorted, rows, columns and inner extent.
+type extents struct{ batch, a, b, c int }
+
+// largeProducts are those worth rounding: products of the same extents are counted together,
+// since a model has many of those that matter, in layers and heads, forwards and backwards.
 func largeProducts(p *Program) map[*ir.Value]bool {
-	work, total := map[*ir.Value]float64{}, 0.0
+	work, total := map[extents]float64{}, 0.0
+	var products []*ir.Value
 	for _, v := range p.Live() {
 		if v.Op == ir.OpMatMul {
-			work[v] = float64(v.Len()) * float64(v.Args[0].Shape()[v.Rank()-1])
-			total += work[v]
+			e := extentsOf(v)
+			products = append(products, v)
+			work[e] += float64(e.batch) * float64(e.a) * float64(e.b) * float64(e.c)
+			total += float64(e.batch) * float64(e.a) * float64(e.b) * float64(e.c)
 		}
 	}
 	large := map[*ir.Value]bool{}
-	for v, w := range work {
-		large[v] = w >= bf16Share*total
+	for _, v := range products {
+		large[v] = work[extentsOf(v)] >= bf16Share*total
 	}
 	return large
+}
+
+func extentsOf(v *ir.Value) extents {
+	s, k := v.Shape(), v.Rank()-2
+	mnk := []int{s[k], s[k+1], v.Args[0].Shape()[k+1]}
+	slices.Sort(mnk)
+	return extents{ir.Type{Shape: s[:k]}.Len(), mnk[0], mnk[1], mnk[2]}
 }
 
 // pairing packs an operand.
@@ -97,7 +112,7 @@ func (w pairing) along(x *ir.Value, axis int) *ir.Value {
 		perm[i] = i
 	}
 	perm[axis], perm[last-1] = last-1, axis
-	return b.Transpose(w.rows(b.Pack(b.Transpose(x, perm...)), x.Shape()[last]), perm...)
+	return b.Transpose(w.rows(b.Transpose(w.along(x, last), perm...), x.Shape()[last]), perm...)
 }
 
 // rows pairs the rows of n columns that are packed already.
