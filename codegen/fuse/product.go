@@ -244,11 +244,12 @@ func (f *fuser) interleave(v *ir.Value) {
 		order := append(slices.Delete(upTo(n-1), row, row+1), row, n-1)
 		in, out = w.transpose(order), dst.transpose(order)
 	}
-	r := in.Shape[len(in.Shape)-2]
-	lead := out.Shape[:len(out.Shape)-2]
-	dims, wv, dv, _ := batchDims(lead, in, out, out)
-	k := len(dims)
-	kernel := &loop.Interleave{Width: in.Shape[len(in.Shape)-1], In: wv[k], Out: dv[k], Odd: r%2 == 1}
+	k := len(in.Shape) - 2
+	in.Strides[k], out.Strides[k] = w.Strides[row], dst.Strides[row] // also of a single row
+	r, width := in.Shape[k], in.Shape[k+1]
+	dims, wv, dv, _ := batchDims(out.Shape[:k], in, out, out)
+	k = len(dims)
+	kernel := &loop.Interleave{Width: width, In: wv[k], Out: dv[k], Odd: r%2 == 1}
 	la := &Launch{Kind: InterleaveKind, Interleave: kernel, Outer: dims, Count: (r + 1) / 2, Values: []*ir.Value{v},
 		Bytes: 4 * (x.Len() + v.Len()), Copy: true, Note: "pairs along the inner extent of a product"}
 	if k == 1 && !kernel.Odd && wv[0] == r*wv[1] { // one tall matrix
