@@ -190,7 +190,12 @@ func (e *emitter) scalar(s *loop.Scalar) {
 	switch s.Op {
 	case loop.OpCount:
 		src := operand.Mem{Base: e.args, Disp: argsN + 8*s.Value}
-		e.set(e.cnt[s.N], func(r reg.GPVirtual) { e.c.MOVQ(src, r) })
+		e.set(e.cnt[s.N], func(r reg.GPVirtual) {
+			e.c.MOVQ(src, r)
+			if s.Less != 0 {
+				e.c.SUBQ(operand.I32(s.Less), r)
+			}
+		})
 	case loop.OpBase:
 		src := operand.Mem{Base: e.args, Disp: argsOff + 8*s.Value}
 		e.set(e.ptr[s.P], func(r reg.GPVirtual) {

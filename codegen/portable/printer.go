@@ -176,6 +176,8 @@ func (p *printer) branch(s *loop.If) error {
 
 func (p *printer) scalar(s *loop.Scalar) {
 	switch {
+	case s.Op == loop.OpCount && s.Less != 0:
+		p.linef("%s = a.N[%d] - %d", cnt(s.N), s.Value, s.Less)
 	case s.Op == loop.OpCount:
 		p.linef("%s = a.N[%d]", cnt(s.N), s.Value)
 	case s.Op == loop.OpBase:

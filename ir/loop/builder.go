@@ -47,9 +47,12 @@ func (b *builder) copyP(from P, elems int) P {
 	return p
 }
 
-func (b *builder) count(i int) N {
+func (b *builder) count(i int) N { return b.countLess(i, 0) }
+
+// countLess is a count without the first so many.
+func (b *builder) countLess(i, less int) N {
 	n := b.newN()
-	b.emit(&Scalar{Op: OpCount, N: n, Value: i})
+	b.emit(&Scalar{Op: OpCount, N: n, Value: i, Less: less})
 	return n
 }
 

@@ -48,7 +48,7 @@ func (m *machine) statement(s Stmt) error {
 		case OpMove:
 			m.p[s.P] = m.p[s.From] + s.Value
 		case OpCount:
-			m.n[s.N] = m.counts[s.Value]
+			m.n[s.N] = m.counts[s.Value] - s.Less
 		}
 	case *Instr:
 		if err := m.instr(s); err != nil {

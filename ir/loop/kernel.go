@@ -87,6 +87,7 @@ type Scalar struct {
 	From  P   // move
 	N     N   // count
 	Value int // base: operand; move: elements to add; count: index in Args.N
+	Less  int // count: how much is taken off it
 }
 
 // A Loop runs Body with counter N. Up: N = 0, Step, 2 Step ... while N <

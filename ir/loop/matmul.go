@@ -218,14 +218,7 @@ func (g *matmulCode) tile(rows int, run nTiles, unroll int, a, c P) {
 			g.opTo(v, OpMov, imm(0))
 		}
 	}
-	if len(g.m.Ks) > 0 && slices.Min(g.m.Ks) >= prefetchDepth { // the result is wanted when the products are done
-		for i := 0; i < rows; i++ {
-			for j := 0; j < run.width; j++ {
-				g.prefetch(at(c, i*g.m.CM+j*g.lanes))
-			}
-		}
-	}
-	a, b, k := g.copyP(a, 0), g.copyP(g.b, 0), g.builder.count(1)
+	a, b := g.copyP(a, 0), g.copyP(g.b, 0)
 	products := func(steps int) func() {
 		return func() {
 			for s := 0; s < steps; s++ {
@@ -235,6 +228,7 @@ func (g *matmulCode) tile(rows int, run nTiles, unroll int, a, c P) {
 			g.step(b, steps*g.m.BK)
 		}
 	}
+	k := g.countLess(1, g.fetch(rows, run.width, unroll, c, products))
 	g.down("k_loop", k, unroll, products(unroll))
 	if unroll > 1 && (len(g.m.Ks) == 0 || slices.ContainsFunc(g.m.Ks, func(k int) bool { return k%unroll != 0 })) {
 		g.down("k_rest", k, 1, products(1))
@@ -254,6 +248,38 @@ func (g *matmulCode) tile(rows int, run nTiles, unroll int, a, c P) {
 	})
 	g.emit(add)
 	each(func(v V, m Mem, lanes int) { g.store(reg(v), m, 1, lanes, false) })
+}
+
+// fetch brings the result's tile near, which is wanted when the products are done, a line
+// after every few steps of the products: lines that come from memory, asked for all at once,
+// would keep the loads of A and B waiting. It says how many steps it did.
+func (g *matmulCode) fetch(rows, width, unroll int, c P, products func(steps int) func()) int {
+	if len(g.m.Ks) == 0 || slices.Min(g.m.Ks) < prefetchDepth {
+		return 0
+	}
+	lines := rows * width
+	steps := unroll
+	for steps > 0 && lines*steps > slices.Min(g.m.Ks) {
+		steps /= 2
+	}
+	if steps == 0 || rows == 1 || width == 1 {
+		for i := range rows {
+			for j := range width {
+				g.prefetch(at(c, i*g.m.CM+j*g.lanes))
+			}
+		}
+		return 0
+	}
+	c = g.copyP(c, 0)
+	g.up("fetch_column", width, 1, func(N) {
+		g.up("fetch_row", rows, 1, func(N) {
+			g.prefetch(at(c, 0))
+			products(steps)()
+			g.step(c, g.m.CM)
+		})
+		g.step(c, g.lanes-rows*g.m.CM)
+	})
+	return lines * steps
 }
 
 // rankOne adds column a times row b. The broadcast is a register of its own:

@@ -9,7 +9,7 @@ type Op string
 const (
 	OpBase  Op = "base"  // p = start of operand Value
 	OpMove  Op = "move"  // p = From + Value
-	OpCount Op = "count" // n = Args.N[Value]
+	OpCount Op = "count" // n = Args.N[Value] - Less
 
 	OpLoad     Op = "load"     // Lanes elements Stride apart; the other lanes are 0
 	OpBcast    Op = "bcast"    // one element in all lanes

@@ -268,5 +268,8 @@ func (p *parser) scalar() {
 		p.expect("+")
 	}
 	s.Value = p.number()
+	if s.Op == OpCount && p.has("-") {
+		s.Less = p.number()
+	}
 	p.emit(s)
 }

@@ -79,6 +79,9 @@ func (s *Scalar) String() string {
 	case OpMove:
 		return fmt.Sprintf("p%d = move p%d + %d", s.P, s.From, s.Value)
 	case OpCount:
+		if s.Less != 0 {
+			return fmt.Sprintf("n%d = count %d - %d", s.N, s.Value, s.Less)
+		}
 		return fmt.Sprintf("n%d = count %d", s.N, s.Value)
 	}
 	return fmt.Sprintf("p%d = %s %d", s.P, s.Op, s.Value)
