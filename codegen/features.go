@@ -42,23 +42,46 @@ func entries(v *build.Variant) []entry {
 	return all
 }
 
+// pulled are the outputs of features that a loss may be of: the vectors of the examples and, where
+// they are exposed, those of their tokens; with the name of the input that holds the derivative by each.
+func pulled(f *build.Func) (values []*ir.Value, cotangents []string) {
+	values, cotangents = []*ir.Value{f.Outputs[0].Value}, []string{"cotangent"}
+	for _, o := range f.Outputs[1:] {
+		if o.Name == "tokens" && len(o.Value.Shape()) == 3 {
+			values, cotangents = append(values, o.Value), append(cotangents, "cotangent.tokens")
+		}
+	}
+	return values, cotangents
+}
+
 // tunable lists the parameters that features depend on in a differentiable way, in the
 // order of their first use.
 func tunable(f *build.Func) []*ir.Value {
-	features := f.Outputs[0].Value
+	values, _ := pulled(f)
 	return slices.DeleteFunc(slices.Clone(f.Params), func(p *ir.Value) bool {
-		ok, _ := f.B.GradPath(features, p)
-		return !ok
+		return !slices.ContainsFunc(values, func(v *ir.Value) bool {
+			ok, _ := f.B.GradPath(v, p)
+			return ok
+		})
 	})
 }
 
-// pullback adds the gradient of the sum of cotangent [B, D] times features to a graph: one
-// output for each parameter that the features depend on. With the derivative of any loss by
-// the features as the cotangent it is the derivative of that loss by the parameters.
+// pullback adds the gradient of the sum of cotangent [B, D] times features to a graph, and of
+// cotangent.tokens [B, L, D] times the vectors of the tokens: one output for each parameter that
+// they depend on. With the derivative of any loss by the features as the cotangent it is the
+// derivative of that loss by the parameters.
 func pullback(f *build.Func) []ir.Output {
-	b, features := f.B, f.Outputs[0].Value
-	cotangent := b.Input("cotangent", ir.F32, features.Shape())
-	loss := b.Sum(b.Binary(ir.Mul, features, cotangent), 0, 1)
+	b := f.B
+	values, names := pulled(f)
+	var loss *ir.Value
+	for i, v := range values {
+		axes := []int{0, 1, 2}[:len(v.Shape())]
+		part := b.Sum(b.Binary(ir.Mul, v, b.Input(names[i], ir.F32, v.Shape())), axes...)
+		if loss != nil {
+			part = b.Binary(ir.Add, loss, part)
+		}
+		loss = part
+	}
 	ir.MarkInner([]*ir.Value{loss})
 	b.Phase = ir.Backward
 	wrt := tunable(f)

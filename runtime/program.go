@@ -258,7 +258,8 @@ func find(list []Tensor, name string) (Tensor, bool) {
 // "mask", "reconstruction" and "adapted" in token space [B, L, P]. Pullback takes "x" and
 // "cotangent" [b, D], for a batch b of its own that may be smaller, and gives "grad.NAME", the
 // gradient of the sum of cotangent times features, of every parameter that the features
-// depend on.
+// depend on; where Features gives "tokens" [B, L, D] too it takes "cotangent.tokens" [b, L, D]
+// and adds the sum of that times the tokens.
 type Program struct {
 	Name   string // of the model
 	Spec   string // file name of the spec

@@ -70,7 +70,7 @@ func (a *app) runEmbed(ctx context.Context, f *embedFlags) error {
 	if err != nil {
 		return err
 	}
-	s, err := a.open(&f.data, m.Program, f.seed)
+	s, err := a.openFor(state, &f.data, m.Program, f.seed)
 	if err != nil {
 		return err
 	}

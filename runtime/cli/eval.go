@@ -173,7 +173,7 @@ func (a *app) runEval(ctx context.Context, f *evalFlags) error {
 	if _, err := eval.Width(m.Program); err != nil {
 		return err
 	}
-	s, err := a.open(&f.data, m.Program, f.seed)
+	s, err := a.openFor(state, &f.data, m.Program, f.seed)
 	if err != nil {
 		return err
 	}

@@ -13,18 +13,23 @@ import (
 
 // layouts say how the inputs of a modality's examples are shown, one each.
 func layouts(m runtime.Modality, look data.Look) []report.Layout {
+	image := report.Image
+	if look.Spectrogram || m.Kind == report.Spectrogram {
+		image = report.Spectrogram
+	}
 	var list []report.Layout
 	for k, in := range m.Inputs {
 		l := report.Layout{Kind: report.Series, Grid: m.Grid, Patch: m.Patch, Channels: m.Channels}
 		switch {
 		case in.DType == runtime.I32:
 			l = report.Layout{Kind: report.Tokens, Grid: in.Shape}
-		case len(m.Grid) == 2:
-			l.Kind = report.Image
-			if look.Spectrogram || m.Kind == report.Spectrogram {
-				l.Kind = report.Spectrogram
+		case k > 0: // the grid is that of the first
+			if l = (report.Layout{Kind: report.Series}); len(in.Shape) == 3 {
+				l.Kind = image
 			}
-			if len(in.Shape) == 3 && (k > 0 || len(m.Patch) == 0 || m.Channels == 0) {
+		case len(m.Grid) == 2:
+			l.Kind = image
+			if len(in.Shape) == 3 && (len(m.Patch) == 0 || m.Channels == 0) {
 				l.Channels, l.Patch = in.Shape[0], []int{in.Shape[1] / m.Grid[0], in.Shape[2] / m.Grid[1]}
 			}
 		}
@@ -33,18 +38,42 @@ func layouts(m runtime.Modality, look data.Look) []report.Layout {
 	return list
 }
 
-// fit makes the layout's channels those of tokens of so many values: a kind of the user's own
-// need not name any.
-func fit(l report.Layout, width int) report.Layout {
-	if l.Kind == report.Tokens || l.Channels > 0 {
+// fit completes a layout by what is known of an input's tokens, of so many values each: where an
+// input beyond the first has its tokens, and the channels, which a kind of the user's own need not name.
+func fit(l report.Layout, in runtime.Input, tokens, width int) report.Layout {
+	if l.Kind == report.Tokens {
 		return l
 	}
-	area := 1
-	for _, p := range l.Patch {
-		area *= max(1, p)
+	if len(l.Grid) == 0 {
+		l.Grid, l.Patch = divide(l.Kind, in.Shape, tokens)
 	}
-	l.Channels = max(1, width/area)
+	if l.Channels == 0 {
+		area := 1
+		for _, p := range l.Patch {
+			area *= max(1, p)
+		}
+		l.Channels = max(1, width/area)
+	}
 	return l
+}
+
+// divide cuts an input into so many equal patches, of images as square as can be.
+func divide(kind string, shape []int, tokens int) (grid, patch []int) {
+	if kind == report.Series {
+		return []int{tokens}, []int{max(1, shape[len(shape)-1]/tokens)}
+	}
+	best := 0
+	for rows := 1; rows <= tokens; rows++ {
+		columns := tokens / rows
+		if rows*columns != tokens || shape[1]%rows != 0 || shape[2]%columns != 0 {
+			continue
+		}
+		height, breadth := shape[1]/rows, shape[2]/columns
+		if off := max(height-breadth, breadth-height); len(grid) == 0 || off < best {
+			grid, patch, best = []int{rows, columns}, []int{height, breadth}, off
+		}
+	}
+	return grid, patch
 }
 
 // sample is what a panel is made of.
@@ -82,7 +111,7 @@ func (s *sample) panel(m *runtime.Machine) (*report.Panel, error) {
 		n := min(b.Count, s.count-done)
 		for k, o := range streams {
 			if k == len(all) {
-				all, sums = append(all, &report.Panel{Layout: fit(s.layouts[k], o.width), Measure: o.measure()}), append(sums, [2]tally{})
+				all, sums = append(all, &report.Panel{Layout: fit(s.layouts[k], m.Program.Modality.Inputs[k], o.tokens, o.width), Measure: o.measure()}), append(sums, [2]tally{})
 			}
 			for i := range n {
 				sums[k][0].add(o, o.reconstruction, i)

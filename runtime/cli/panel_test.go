@@ -25,6 +25,8 @@ func TestLayoutFollowsTheModality(t *testing.T) {
 		{runtime.Modality{Kind: "record", Grid: []int{28}, Patch: []int{1}, Inputs: []runtime.Input{values(28)}}, data.Look{}, []string{"series [28] [1] 0"}},
 		{runtime.Modality{Kind: "tokens", Grid: []int{7}, Inputs: []runtime.Input{words}}, data.Look{}, []string{"tokens [7] [] 0"}},
 		{runtime.Modality{Kind: "image_text", Grid: []int{2, 2}, Inputs: []runtime.Input{values(3, 8, 8), words}}, data.Look{}, []string{"image [2 2] [4 4] 3", "tokens [7] [] 0"}},
+		{runtime.Modality{Kind: "two", Grid: []int{2, 2}, Patch: []int{4, 4}, Channels: 3, Inputs: []runtime.Input{values(3, 8, 8), values(1, 16, 8), values(6, 12)}}, data.Look{},
+			[]string{"image [2 2] [4 4] 3", "image [] [] 0", "series [] [] 0"}},
 	} {
 		var got []string
 		for _, l := range layouts(c.m, c.look) {
@@ -34,8 +36,23 @@ func TestLayoutFollowsTheModality(t *testing.T) {
 			t.Errorf("%s is shown as %q, expected %q", c.m.Kind, got, c.want)
 		}
 	}
-	if l := fit(report.Layout{Kind: report.Series, Patch: []int{5}}, 15); l.Channels != 3 {
-		t.Errorf("15 values of 5 samples are %d channels", l.Channels)
+	for _, c := range []struct {
+		l             report.Layout
+		shape         []int
+		tokens, width int
+		want          string
+	}{
+		{report.Layout{Kind: report.Series, Grid: []int{4}, Patch: []int{5}}, []int{3, 20}, 4, 15, "[4] [5] 3"},
+		{report.Layout{Kind: report.Series}, []int{6, 12}, 4, 18, "[4] [3] 6"},
+		{report.Layout{Kind: report.Series}, []int{28}, 28, 1, "[28] [1] 1"},
+		{report.Layout{Kind: report.Image}, []int{1, 16, 8}, 8, 16, "[4 2] [4 4] 1"},
+		{report.Layout{Kind: report.Spectrogram}, []int{2, 6, 9}, 6, 18, "[2 3] [3 3] 2"},
+		{report.Layout{Kind: report.Image}, []int{1, 4, 4}, 3, 5, "[] [] 5"},
+	} {
+		l := fit(c.l, runtime.Input{Shape: c.shape}, c.tokens, c.width)
+		if got := fmt.Sprint(l.Grid, l.Patch, l.Channels); got != c.want {
+			t.Errorf("%v in %d tokens of %d values is laid out as %s, expected %s", c.shape, c.tokens, c.width, got, c.want)
+		}
 	}
 }
 

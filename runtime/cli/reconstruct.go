@@ -42,10 +42,12 @@ they are. What comes out depends on the kind of data:
 The errors on visible and hidden tokens are printed for every kind. An --out that ends in
 .safetensors keeps the numbers instead.`,
 		Example: `  BIN reconstruct --checkpoint runs/a --data DIR --count 8 --out reconstruction.png
+  BIN reconstruct --checkpoint runs/a --data DIR --task cifar10
   BIN reconstruct --checkpoint runs/a --as spectrogram`,
 		RunE: func(*cobra.Command, []string) error { return a.runReconstruct(&f) },
 	}
 	f.data.add(c)
+	f.data.addTask(c)
 	fl := c.Flags()
 	fl.StringVar(&f.checkpoint, "checkpoint", "", "checkpoint or run directory")
 	fl.StringVar(&f.split, "split", "test", "train or test")
@@ -74,6 +76,9 @@ func (f *reconstructFlags) check(l report.Layout) error {
 }
 
 func (a *app) runReconstruct(f *reconstructFlags) error {
+	if err := a.chooseByTask(&f.data); err != nil {
+		return err
+	}
 	program, err := a.program()
 	if err != nil {
 		return err
@@ -89,7 +94,7 @@ func (a *app) runReconstruct(f *reconstructFlags) error {
 	if m.Program.Reconstruct == nil {
 		return fmt.Errorf("the model %s has no reconstruct block", m.Program.Name)
 	}
-	s, err := a.open(&f.data, m.Program, f.seed)
+	s, err := a.openFor(state, &f.data, m.Program, f.seed)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,8 @@ func (a *app) serve() *cobra.Command {
 		Long: `Answer requests for the features of a checkpoint over HTTP. Inputs that arrive together
 share a batch.
 
-  POST /v1/embeddings  {"inputs": [...]} or raw little-endian numbers
+  POST /v1/embeddings  {"inputs": [...]} or raw little-endian numbers; an input of tokens
+                       may be a text where the model was trained with a built vocabulary
   GET  /v1/model       what is served: the input's shape, the number of features, limits
   GET  /openapi.json   the API, described in OpenAPI 3.1
   GET  /metrics        for Prometheus
@@ -140,14 +141,14 @@ func (a *app) runServe(ctx context.Context, f *serveFlags) error {
 		}
 		e := json.NewEncoder(a.out)
 		e.SetIndent("", "  ")
-		return e.Encode(serve.OpenAPI(p, token != ""))
+		return e.Encode(serve.OpenAPI(p, nil, token != ""))
 	}
 	m, state, err := a.trained(f.checkpoint)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	c := serve.Config{Machine: m, Checkpoint: filepath.Base(state.path), Step: state.Step, Token: token, Log: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: a.logLevel()})), AccessLog: f.accessLog,
+	c := serve.Config{Machine: m, Checkpoint: filepath.Base(state.path), Step: state.Step, Vocabulary: state.Data.Vocabulary, Token: token, Log: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: a.logLevel()})), AccessLog: f.accessLog,
 		MaxBody: int64(f.maxBody) << 20, Memory: int64(f.memory) << 20, Requests: f.requests, Queue: f.queue, Wait: f.wait, Read: f.read, Timeout: f.timeout, Grace: f.grace}
 	scheme := "http"
 	if f.tlsCert != "" {

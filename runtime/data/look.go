@@ -14,18 +14,8 @@ func Letters(alphabet string) Look { return Look{Words: strings.Split(alphabet, 
 
 // LookOf is how a data set's examples are shown.
 func LookOf(set Dataset) Look {
-	for {
-		switch s := set.(type) {
-		case interface{ Look() Look }:
-			return s.Look()
-		case tolerant:
-			set = s.Dataset
-		case scaled:
-			set = s.Dataset
-		case *subset:
-			set = s.Dataset
-		default:
-			return Look{}
-		}
+	if s, ok := innermost[interface{ Look() Look }](set); ok {
+		return s.Look()
 	}
+	return Look{}
 }

@@ -49,6 +49,8 @@ type Source struct {
 	Want  Want   // what the model expects of one example
 	Input Input  // the first input, for readers that give one
 	Seed  uint64 // decides what is random
+	// Vocabulary is that of the model, where its reader built one when it was trained.
+	Vocabulary *Vocabulary
 
 	reader   Reader
 	given    map[string]string

@@ -320,6 +320,46 @@ func BenchmarkEpoch(b *testing.B) {
 	}
 }
 
+// placed are examples of two channels and three places, or of three tokens, with a label for each
+// place, of which the second does not count.
+type placed struct{ tokens bool }
+
+func (placed) Len() int            { return 2 }
+func (placed) Labels() data.Labels { return data.Labels{Classes: 4, Each: 3} }
+
+func (p placed) Example(i int, _ uint64, e *data.Example) error {
+	for k := range 3 {
+		if p.tokens {
+			e.Tokens[k] = int32((i + k) % 3)
+		} else {
+			e.X[k], e.X[3+k] = float32(10*i+k), float32(100*i+k)
+		}
+		e.Labels[k] = float64(i + k)
+	}
+	e.Labels[1] = math.NaN()
+	return nil
+}
+
+// The raw input at a token's own place stands for the token.
+func TestRawOfTokens(t *testing.T) {
+	for _, c := range []struct {
+		set  placed
+		want data.Want
+		x    []float32
+	}{
+		{placed{false}, data.Want{{Shape: []int{2, 3}}}, []float32{0, 0, 2, 2, 10, 100, 12, 102}},
+		{placed{true}, data.Want{{Shape: []int{3}, Tokens: true, Vocab: 3}}, []float32{1, 0, 0, 0, 0, 1, 0, 1, 0, 1, 0, 0}},
+	} {
+		s, err := Raw(Source{Data: c.set, Want: c.want})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(&Set{X: c.x, Y: []float64{0, 2, 1, 3}, Width: len(c.x) / 4, Classes: 4}, s); d != "" {
+			t.Error(d)
+		}
+	}
+}
+
 // labelledTokens are the images of a data set with a label for each of four tokens, of which
 // the last does not count.
 type labelledTokens struct{ data.Dataset }
@@ -353,8 +393,8 @@ func TestFeaturesOfTokens(t *testing.T) {
 	if err != nil || whole.Len() != 7 || whole.Classes != 0 {
 		t.Errorf("%v, %v", whole, err)
 	}
-	if _, err := Raw(s); err == nil {
-		t.Error("raw inputs are no vectors of tokens")
+	if _, err := Raw(s); err == nil || !strings.Contains(err.Error(), "what of the raw input belongs to each is not known") {
+		t.Errorf("raw inputs of images with labels for tokens: %v", err)
 	}
 }
 

@@ -4,7 +4,6 @@ package eval
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 
@@ -193,32 +192,48 @@ func Features(ctx context.Context, m *runtime.Machine, s Source, progress func(d
 const maxRaw = 1 << 28
 
 // Raw gathers the inputs themselves, flattened; tokens become one-hot vectors. Where all of
-// them would take too much memory it takes the first so many examples as fit. Examples with
-// labels for their tokens have no such vectors.
+// them would take too much memory it takes the first so many examples as fit. Where examples
+// have labels for their tokens, a vector is what stands at a token's own place.
 func Raw(s Source) (*Set, error) {
-	if s.rows() > 1 {
-		return nil, errors.New("the raw input is no baseline for labels of single tokens; leave it out")
-	}
-	set := &Set{Width: s.Want.Values(), Classes: s.Data.Labels().Classes}
+	rows, width := s.rows(), s.Want.Values()
 	for _, in := range s.Want {
 		if in.Tokens {
-			set.Width += in.Size() * max(1, in.Vocab)
+			width += in.Size() * max(1, in.Vocab)
 		}
 	}
-	n := max(1, min(s.Len(), maxRaw/set.Width))
-	set.X, set.Y = make([]float32, n*set.Width), make([]float64, n)
-	e := data.NewExample(s.Want, s.Data.Labels())
+	if rows > 1 {
+		if in := s.Want[0]; len(s.Want) > 1 || in.Shape[len(in.Shape)-1] != rows || !in.Tokens && len(in.Shape) != 2 || in.Tokens && len(in.Shape) != 1 {
+			return nil, fmt.Errorf("examples %v have %d labels: what of the raw input belongs to each is not known; leave it out", s.Want, rows)
+		}
+		width /= rows
+	}
+	set := &Set{Width: width, Classes: s.Data.Labels().Classes}
+	e, all := data.NewExample(s.Want, s.Data.Labels()), make([]float32, width*rows)
+	n := max(1, min(s.Len(), maxRaw/len(all)))
+	set.X, set.Y = make([]float32, 0, n*len(all)), make([]float64, 0, n*rows)
 	for i := range n {
 		if err := s.Data.Example(i, 0, e); err != nil {
 			return nil, err
 		}
-		set.Y[i] = e.Labels[0]
-		if err := flatten(set.Row(i), e, s.Want); err != nil {
+		clear(all)
+		if err := flatten(all, e, s.Want); err != nil {
 			return nil, fmt.Errorf("example %d %w", i, err)
 		}
-	}
-	if i := ckpt.FirstNonFinite(set.X); i >= 0 {
-		return nil, fmt.Errorf("example %d of the data is not finite (%v)", i/set.Width, set.X[i])
+		if k := ckpt.FirstNonFinite(all); k >= 0 {
+			return nil, fmt.Errorf("example %d of the data is not finite (%v)", i, all[k])
+		}
+		for k, y := range e.Labels {
+			switch {
+			case rows > 1 && math.IsNaN(y):
+			case s.Want[0].Tokens || rows == 1:
+				set.X, set.Y = append(set.X, all[k*width:(k+1)*width]...), append(set.Y, y)
+			default: // channels: those of one place
+				for c := range width {
+					set.X = append(set.X, all[c*rows+k])
+				}
+				set.Y = append(set.Y, y)
+			}
+		}
 	}
 	return set, nil
 }

@@ -2,8 +2,8 @@ package eval
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"mspecc/runtime"
@@ -26,20 +26,19 @@ func FineTune(ctx context.Context, m *runtime.Machine, trainOn, testOn Source, o
 	if classes == 0 || classes != testOn.Data.Labels().Classes {
 		return r, fmt.Errorf("the training data have %d classes, the test data %d; fine-tuning needs labelled data", classes, testOn.Data.Labels().Classes)
 	}
-	if trainOn.rows() > 1 {
-		return r, errors.New("fine-tuning needs one label for each example, these have one for each token; use another method")
-	}
 	var err error
 	if r.Metric, err = CheckMetric(classes, o.Metric); err != nil {
 		return r, err
 	}
-	if r.Width, err = Width(m.Program); err != nil {
+	if _, err := Width(m.Program); err != nil {
 		return r, err
 	}
-	t, err := newTuner(m, r.Width)
+	rows := trainOn.rows()
+	t, err := newTuner(m, rows)
 	if err != nil {
 		return r, err
 	}
+	r.Width = t.size() / rows
 	if ok, err := Independent(m, m.Program.Features); err != nil {
 		return r, err
 	} else if !ok {
@@ -79,9 +78,12 @@ func (u *tuning) run(ctx context.Context, trainOn Source) error {
 		return err
 	}
 	defer l.Close()
-	set := &Set{X: make([]float32, u.o.Batch*u.r.Width), Width: u.r.Width, Classes: trainOn.Data.Labels().Classes}
+	vectors := u.o.Batch * trainOn.rows()
+	set := &Set{X: make([]float32, vectors*u.r.Width), Width: u.r.Width, Classes: trainOn.Data.Labels().Classes}
 	u.o.WeightDecay = u.t.m.Program.Train.WeightDecay
-	u.head = newHead(set, u.o, seed)
+	ho := u.o
+	ho.Batch = vectors
+	u.head = newHead(set, ho, seed)
 	steps := u.o.Epochs * l.Steps()
 	for step := 1; step <= steps; step++ {
 		if ctx.Err() != nil {
@@ -107,8 +109,12 @@ func (u *tuning) run(ctx context.Context, trainOn Source) error {
 
 // step trains on one batch.
 func (u *tuning) step(b *data.Batch, set *Set, lr float64) error {
-	if err := checkLabels(b.Labels, set.Classes); err != nil {
+	rows, known := labelled(b.Labels)
+	if err := checkLabels(known, set.Classes); err != nil {
 		return err
+	}
+	if len(rows) == 0 {
+		return nil // nothing but padding
 	}
 	if err := u.t.features(set.X, b); err != nil {
 		return err
@@ -117,13 +123,12 @@ func (u *tuning) step(b *data.Batch, set *Set, lr float64) error {
 		return fmt.Errorf("the features are not finite (%v): it diverged; use a smaller learning rate", set.X[i])
 	}
 	set.Y = b.Labels
-	rows := make([]int32, u.o.Batch)
-	for i := range rows {
-		rows[i] = int32(i)
-	}
 	u.head.gradients(set, rows)
-	cotangent := make([]float32, len(set.X))
-	u.head.back(cotangent, len(rows))
+	part, cotangent := make([]float32, len(rows)*set.Width), make([]float32, len(set.X))
+	u.head.back(part, len(rows))
+	for i, row := range rows {
+		copy(cotangent[int(row)*set.Width:], part[i*set.Width:(i+1)*set.Width])
+	}
 	u.head.LR = lr
 	u.head.descend(set, rows)
 	if err := u.t.pull(b, cotangent); err != nil {
@@ -131,6 +136,16 @@ func (u *tuning) step(b *data.Batch, set *Set, lr float64) error {
 	}
 	u.t.adamw(lr)
 	return nil
+}
+
+// labelled are the places of the labels that count, and these.
+func labelled(labels []float64) (rows []int32, known []float64) {
+	for i, y := range labels {
+		if !math.IsNaN(y) {
+			rows, known = append(rows, int32(i)), append(known, y)
+		}
+	}
+	return rows, known
 }
 
 // measure tests after an epoch.

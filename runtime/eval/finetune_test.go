@@ -62,7 +62,7 @@ func TestFineTune(t *testing.T) {
 func TestPullInParts(t *testing.T) {
 	m, train, _ := encoder(t, 2)
 	const width = 5
-	tn, err := newTuner(m, width)
+	tn, err := newTuner(m, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestPullInParts(t *testing.T) {
 func TestAdamW(t *testing.T) {
 	m, _, _ := encoder(t, 1)
 	m.Program.Train.WeightDecay = 0.3
-	tn, err := newTuner(m, 5)
+	tn, err := newTuner(m, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

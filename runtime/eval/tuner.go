@@ -3,6 +3,7 @@ package eval
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"mspecc/runtime"
@@ -13,8 +14,9 @@ import (
 // tuner trains the parameters that a program's features depend on.
 type tuner struct {
 	m         *runtime.Machine
-	width     int
-	cotangent runtime.Tensor // [b, width]; the pullback takes batches of its own size b
+	vectors   runtime.Tensor // [B, width], or [B, rows, width] where an example has labels for its tokens
+	cotangent runtime.Tensor // the same for the b examples of a batch of the pullback
+	other     runtime.Tensor // input for the derivative by vectors that the loss is not of, which is 0; may be none
 	part      data.Batch     // b examples
 	params    []tuned
 	chunks    []chunk
@@ -34,16 +36,25 @@ type chunk struct{ param, lo, hi int }
 // chunkFloats is the length of a chunk.
 const chunkFloats = 1 << 14
 
-func newTuner(m *runtime.Machine, width int) (*tuner, error) {
+func newTuner(m *runtime.Machine, rows int) (*tuner, error) {
 	f := m.Program.Pullback
 	if f == nil {
 		return nil, fmt.Errorf("the features of the model %s depend on no parameter that could be tuned", m.Program.Name)
 	}
-	t := &tuner{m: m, width: width}
+	t := &tuner{m: m}
+	var err error
+	if t.vectors, err = vectors(m.Program, rows); err != nil {
+		return nil, err
+	}
+	mine, other := "cotangent", "cotangent.tokens"
+	if rows > 1 {
+		mine, other = other, mine
+	}
 	var ok bool
-	if t.cotangent, ok = f.Input("cotangent"); !ok || len(t.cotangent.Shape) != 2 || t.cotangent.Shape[1] != width {
+	if t.cotangent, ok = f.Input(mine); !ok || !slices.Equal(t.cotangent.Shape[1:], t.vectors.Shape[1:]) {
 		return nil, fmt.Errorf("the pullback of the model %s does not fit its features", m.Program.Name)
 	}
+	t.other, _ = f.Input(other)
 	for _, out := range f.Outputs {
 		q, ok := m.Program.Param(strings.TrimPrefix(out.Name, "grad."))
 		if !ok {
@@ -68,7 +79,10 @@ func (t *tuner) reset() {
 	}
 }
 
-// features computes those of a batch into dst [B, width].
+// size is the number of features of an example, over all its vectors.
+func (t *tuner) size() int { return t.vectors.Len() / t.m.Program.Batch }
+
+// features computes the vectors of a batch into dst.
 func (t *tuner) features(dst []float32, b *data.Batch) error {
 	f := t.m.Program.Features
 	if err := train.Feed(t.m, f, b); err != nil {
@@ -77,16 +91,16 @@ func (t *tuner) features(dst []float32, b *data.Batch) error {
 	if err := t.m.Execute(f, 0, 0); err != nil {
 		return err
 	}
-	out, _ := f.Output("features")
-	copy(dst, t.m.Floats(out))
+	copy(dst, t.m.Floats(t.vectors))
 	return nil
 }
 
 // pull sums up the gradients of a batch's loss, whose derivative with respect to the
-// features is cotangent [B, width]. The pullback takes the batch in parts; the examples that
+// vectors is cotangent. The pullback takes the batch in parts; the examples that
 // fill up the last one count for nothing.
 func (t *tuner) pull(b *data.Batch, cotangent []float32) error {
-	part, all := t.cotangent.Shape[0], len(cotangent)/t.width
+	part, size := t.cotangent.Shape[0], t.size()
+	all := len(cotangent) / size
 	for first := 0; first < all; first += part {
 		n := min(part, all-first)
 		t.part.X, t.part.Tokens = rows(t.part.X[:0], b.X, all, first, n, part), rows(t.part.Tokens[:0], b.Tokens, all, first, n, part)
@@ -94,7 +108,10 @@ func (t *tuner) pull(b *data.Batch, cotangent []float32) error {
 			return err
 		}
 		g := t.m.Floats(t.cotangent)
-		clear(g[copy(g, cotangent[first*t.width:(first+n)*t.width]):])
+		clear(g[copy(g, cotangent[first*size:(first+n)*size]):])
+		if t.other.Name != "" {
+			clear(t.m.Floats(t.other))
+		}
 		if err := t.m.Execute(t.m.Program.Pullback, 0, 0); err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"mspecc/runtime"
+	"mspecc/runtime/data"
 )
 
 // inputs are the examples of a request. Where an example has several parts, its numbers lie
@@ -29,10 +30,11 @@ type input struct {
 	size   int
 	tokens bool
 	vocab  int
+	text   *data.Encoder // that texts become tokens with, nil where only tokens are taken
 }
 
 func newInput(name string, shape []int, dtype runtime.DType, vocab int) input {
-	in := input{name, shape, 1, dtype == runtime.I32, vocab}
+	in := input{name: name, shape: shape, size: 1, tokens: dtype == runtime.I32, vocab: vocab}
 	for _, d := range shape {
 		in.size *= d
 	}
@@ -68,11 +70,15 @@ func (in input) add(to *inputs, v float64, example int) error {
 // reader turns bodies into examples: one input, or several, each with its name.
 type reader []input
 
-// newReader is for the examples of a modality.
-func newReader(m runtime.Modality) reader {
+// newReader is for the examples of a modality. With a vocabulary, which a model of one input of
+// tokens may have, these may be texts.
+func newReader(m runtime.Modality, v *data.Vocabulary) reader {
 	var r reader
 	for _, in := range m.Inputs {
 		r = append(r, newInput(in.Name, in.Shape, in.DType, in.Vocab))
+	}
+	if v != nil && len(r) == 1 && r[0].tokens {
+		r[0].text = v.Encoder()
 	}
 	return r
 }
@@ -231,6 +237,9 @@ func (s *scanner) fail(format string, args ...any) error {
 }
 
 func (s *scanner) read() error {
+	if s.in.text != nil && s.next() == '"' {
+		return s.words()
+	}
 	nested := 0
 	for _, c := range s.text {
 		if c == '[' {
@@ -247,6 +256,20 @@ func (s *scanner) read() error {
 		return s.fail("lists lie %d deep inside each other, expected %s, nested as its shape says or flat", nested, s.in.typeString())
 	}
 	return s.list(shape)
+}
+
+// words turns a text into tokens.
+func (s *scanner) words() error {
+	var text string
+	if err := json.Unmarshal(s.text, &text); err != nil {
+		return s.fail("%v", err)
+	}
+	ids := make([]int32, s.in.size)
+	if message := s.in.text.Encode(ids, text); message != "" {
+		return s.fail("%s", message)
+	}
+	s.out.tokens = append(s.out.tokens, ids...)
+	return nil
 }
 
 // next skips blanks and gives the next byte.

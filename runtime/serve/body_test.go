@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mspecc/runtime"
+	"mspecc/runtime/data"
 )
 
 // Examples of two inputs, a picture and its text.
@@ -46,6 +47,30 @@ func TestSeveralInputs(t *testing.T) {
 		if _, err := r.json([]byte(body), 2); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, expected %q", err, want)
 		}
+	}
+}
+
+// A vocabulary makes texts inputs too.
+func TestTexts(t *testing.T) {
+	m := runtime.Modality{Inputs: []runtime.Input{{Shape: []int{3}, DType: runtime.I32, Vocab: 5}}}
+	v := &data.Vocabulary{Tokens: "words", Lower: true, Words: []string{"[PAD]", "red", "fox"}, Unknown: -1}
+	got, err := newReader(m, v).json([]byte(`{"inputs": ["Red \u0066ox", [4, 0, 1], "", "fox fox fox fox"]}`), 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(&inputs{tokens: []int32{1, 2, 0, 4, 0, 1, 0, 0, 0, 2, 2, 2}, n: 4}, got, cmp.AllowUnexported(inputs{})); d != "" {
+		t.Error(d)
+	}
+	for want, body := range map[string]string{
+		`input 1: holds the token "cow", which is not known`: `{"inputs": ["fox", "cow"]}`,
+		"input 0: lists lie 0 deep":                           `{"inputs": [7]}`,
+	} {
+		if _, err := newReader(m, v).json([]byte(body), 2); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, expected %q", err, want)
+		}
+	}
+	if _, err := newReader(m, nil).json([]byte(`{"inputs": ["fox"]}`), 2); err == nil || !strings.Contains(err.Error(), "lists lie 0 deep") {
+		t.Errorf("a text without a vocabulary: %v", err)
 	}
 }
 

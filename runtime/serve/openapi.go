@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"mspecc/runtime"
+	"mspecc/runtime/data"
 	"mspecc/runtime/eval"
 )
 
@@ -18,12 +19,12 @@ func (s *Server) openapi(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", typeJSON)
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	_ = e.Encode(OpenAPI(s.Machine.Program, s.Token != ""))
+	_ = e.Encode(OpenAPI(s.Machine.Program, s.Vocabulary, s.Token != ""))
 }
 
-// OpenAPI describes the API of a program's server, in OpenAPI 3.1.
-func OpenAPI(p *runtime.Program, token bool) map[string]any {
-	r := newReader(p.Modality)
+// OpenAPI describes the API of a program's server, in OpenAPI 3.1; v is the vocabulary of a model that has one, nil otherwise.
+func OpenAPI(p *runtime.Program, v *data.Vocabulary, token bool) map[string]any {
+	r := newReader(p.Modality, v)
 	width, _ := eval.Width(p) // 0 where the program has no features; New refuses it
 	one := r[0].schema()
 	if len(r) > 1 {
@@ -59,7 +60,7 @@ func OpenAPI(p *runtime.Program, token bool) map[string]any {
 	return doc
 }
 
-// schema is an input in JSON: nested lists, or a flat one.
+// schema is an input in JSON: nested lists, a flat one, or a text.
 func (in input) schema() object {
 	number := object{"type": "number"}
 	if in.tokens {
@@ -69,7 +70,10 @@ func (in input) schema() object {
 	for i := len(in.shape) - 1; i >= 0; i-- {
 		nested = list(nested, in.shape[i])
 	}
-	if len(in.shape) == 1 {
+	switch {
+	case in.text != nil:
+		return object{"oneOf": []any{nested, object{"type": "string", "description": "A text, which the model's vocabulary turns into tokens"}}}
+	case len(in.shape) == 1:
 		return nested
 	}
 	return object{"oneOf": []any{nested, list(number, in.size)}}

@@ -73,7 +73,7 @@ func TestOpenAPIIsValid(t *testing.T) {
 		for _, token := range []bool{false, true} {
 			p := tiny.Program()
 			change(p)
-			text, err := json.Marshal(OpenAPI(p, token))
+			text, err := json.Marshal(OpenAPI(p, nil, token))
 			if err != nil {
 				t.Fatal(err)
 			}

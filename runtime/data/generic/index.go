@@ -174,7 +174,7 @@ func (c *scan) groupOf(cells []cell) int {
 // text looks at a row's text.
 func (c *scan) text(x cell) string {
 	t := c.x.tok
-	if x.missing() && t.mode != "numbers" && x.string() == "" {
+	if x.missing() && !t.numbers && x.string() == "" {
 		return "holds no text"
 	}
 	if t.counting != nil {

@@ -61,6 +61,22 @@ func (p *plan) examples(g segment) int {
 func (s *set) Len() int            { return s.n }
 func (s *set) Labels() data.Labels { return s.labels }
 
+// Look has the tokens of the vocabulary.
+func (s *set) Look() data.Look {
+	if s.x.tok == nil {
+		return data.Look{}
+	}
+	return data.Look{Words: s.x.tok.words.Words}
+}
+
+// Vocabulary is that which was built from the training texts.
+func (s *set) Vocabulary() *data.Vocabulary {
+	if s.x.tok == nil || !s.x.tok.built {
+		return nil
+	}
+	return &s.x.tok.words
+}
+
 // Example reads the rows of example i and makes its values or tokens of them.
 func (s *set) Example(i int, _ uint64, e *data.Example) error {
 	k, found := slices.BinarySearch(s.before, i)
