@@ -109,7 +109,15 @@ func (f *featureCase) inputs(t *testing.T, v *build.Variant, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	add("cotangent", "cotangent", []int{f.batch, fn.Outputs[0].Value.Shape()[1]}, 1, 0)
+	pulled := map[string]*ir.Value{"cotangent": fn.Outputs[0].Value}
+	for _, o := range fn.Outputs[1:] {
+		if o.Name == "tokens" {
+			pulled["cotangent.tokens"] = o.Value
+		}
+	}
+	for name, v := range pulled {
+		add(name, name, append([]int{f.batch}, v.Shape()[1:]...), 1, 0)
+	}
 	shape := append([]int{f.batch}, v.Modality.Inputs[0].Type.Shape...)
 	if v.Modality.Inputs[0].Vocab > 0 {
 		tokens := make([]int32, size(shape))
@@ -126,11 +134,13 @@ func (f *featureCase) inputs(t *testing.T, v *build.Variant, dir string) {
 		t.Fatal(err)
 	}
 	f.features = evaluate(t, feeds, v.Features.Outputs[0].Value)[0]
-	for _, name := range []string{"x", "cotangent"} {
+	feeds["x"] = feeds["x"][:len(feeds["x"])/f.batch*pullbackBatch]
+	loss := fn.B.Const(0)
+	for name, v := range pulled {
 		feeds[name] = feeds[name][:len(feeds[name])/f.batch*pullbackBatch]
+		part := fn.B.Binary(ir.Mul, v, fn.B.Input(name, ir.F32, v.Shape()))
+		loss = fn.B.Binary(ir.Add, loss, fn.B.Sum(part, []int{0, 1, 2}[:len(v.Shape())]...))
 	}
-	features := fn.Outputs[0].Value
-	loss := fn.B.Sum(fn.B.Binary(ir.Mul, features, fn.B.Input("cotangent", ir.F32, features.Shape())), 0, 1)
 	f.grads = map[string][]float64{}
 	for i, g := range evaluate(t, feeds, fn.B.Grad(loss, fn.Params...)...) {
 		f.grads[fn.Params[i].Attr.Name] = g
