@@ -2,6 +2,7 @@ package data
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 )
 
@@ -241,4 +243,51 @@ func thin(set Dataset) {
 		at = append(at, p.at[i])
 	}
 	p.at, p.step = at, 8
+}
+
+// What packed files unpack to lies on the disk where it is much, and what their headers say is not believed.
+func TestUnpackingTakesNoMemory(t *testing.T) {
+	const n = 32 << 20
+	var gzipped bytes.Buffer
+	g := gzip.NewWriter(&gzipped)
+	header := []byte{0, 0, 8, 3}
+	for _, d := range []uint32{n >> 10, 32, 32} {
+		header = binary.BigEndian.AppendUint32(header, d)
+	}
+	_, _ = g.Write(append(header, make([]byte, n)...))
+	g.Close()
+	array := npyText("|u1", fmt.Sprint(n/3072, ", 3072"), 0)
+	labels := npyText("|u1", fmt.Sprint(n/3072, ","), n/3072)
+	archive := npzBytes(map[string]string{"data.npy": array + strings.Repeat("\x07", n/3072*3072), "labels.npy": labels})
+	idx := fstest.MapFS{"train-images-idx3-ubyte.gz": mapFile(gzipped.Bytes()), "t10k-images-idx3-ubyte": mapFile(idxBytes(1, 32, 32))}
+	batches := fstest.MapFS{"train_data_batch_1.npz": mapFile(archive), "val_data.npz": imagenet32Files(t)["val_data.npz"]}
+	for _, c := range []struct {
+		reader  string
+		options map[string]string
+		files   fstest.MapFS
+		want    Want
+	}{
+		{"idx", map[string]string{"train_labels": "none", "test_labels": "none"}, idx, Want{{Shape: []int{32, 32}}}},
+		{"imagenet32", nil, batches, imagenet32Want},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		train, _, err := Open(c.reader, c.options, c.files, "f", c.want, OpenOptions{Memory: 1 << 20})
+		runtime.ReadMemStats(&after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if taken := after.TotalAlloc - before.TotalAlloc; taken > 8<<20 {
+			t.Errorf("%s: takes %d MiB to unpack %d MiB", c.reader, taken>>20, n>>20)
+		}
+		e := NewExample(c.want, train.Labels())
+		if err := train.Example(train.Len()-1, 0, e); err != nil {
+			t.Error(err)
+		}
+	}
+	// The archive's list says another size than the array has.
+	lying := bytes.Clone(archive)
+	at := bytes.LastIndex(lying, []byte("PK\x01\x02")) // of labels.npy
+	binary.LittleEndian.PutUint32(lying[at+24:], 1<<31)
+	refused(t, "imagenet32", nil, mutate(batches, "train_data_batch_1.npz", lying), imagenet32Want, "train_data_batch_1.npz, labels.npy", "cannot be unpacked")
 }

@@ -63,7 +63,7 @@ func TestTexts(t *testing.T) {
 	}
 	for want, body := range map[string]string{
 		`input 1: holds the token "cow", which is not known`: `{"inputs": ["fox", "cow"]}`,
-		"input 0: lists lie 0 deep":                           `{"inputs": [7]}`,
+		"input 0: lists lie 0 deep":                          `{"inputs": [7]}`,
 	} {
 		if _, err := newReader(m, v).json([]byte(body), 2); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, expected %q", err, want)

@@ -48,6 +48,9 @@ func openParquet(s *data.Source, p *plan, name string) (t table, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := footerFits(b); err != nil {
+		return nil, parquetError(b, "", err)
+	}
 	f, err := parquet.OpenFile(b, b.Size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
 	if err != nil {
 		return nil, s.Fail(name, "", "is no sound Parquet file ("+data.Cause(err)+")", "fetch it again")
@@ -71,6 +74,9 @@ func openParquet(s *data.Source, p *plan, name string) (t table, err error) {
 			q.kept = append(q.kept, c)
 		}
 	}
+	if err := q.check(b, f); err != nil {
+		return nil, err
+	}
 	for _, g := range f.RowGroups() {
 		if err := q.unpack(g, f.NumRows()); err != nil {
 			return nil, err
@@ -81,6 +87,40 @@ func openParquet(s *data.Source, p *plan, name string) (t table, err error) {
 	}
 	q.b = b.With(q.spool)
 	return q, nil
+}
+
+// parquetError explains what is wrong with a file.
+func parquetError(b *data.Blob, column string, err error) error {
+	var own *data.Error
+	if errors.As(err, &own) {
+		return own
+	}
+	if column != "" {
+		column = "column " + column
+	}
+	return b.Fail(column, err.Error(), "it is no sound Parquet file: fetch it again")
+}
+
+// check looks at the pages of all columns: the library reads whole rows.
+func (t *parquetTable) check(b *data.Blob, f *parquet.File) error {
+	columns := f.Schema().Columns()
+	for c := range columns {
+		leaf, ok := f.Schema().Lookup(columns[c]...)
+		if !ok {
+			return b.Fail("", "has no column "+t.names[c], "it is no sound Parquet file: fetch it again")
+		}
+		p := &pages{b: b, leaf: leaf}
+		for i, g := range f.Metadata().RowGroups {
+			t.s.Progress("checking "+t.file, int64(i), int64(len(f.Metadata().RowGroups)))
+			if c >= len(g.Columns) {
+				return b.Fail("", fmt.Sprintf("has %d columns in a group of rows, %d in its schema", len(g.Columns), len(columns)), "it is no sound Parquet file: fetch it again")
+			}
+			if err := p.fit(&g.Columns[c].MetaData); err != nil {
+				return parquetError(b, t.names[c], err)
+			}
+		}
+	}
+	return nil
 }
 
 // unpack writes the rows of a group into the spool.

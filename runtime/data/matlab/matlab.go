@@ -43,7 +43,7 @@ const (
 )
 
 // maxVariable bounds a variable after decompression.
-const maxVariable = 1 << 30
+const maxVariable = 1 << 26
 
 var errEnd = errors.New("the MATLAB file ends too early: it was cut off")
 

@@ -1,11 +1,15 @@
 package matlab
 
 import (
+	"bytes"
+	"compress/zlib"
 	"encoding/binary"
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -53,6 +57,29 @@ func TestDamage(t *testing.T) {
 	binary.LittleEndian.PutUint32(plain[128+8+8+16:], 1<<31)
 	if _, err := Read(plain); err == nil {
 		t.Error("an absurd shape")
+	}
+}
+
+// A small file that unpacks to much takes no more memory than a variable may have.
+func TestBomb(t *testing.T) {
+	var packed bytes.Buffer
+	z := zlib.NewWriter(&packed)
+	for range 1 << 12 {
+		_, _ = z.Write(make([]byte, 1<<16))
+	}
+	z.Close()
+	raw := append([]byte(nil), read(t, "compressed.mat")[:128]...)
+	raw = binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(raw, 15), uint32(packed.Len()))
+	raw = append(raw, packed.Bytes()...)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := Read(raw)
+	runtime.ReadMemStats(&after)
+	if err == nil || !strings.Contains(err.Error(), "a variable has more than 67108864 bytes") {
+		t.Errorf("%d bytes that unpack to 256 MiB: %v", len(raw), err)
+	}
+	if taken := after.TotalAlloc - before.TotalAlloc; taken > 8*maxVariable {
+		t.Errorf("it takes %d MiB", taken>>20)
 	}
 }
 

@@ -179,6 +179,9 @@ func (f *Frame) place(b block) error {
 	if len(a.Shape) == 2 {
 		count = a.Shape[0]
 	}
+	if count > len(f.columns) {
+		return errForm
+	}
 	if f.Rows >= 0 && f.Rows != rows {
 		return fmt.Errorf("columns have %d and %d rows", f.Rows, rows)
 	}

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"mspecc/runtime/pickle"
 )
 
 func read(t testing.TB, name string) []byte {
@@ -91,6 +93,15 @@ func TestDamage(t *testing.T) {
 	}
 	if _, err := Read([]byte("\x80\x02]q\x00.")); err == nil {
 		t.Error("a list is no table")
+	}
+}
+
+// A block of more columns than the table has names takes no memory for them.
+func TestColumnsWithoutEnd(t *testing.T) {
+	f := &Frame{Columns: []string{"a"}, columns: make([]column, 1), Rows: -1}
+	all := &pickle.Object{Class: pickle.Class{Name: "slice"}, Args: pickle.Tuple{int64(0), int64(1) << 62, int64(1)}}
+	if err := f.place(block{&Array{Kind: 'u', Size: 1, Shape: []int{1 << 40, 0}}, all}); err == nil {
+		t.Error("no error")
 	}
 }
 
