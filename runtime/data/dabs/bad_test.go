@@ -92,6 +92,9 @@ func TestBad(t *testing.T) {
 		{"class outside", "cub", "CUB_200_2011/image_class_labels.txt", swap("3 3", "3 900"), nil, "image_class_labels.txt, picture 3|is 900"},
 		{"bad list", "cub", "CUB_200_2011/images.txt", other, nil, "images.txt, line 1"},
 		{"repeated id", "cub", "CUB_200_2011/images.txt", swap("2 001.A/y.jpg", "1 001.A/y.jpg"), nil, "images.txt, line 2|repeats"},
+		{"listed twice", "cub", "CUB_200_2011/images.txt", swap("001.A/y.jpg", "001.A/x.jpg"), nil, "001.A/x.jpg: is listed twice"},
+		{"training and test", "dtd", "imagenet/dtd/labels/test1.txt", func([]byte) []byte { return []byte("banded/b1.jpg\n") }, nil, "banded/b1.jpg: is listed twice"},
+		{"category twice", "coco", "COCO/annotations/instances_train2017.json", swap(`{"id": 44,`, `{"id": 1,`), nil, "category 1: is listed twice"},
 		{"no .mat", "flowers random", "flowers102/imagelabels.mat", other, nil, "imagelabels.mat|no MATLAB file|cut off"},
 		{"bad box", "aircraft", "data/images_box.txt", swap("0034 1 1 12 5", "0034 9 1 2 5"), nil, "0034.jpg|box"},
 		{"no box", "aircraft", "data/images_box.txt", swap("0034 ", "9934 "), nil, "images_box.txt, picture 0034|has no box"},
@@ -226,5 +229,32 @@ func TestCutOffInUse(t *testing.T) {
 	var bad *data.Error
 	if err := train.Example(3, 0, e); !errors.As(err, &bad) || !strings.Contains(err.Error(), "transfer.pkl: changed while it was in use") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A picture that is replaced during a run is noticed when it is read again.
+func TestReplacedPictures(t *testing.T) {
+	for _, c := range []struct{ of, file string }{{"imagenet", "train/n01/a.JPEG"}, {"coco", "COCO/train2017/000000000001.jpg"}} {
+		x := named(t, c.of)
+		files := tree(t, x.Root)
+		train, _, err := data.Open(x.Reader, x.Options, files, "DIR", x.want(), data.OpenOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := data.NewExample(x.want(), train.Labels())
+		read := func() (err error) {
+			for i := range train.Len() {
+				err = errors.Join(err, train.Example(i, 0, e))
+			}
+			return err
+		}
+		if err := read(); err != nil {
+			t.Fatal(err)
+		}
+		files[c.file].ModTime = files[c.file].ModTime.Add(1)
+		var bad *data.Error
+		if err := read(); !errors.As(err, &bad) || !strings.Contains(err.Error(), c.file+": changed while it was in use") {
+			t.Errorf("%s: %v", c.of, err)
+		}
 	}
 }

@@ -38,6 +38,7 @@ type pair struct {
 type pairs struct {
 	s        *data.Source
 	all      []pair
+	stamps   stamps
 	labels   data.Labels
 	tokens   *wordpiece.Tokenizer
 	answered bool // a text has a second part
@@ -52,7 +53,7 @@ func (p *pairs) Look() data.Look { return data.Look{Words: p.tokens.Words()} }
 
 func (p *pairs) Example(i int, _ uint64, e *data.Example) error {
 	x := &p.all[i]
-	raw, err := readFile(p.s, x.picture)
+	raw, err := readSame(p.s, x.picture, &p.stamps[i])
 	if err != nil {
 		return err
 	}
@@ -114,6 +115,7 @@ func openCaptions(s *data.Source) (data.Dataset, data.Dataset, error) {
 		if err == nil && len(p.all) == 0 {
 			err = s.Fail("", "", "has no picture with a text", "give the annotations that belong to the pictures")
 		}
+		p.stamps = make(stamps, len(p.all))
 		return p, err
 	}
 	train, err := part(true)
@@ -228,6 +230,9 @@ func coco(s *data.Source, train bool) (all []pair, names []string, err error) {
 	kinds, last := map[int]int{}, map[int]int{} // category to class; image to category
 	err = annotations(s, instances, map[string]func(e cocoEntry) error{
 		"categories": func(e cocoEntry) error {
+			if _, twice := kinds[e.ID]; twice {
+				return s.Fail(instances, fmt.Sprintf("category %d", e.ID), "is listed twice", "fetch it again")
+			}
 			kinds[e.ID] = len(names)
 			names = append(names, e.Name)
 			return nil
@@ -317,7 +322,13 @@ func vqa(s *data.Source, train bool, seed uint32) (all []pair, err error) {
 		return nil, err
 	}
 	err = annotations(s, path.Join(base, "MultipleChoice_mscoco_"+part+"_questions.json"), map[string]func(e vqaEntry) error{
-		"questions": func(e vqaEntry) error { questions[e.QID] = e; return nil },
+		"questions": func(e vqaEntry) error {
+			if _, twice := questions[e.QID]; twice {
+				return s.Fail(base, fmt.Sprintf("question %d", e.QID), "is listed twice", "fetch the questions again")
+			}
+			questions[e.QID] = e
+			return nil
+		},
 	})
 	if err != nil {
 		return nil, err

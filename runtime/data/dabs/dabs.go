@@ -5,10 +5,12 @@
 package dabs
 
 import (
+	"fmt"
 	"io"
 	"io/fs"
 	"path"
 	"strings"
+	"sync/atomic"
 
 	"mspecc/runtime/data"
 	"mspecc/runtime/data/mersenne"
@@ -40,12 +42,24 @@ func folder(s *data.Source, from, marker string, candidates ...string) (string, 
 }
 
 // readFile reads a whole file.
-func readFile(s *data.Source, name string) ([]byte, error) {
+func readFile(s *data.Source, name string) ([]byte, error) { return readSame(s, name, nil) }
+
+// stamps are what files were when they were read first: size and time, mixed; 0 before.
+type stamps []atomic.Uint64
+
+// readSame reads a whole file, which must be what it was when it was read before.
+func readSame(s *data.Source, name string, stamp *atomic.Uint64) ([]byte, error) {
 	f, err := s.Root.Open(name)
 	if err != nil {
 		return nil, s.Fail(name, "", "cannot be opened: "+data.Cause(err), "fetch it again, or check its permissions")
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err == nil && stamp != nil {
+		now := mix(uint64(info.Size()), uint64(info.ModTime().UnixNano())) | 1
+		if !stamp.CompareAndSwap(0, now) && stamp.Load() != now {
+			return nil, s.Changed(name)
+		}
+	}
 	raw, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return nil, s.Fail(name, "", "cannot be read: "+data.Cause(err), "fetch it again, or check the disk")
@@ -70,6 +84,7 @@ type item struct {
 type files struct {
 	s      *data.Source
 	items  []item
+	stamps stamps
 	labels data.Labels
 	look   data.Look
 	seed   uint64
@@ -85,7 +100,7 @@ func (f *files) Look() data.Look { return f.look }
 
 func (f *files) Example(i int, epoch uint64, e *data.Example) error {
 	it := &f.items[i]
-	raw, err := readFile(f.s, it.name)
+	raw, err := readSame(f.s, it.name, &f.stamps[i])
 	if err != nil {
 		return err
 	}
@@ -116,7 +131,25 @@ func filesOf(s *data.Source, part string, items []item, labels data.Labels) (*fi
 	if len(items) == 0 {
 		return nil, s.Fail("", "", "has no examples for "+part, "give the folder that the data set was unpacked in")
 	}
-	return &files{s: s, items: items, labels: labels, seed: s.Seed}, nil
+	return &files{s: s, items: items, stamps: make(stamps, len(items)), labels: labels, seed: s.Seed}, nil
+}
+
+// distinct refuses lists that name a file twice, such as for training and for testing.
+func distinct(s *data.Source, parts ...[]item) error {
+	seen := map[string]bool{}
+	for _, part := range parts {
+		for _, it := range part {
+			key := it.name
+			if it.box != nil {
+				key += fmt.Sprint(*it.box)
+			}
+			if seen[key] {
+				return s.Fail(it.name, "", "is listed twice", "fetch the lists of the data set again")
+			}
+			seen[key] = true
+		}
+	}
+	return nil
 }
 
 // perClass shuffles the items of each class with one stream of random numbers, in the order of

@@ -46,6 +46,9 @@ func openPictures(s *data.Source) (data.Dataset, data.Dataset, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := distinct(s, trainItems, testItems); err != nil {
+		return nil, nil, err
+	}
 	labels := data.Labels{Classes: len(names), Each: 1, Names: names}
 	train, err := filesOf(s, "training", trainItems, labels)
 	if err != nil {

@@ -63,6 +63,11 @@ func openSpeech(s *data.Source) (data.Dataset, data.Dataset, error) {
 	if err := front.normalise(s, set); err != nil {
 		return nil, nil, err
 	}
+	if s.Text("split") != "reference" { // which repeats recordings
+		if err := distinct(s, set.train, set.test); err != nil {
+			return nil, nil, err
+		}
+	}
 	labels := data.Labels{Classes: len(set.names), Each: 1, Names: set.names}
 	if set.unlabelled {
 		labels = data.Labels{Each: 1}

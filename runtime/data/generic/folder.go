@@ -1,8 +1,10 @@
 package generic
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"path"
 	"regexp"
@@ -27,6 +29,7 @@ func folderOptions(files string, more ...data.Option) []data.Option {
 		{Name: "split", Default: "", Doc: "random; or by REGULAR EXPRESSION: files in whose paths the first group is the same stay together, such as those of one speaker; default random"},
 		{Name: "test_fraction", Default: "0.1", Doc: "the part that a split sets aside for testing"},
 		{Name: "test_groups", Default: "", Doc: "the groups to test on, for a split by something"},
+		{Name: "duplicates", Default: "keep", Doc: "files with the same bytes as another one: keep, or error, for which files of the same size are read once at the beginning"},
 		{Name: "standardize", Default: "false", Doc: "bring every channel to mean 0 and deviation 1 (of the training files, of at most 4096 of them)"},
 	}, more...)
 }
@@ -122,6 +125,9 @@ func openFolder(s *data.Source, decoder func(training bool, items []item) (*fold
 	if err != nil {
 		return nil, nil, err
 	}
+	if names, err = distinct(s, names); err != nil {
+		return nil, nil, err
+	}
 	trainNames, testNames := g.parts(names)
 	train, err := g.items(trainNames)
 	if err != nil {
@@ -186,6 +192,46 @@ func newGathering(s *data.Source) (*gathering, error) {
 		return nil, s.BadOption("split", "random, or by and a regular expression")
 	}
 	return g, nil
+}
+
+// distinct are the files whose bytes no file before them has, where the option duplicates asks for that.
+func distinct(s *data.Source, names []string) ([]string, error) {
+	switch s.Text("duplicates") {
+	case "keep":
+		return names, nil
+	case "error":
+	default:
+		return nil, s.BadOption("duplicates", "keep or error")
+	}
+	sizes, count := make([]int64, len(names)), map[int64]int{}
+	for i, name := range names {
+		if info, err := fs.Stat(s.Root, name); err == nil { // one that cannot be read is an error later
+			sizes[i] = info.Size()
+			count[sizes[i]]++
+		}
+	}
+	first, kept := map[[sha256.Size]byte]string{}, names[:0:0]
+	for i, name := range names {
+		if i%256 == 0 {
+			s.Progress("looking for duplicates", int64(i), int64(len(names)))
+		}
+		if count[sizes[i]] > 1 && sizes[i] <= maxFile {
+			raw, err := fs.ReadFile(s.Root, name)
+			if err != nil {
+				return nil, s.Fail(name, "", "cannot be read: "+data.Cause(err), "check the file and its permissions")
+			}
+			hash := sha256.Sum256(raw)
+			if other, twice := first[hash]; twice {
+				if err := s.Bad(s.Fail(name, "", "has the same bytes as "+other, "remove one of the files")); err != nil {
+					return nil, err
+				}
+				continue
+			}
+			first[hash] = name
+		}
+		kept = append(kept, name)
+	}
+	return kept, nil
 }
 
 // parts divides the files by the folders for training and testing, where there are both.

@@ -200,3 +200,18 @@ func TestInterpolation(t *testing.T) {
 	got, _ := read(t, "csv", root, want, map[string]string{"missing": "interpolate", "window": "3", "stride": "2", "test": "t.csv"})
 	equal(t, "windows", got.train, []string{"[1 1 2 0 1 2] [0]", "[2 3 4 2 3 4] [0]", "[4 5 6 4 5 6] [0]"})
 }
+
+// Files with the same bytes are refused, or left out, where that is asked for.
+func TestDuplicateFiles(t *testing.T) {
+	root := fstest.MapFS{"a/1.wav": {Data: wav(8000, 1, 2)}, "a/2.wav": {Data: wav(8000, 2, 1)}, "b/3.wav": {Data: wav(8000, 1, 2)}, "b/4.wav": {Data: wav(8000, 3, 3, 3)}}
+	want := data.Want{{Shape: []int{1, 2}}}
+	options := map[string]string{"duplicates": "error", "test_fraction": "0.3"}
+	refused(t, "audio", root, want, options, "folder/b/3.wav", "has the same bytes as a/1.wav")
+	skip := &data.Skip{Limit: 1}
+	train, test, err := data.Open("audio", options, root, "folder", want, data.OpenOptions{Skip: skip})
+	if err != nil || train.Len()+test.Len() != 3 || skip.Count() != 1 {
+		t.Errorf("%v, %d left out", err, skip.Count())
+	}
+	refused(t, "audio", root, want, map[string]string{"duplicates": "x"}, "keep or error")
+	read(t, "audio", root, want, map[string]string{"test_fraction": "0.3"})
+}

@@ -32,6 +32,9 @@ const (
 	maxPageHeader = 16 << 20
 )
 
+// plainDictionary is what older writers call a dictionary and the indexes into it.
+const plainDictionary format.Encoding = 2
+
 // footerFits checks the footer of a Parquet file.
 func footerFits(b *data.Blob) error {
 	var tail [8]byte
@@ -151,7 +154,7 @@ func (p *pages) page(h *format.PageHeader) error {
 		if err != nil {
 			return err
 		}
-		if d.Encoding == format.PlainDictionary {
+		if d.Encoding == plainDictionary {
 			d.Encoding = format.Plain // of a dictionary itself, this is what the name stands for
 		}
 		return p.values(body, d.Encoding, int(d.NumValues))
@@ -269,7 +272,7 @@ func (p *pages) values(body []byte, encoding format.Encoding, n int) error {
 		return fmt.Errorf("has %d texts of %d bytes", n, t.Length())
 	}
 	switch encoding {
-	case format.PlainDictionary, format.RLEDictionary:
+	case plainDictionary, format.RLEDictionary:
 		if len(body) == 0 {
 			return nil
 		}

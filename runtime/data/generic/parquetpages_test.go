@@ -3,7 +3,6 @@ package generic
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -175,7 +174,7 @@ func FuzzThrift(f *testing.F) {
 		var again format.PageHeader
 		_ = thrift.Unmarshal(&thrift.CompactProtocol{}, b[:n], &again)
 		if _, _, err := thriftStruct(b[:max(0, n-1)]); err == nil {
-			t.Fatal(fmt.Sprintf("%x ends before its end", b[:n]))
+			t.Fatalf("%x ends before its end", b[:n])
 		}
 	})
 }
