@@ -14,6 +14,7 @@ const (
 	maxLoads = 9    // distinct operands of a cone
 	longRow  = 4096 // a single row of more elements is not one worker's
 	maxCost  = 160  // operations of a cone, transcendental ones weighted
+	costly   = 8    // operations that are not done again for another reader where storing the result takes no more memory
 )
 
 // space is the index space in which a value can be computed: flat (any order of n
@@ -301,9 +302,42 @@ func (a *analysis) weigh(v *ir.Value) {
 			big++
 		}
 	}
-	if big >= 2 || v.Op.Class() == ir.Reduction || a.spaces[v].kind == row {
+	if big >= 2 || v.Op.Class() == ir.Reduction || a.spaces[v].kind == row || a.cost[v] >= costly && a.replaces(v) {
 		a.stored[v] = true
 	}
+}
+
+// replaces reports whether nothing but v, and what is computed on the way to it, needs the
+// large values that v is computed from: stored instead of them, it takes no more memory.
+func (a *analysis) replaces(v *ir.Value) bool {
+	cone, freed := map[*ir.Value]bool{}, 0
+	var visit func(x *ir.Value)
+	visit = func(x *ir.Value) {
+		if !cone[x] && !a.inMemory(x) {
+			cone[x] = true
+			for _, y := range x.Args {
+				visit(y)
+			}
+		}
+	}
+	visit(v)
+	inside := func(x *ir.Value) bool {
+		return !slices.ContainsFunc(a.users[x], func(u *ir.Value) bool { return !cone[u] })
+	}
+	for x := range cone {
+		if x != v && !isView(x) && x.Op != ir.OpConst && !inside(x) {
+			return false
+		}
+	}
+	for _, l := range a.loads[v] {
+		if b := base(l); 2*b.Len() >= v.Len() {
+			if b.Op.Class() == ir.Leaf || !inside(b) {
+				return false
+			}
+			freed += b.Len()
+		}
+	}
+	return freed >= v.Len()
 }
 
 // cone gives the loads and cost of reading x inside a kernel.
