@@ -289,6 +289,9 @@ func (g *matmulCode) rankOne(acc [][]V, width int, a, b Mem, lanes func(int) int
 	if len(g.m.Ks) > 0 && slices.Min(g.m.Ks) >= prefetchDepth {
 		if g.m.AK > 1 {
 			g.prefetch(at(a.P, a.Off+ahead*g.m.AK))
+			if last := (len(acc) - 1) * g.m.AM; last > 0 && last < g.lanes { // mostly in the next line
+				g.prefetch(at(a.P, a.Off+ahead*g.m.AK+last))
+			}
 		}
 		for j := 0; j < width; j++ {
 			g.prefetch(at(b.P, b.Off+ahead*g.m.BK+j*g.lanes))
