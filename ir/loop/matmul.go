@@ -228,9 +228,10 @@ func (g *matmulCode) tile(rows int, run nTiles, unroll int, a, c P) {
 			g.step(b, steps*g.m.BK)
 		}
 	}
-	k := g.countLess(1, g.fetch(rows, run.width, unroll, c, products))
+	done := g.fetch(rows, run.width, unroll, c, products)
+	k := g.countLess(1, done)
 	g.down("k_loop", k, unroll, products(unroll))
-	if unroll > 1 && (len(g.m.Ks) == 0 || slices.ContainsFunc(g.m.Ks, func(k int) bool { return k%unroll != 0 })) {
+	if unroll > 1 && (len(g.m.Ks) == 0 || slices.ContainsFunc(g.m.Ks, func(k int) bool { return (k-done)%unroll != 0 })) {
 		g.down("k_rest", k, 1, products(1))
 	}
 	// What is there is added last: the products do not wait for it, and the next tile's need
