@@ -13,6 +13,7 @@ import (
 
 	"mspecc/runtime"
 	"mspecc/runtime/data"
+	"mspecc/runtime/eval"
 	"mspecc/runtime/train"
 )
 
@@ -25,7 +26,8 @@ func (a *app) bench() *cobra.Command {
 		Short: "Time training steps",
 		Long: `Time training steps from fresh parameters, on random data unless --data is given. Nothing
 is written. The machine should be idle; where the slowest step takes much longer than the
-median, it was not.`,
+median, it was not. With --data it also says how many examples a second one core decodes, and
+which part of the time the steps waited for data once the first had them.`,
 		Example: `  BIN bench --steps 20
   BIN bench --threads 1 --profile
   BIN bench --data DIR --json`,
@@ -42,10 +44,13 @@ median, it was not.`,
 			if p.Step == nil {
 				return fmt.Errorf("the model %s has no objective to train", p.Name)
 			}
-			var batches train.Batches = synthetic(p)
+			b := benchmark{app: a, m: m, batches: synthetic(p), warmup: warmup, steps: steps, timed: timed}
 			if d.dir != "" {
 				s, err := a.open(&d, p, p.Train.Seed)
 				if err != nil {
+					return err
+				}
+				if b.decode, err = decodingRate(s.train); err != nil {
 					return err
 				}
 				l, err := data.NewLoader(s.train.Data, s.train.Want, data.LoaderOptions{Batch: p.Batch, Seed: p.Train.Seed, Shuffle: true})
@@ -53,9 +58,9 @@ median, it was not.`,
 					return err
 				}
 				defer l.Close()
-				batches = l
+				b.batches = l
 			}
-			return a.runBench(m, batches, warmup, steps, timed)
+			return b.run()
 		},
 	}
 	d.add(c)
@@ -109,10 +114,45 @@ type timing struct {
 	Arena    int       `json:"arena_bytes"`
 	Peak     int       `json:"peak_memory_bytes,omitempty"`
 	Loss     float64   `json:"loss"`
+	Data     *feeding  `json:"data,omitempty"`
 	Profile  *profile  `json:"profile,omitempty"`
 }
 
-func (a *app) runBench(m *runtime.Machine, batches train.Batches, warmup, steps int, timed bool) error {
+// feeding says whether data come as fast as they are used.
+type feeding struct {
+	Decode float64 `json:"decoded_per_s"` // examples, by one core that does nothing else
+	Wait   float64 `json:"wait"`          // share of the timed steps' time that they waited for data
+}
+
+// decoding is for how long examples are decoded to tell the rate.
+const decoding = time.Second / 2
+
+// decodingRate is how many examples a second one core decodes.
+func decodingRate(s eval.Source) (float64, error) {
+	e, n := data.NewExample(s.Want, s.Data.Labels()), s.Data.Len()
+	start := time.Now()
+	for i := 0; ; i++ {
+		if err := s.Data.Example(data.Draw(n, uint64(i)), 0, e); err != nil {
+			return 0, err
+		}
+		if took := time.Since(start); took > decoding {
+			return float64(i+1) / took.Seconds(), nil
+		}
+	}
+}
+
+// benchmark is one call of bench.
+type benchmark struct {
+	app           *app
+	m             *runtime.Machine
+	batches       train.Batches
+	decode        float64 // examples a second, 0 for random data
+	warmup, steps int
+	timed         bool
+}
+
+func (b *benchmark) run() error {
+	a, m, batches, warmup, steps, timed := b.app, b.m, b.batches, b.warmup, b.steps, b.timed
 	p := m.Program
 	m.Initialize(p.Train.Seed)
 	m.Time(timed)
@@ -121,7 +161,11 @@ func (a *app) runBench(m *runtime.Machine, batches train.Batches, warmup, steps 
 	bar := a.progress("timing", warmup+steps, 0)
 	var seconds []float64
 	var launches launchSums
+	var waited time.Duration // until the first timed step
 	for step := 1; step <= warmup+steps; step++ {
+		if step == warmup+1 {
+			waited = batches.Stats().Waited
+		}
 		start := time.Now()
 		values, err := s.Step(step)
 		if err != nil {
@@ -137,6 +181,13 @@ func (a *app) runBench(m *runtime.Machine, batches train.Batches, warmup, steps 
 		bar.set(step)
 	}
 	bar.end()
+	if b.decode > 0 {
+		total := 0.0
+		for _, s := range seconds {
+			total += s
+		}
+		r.Data = &feeding{Decode: b.decode, Wait: (batches.Stats().Waited - waited).Seconds() / total}
+	}
 	r.Seconds = slices.Clone(seconds)
 	slices.Sort(seconds)
 	r.Min, r.Max, r.Median = seconds[0], seconds[steps-1], (seconds[(steps-1)/2]+seconds[steps/2])/2
@@ -151,6 +202,9 @@ func (r timing) write(w io.Writer) {
 	fmt.Fprintf(w, "%s %s, %s, %d threads, batch %d: %d steps\n", r.Model, r.Modality, r.Target, r.Threads, r.Batch, r.Steps)
 	fmt.Fprintf(w, "seconds a step   median %.4g  min %.4g  max %.4g\n", r.Median, r.Min, r.Max)
 	fmt.Fprintf(w, "examples/s       %.5g\n", r.Rate)
+	if r.Data != nil {
+		fmt.Fprintf(w, "data             a core decodes %s examples/s; %.1f %% of the time waiting for data\n", rate(r.Data.Decode), 100*r.Data.Wait)
+	}
 	if r.GFLOPs > 0 {
 		fmt.Fprintf(w, "GFLOP/s          %.4g\n", r.GFLOPs)
 	}
