@@ -25,6 +25,9 @@ func (l *Launch) rowsOf(i, rows int) []dim {
 		return []dim{{rows, o.Row}, {l.ColReduce.Width, o.Col}}
 	case MatMulKind:
 		m := l.MatMul
+		if i == 2 && m.Half {
+			return []dim{{rows, m.CM}, {m.N / 2, 1}}
+		}
 		return [...][]dim{{{rows, m.AM}, {l.K, m.AK}}, {{l.K, m.BK}, {m.N, 1}}, {{rows, m.CM}, {m.N, 1}}}[i]
 	case TransposeKind:
 		t := l.Transpose

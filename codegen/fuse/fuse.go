@@ -94,7 +94,8 @@ func attempt(roots []Root, leaf func(*ir.Value) *Buffer, hints []Hint, opt Optio
 	order := ir.Reachable(vals)
 	f := &fuser{analysis: analyse(order, keep), leaf: leaf, plain: plain, out: &Result{Leaves: map[*ir.Value]*Buffer{}},
 		storage: map[*ir.Value]View{}, unitOf: map[*ir.Value]*unit{}, copies: map[*ir.Value]copied{},
-		views: map[*ir.Value][]*ir.Value{}, partOf: map[*ir.Value]*parts{}, split: map[*ir.Value]*parts{}, examples: opt.Examples}
+		views: map[*ir.Value][]*ir.Value{}, partOf: map[*ir.Value]*parts{}, split: map[*ir.Value]*parts{},
+		rounded: map[*ir.Value]bool{}, written: map[*ir.Value]bool{}, opt: opt}
 	for _, v := range order {
 		for _, x := range v.Args {
 			if isView(v) {
@@ -143,18 +144,20 @@ func attempt(roots []Root, leaf func(*ir.Value) *Buffer, hints []Hint, opt Optio
 // fuser holds the state of one fusion.
 type fuser struct {
 	*analysis
-	leaf     func(*ir.Value) *Buffer
-	out      *Result
-	storage  map[*ir.Value]View // where stored values lie
-	unitOf   map[*ir.Value]*unit
-	units    []*unit
-	copies   map[*ir.Value]copied      // contiguous copies of views that strides cannot express
-	views    map[*ir.Value][]*ir.Value // the views taken directly of a value
-	partOf   map[*ir.Value]*parts      // products whose inner extent is cut, by product
-	split    map[*ir.Value]*parts      // and by the sum of products that they belong to
-	tables   []*Buffer
-	examples int
-	plain    map[*ir.Value]bool // from hints: to be contiguous
+	leaf    func(*ir.Value) *Buffer
+	out     *Result
+	storage map[*ir.Value]View // where stored values lie
+	unitOf  map[*ir.Value]*unit
+	units   []*unit
+	copies  map[*ir.Value]copied      // contiguous copies of views that strides cannot express
+	views   map[*ir.Value][]*ir.Value // the views taken directly of a value
+	partOf  map[*ir.Value]*parts      // products whose inner extent is cut, by product
+	split   map[*ir.Value]*parts      // and by the sum of products that they belong to
+	rounded map[*ir.Value]bool        // products that are written in pairs of bf16
+	written map[*ir.Value]bool        // what these make up: packs and concats
+	tables  []*Buffer
+	opt     Options
+	plain   map[*ir.Value]bool // from hints: to be contiguous
 }
 
 type copied struct {
@@ -205,14 +208,17 @@ func (f *fuser) placeAll(roots []Root) {
 	}
 	for i := len(f.order) - 1; i >= 0; i-- {
 		v := f.order[i]
-		if !f.stored[v] || v.Op == ir.OpInterleave {
+		if !f.stored[v] || v.Op == ir.OpInterleave || f.rounded[v] || f.written[v] {
 			continue
 		}
 		if _, ok := f.storage[v]; !ok && !f.placeForReader(v) {
 			f.storage[v] = contiguous(f.newBuffer(name(v), Temp, v.Type.DType, v.Len()), v.Shape())
 		}
-		if v.Op == ir.OpConcat {
+		switch v.Op {
+		case ir.OpConcat:
 			f.placePieces(v)
+		case ir.OpPack:
+			f.round(v)
 		}
 	}
 }
@@ -252,13 +258,9 @@ func (f *fuser) placePieces(v *ir.Value) {
 
 // pieces gives the part of a concat's storage that each argument has.
 func (f *fuser) pieces(v *ir.Value) []View {
-	axis, at := v.Attr.Axis, 0
 	out := make([]View, len(v.Args))
-	for i, x := range v.Args {
-		lo, hi, step := make([]int, v.Rank()), slices.Clone(v.Shape()), slices.Repeat([]int{1}, v.Rank())
-		lo[axis], hi[axis] = at, at+x.Shape()[axis]
-		at = hi[axis]
-		out[i] = f.storage[v].slice(lo, hi, step)
+	for i := range v.Args {
+		out[i] = f.storage[v].piece(v, i)
 	}
 	return out
 }
@@ -438,6 +440,10 @@ func (f *fuser) producer(v *ir.Value) *unit {
 
 // emit forms the unit of a stored value.
 func (f *fuser) emit(v *ir.Value) {
+	if f.written[v] {
+		f.unitOf[v] = f.lastWriter(v)
+		return
+	}
 	switch v.Op {
 	case ir.OpMatMul:
 		f.products(v, []*ir.Value{v})
@@ -471,6 +477,17 @@ func (f *fuser) concat(v *ir.Value) {
 		}
 	}
 	f.unitOf[v] = last
+}
+
+// lastWriter is the last unit of the products that v is made up of.
+func (f *fuser) lastWriter(v *ir.Value) *unit {
+	var last *unit
+	for _, x := range v.Args {
+		if u := f.unitOf[base(x)]; last == nil || u.at > last.at {
+			last = u
+		}
+	}
+	return last
 }
 
 // pad writes zeros and copies the argument between them.

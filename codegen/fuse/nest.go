@@ -43,7 +43,7 @@ func (l *lowering) splitRow() {
 	}
 	n := l.dims[last]
 	w := rowDivisor(n)
-	if e := l.f.examples; e > 1 && n%e == 0 {
+	if e := l.f.opt.Examples; e > 1 && n%e == 0 {
 		if d := rowDivisor(n / e); d%16 == 0 && d >= 64 {
 			w = d
 		}
@@ -324,7 +324,7 @@ func (l *lowering) splitCols() (int, error) {
 		}
 		return 0, fmt.Errorf("internal error: column reduction over %v is not regular", l.dims)
 	}
-	chunk := chunkRows(cs.r, cs.w, l.f.examples)
+	chunk := chunkRows(cs.r, cs.w, l.f.opt.Examples)
 	l.insert(k) // the factor of chunks; its extent is not used
 	for i, o := range l.operands {
 		l.operands[i].view.Strides[k] = o.view.Strides[k+1] * chunk

@@ -144,11 +144,14 @@ func (f *fuser) matmul(m *ir.Value, c View, accumulate bool) *Launch {
 	dims, av, bv, cv := batchDims(m.Shape()[:rank-2], a, b, c)
 	s := m.Shape()
 	rowsM, cols := s[rank-2], s[rank-1]
-	flops := 2 * m.Len() * inner(m)
+	flops, size := 2*m.Len()*inner(m), m.Len()
+	if f.rounded[m] {
+		size /= 2
+	}
 
-	k := &loop.MatMul{N: cols, Pairs: x.Type.DType == ir.BF16x2, AM: av[len(av)-2], AK: av[len(av)-1], BK: bv[len(bv)-2], CM: cv[len(cv)-2]}
+	k := &loop.MatMul{N: cols, Half: f.rounded[m], Pairs: x.Type.DType == ir.BF16x2, AM: av[len(av)-2], AK: av[len(av)-1], BK: bv[len(bv)-2], CM: cv[len(cv)-2]}
 	la := &Launch{Kind: MatMulKind, MatMul: k, Outer: dims, Count: rowsM, K: x.Shape()[rank-1], Accumulate: accumulate,
-		Values: []*ir.Value{m}, Flops: flops, Bytes: 4 * (x.Len() + y.Len() + m.Len())}
+		Values: []*ir.Value{m}, Flops: flops, Bytes: 4 * (x.Len() + y.Len() + size)}
 	n := len(dims)
 	la.Operands = []Access{
 		{Buf: a.Buf, Offset: a.Offset, Outer: av[:n]},

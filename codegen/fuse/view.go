@@ -63,6 +63,16 @@ func (w View) slice(lo, hi, step []int) View {
 	return out
 }
 
+// piece is the part that argument i of a concat has of its place.
+func (w View) piece(v *ir.Value, i int) View {
+	lo, hi, step := make([]int, v.Rank()), slices.Clone(v.Shape()), slices.Repeat([]int{1}, v.Rank())
+	for _, x := range v.Args[:i] {
+		lo[v.Attr.Axis] += x.Shape()[v.Attr.Axis]
+	}
+	hi[v.Attr.Axis] = lo[v.Attr.Axis] + v.Args[i].Shape()[v.Attr.Axis]
+	return w.slice(lo, hi, step)
+}
+
 func (w View) broadcast(shape []int) View {
 	out := View{w.Buf, shape, slices.Clone(w.Strides), w.Offset}
 	for i, n := range w.Shape {

@@ -156,6 +156,12 @@ func matmul(l *fuse.Launch, mem []float32, off []int, rows int, add bool) {
 				}
 				s += float64(x) * float64(y)
 			}
+			if k.Half {
+				c, shift := &mem[off[2]+i*k.CM+j/2], j%2*16
+				half := math.Float32bits(loop.Half(float32(s))) >> 16
+				*c = math.Float32frombits(math.Float32bits(*c)&^(0xffff<<shift) | half<<shift)
+				continue
+			}
 			c := &mem[off[2]+i*k.CM+j]
 			if add {
 				s += float64(*c)

@@ -20,6 +20,9 @@ func (m *MatMul) Lower(t Target) (*Kernel, error) {
 	if m.N <= 0 || m.AM < 0 || m.AK < 0 {
 		return nil, fmt.Errorf("matmul: N = %d, strides of A %d, %d: N must be positive, strides not negative", m.N, m.AM, m.AK)
 	}
+	if m.Half && m.N%2 == 1 {
+		return nil, fmt.Errorf("matmul: N = %d: only an even number of columns is written in pairs", m.N)
+	}
 	tiling := m.tiling(t)
 	var k *Kernel
 	for unroll := 4; unroll >= 1; unroll /= 2 {
@@ -42,11 +45,14 @@ type nTiles struct {
 // tiling cuts the columns into as equal tiles as possible and chooses the
 // cheapest number of them.
 func (m *MatMul) tiling(t Target) []nTiles {
-	vectors := (m.N + t.Lanes - 1) / t.Lanes
+	vectors, unit := (m.N+t.Lanes-1)/t.Lanes, 1
+	if m.Half && t.Lanes == 1 { // a tile begins with a pair
+		unit = 2
+	}
 	var best []nTiles
 	bestCost := math.Inf(1)
-	for tiles := 1; tiles <= vectors; tiles++ {
-		width, wider := vectors/tiles, vectors%tiles
+	for tiles := 1; tiles <= vectors/unit; tiles++ {
+		width, wider := vectors/unit/tiles*unit, vectors/unit%tiles
 		if 2*width+2 > t.TileRegs && width > 1 {
 			continue
 		}
@@ -65,7 +71,7 @@ func (m *MatMul) tiling(t Target) []nTiles {
 		if tail < t.Lanes {
 			plain--
 		}
-		add(wider, width+1, t.Lanes)
+		add(wider, width+unit, t.Lanes)
 		add(plain, width, t.Lanes)
 		if tail < t.Lanes {
 			add(1, width, tail)
@@ -73,7 +79,7 @@ func (m *MatMul) tiling(t Target) []nTiles {
 		if cost < bestCost*0.999 {
 			best, bestCost = runs, cost
 		}
-		if width == 1 && wider == 0 {
+		if width == unit && wider == 0 {
 			break
 		}
 	}
@@ -157,11 +163,15 @@ func (m *MatMul) doc(t Target, tiling []nTiles) []string {
 	if m.Pairs {
 		inner, flops = "K pairs of bf16", 4
 	}
+	result, size := "added to C where add is 1", 4*m.N
+	if m.Half {
+		result, size = "rounded to bf16", 2*m.N
+	}
 	d := []string{
-		fmt.Sprintf("C[M,%d] = A[M,K] B[K,%d] over %s, added to C where add is 1", m.N, m.N, inner),
+		fmt.Sprintf("C[M,%d] = A[M,K] B[K,%d] over %s, %s", m.N, m.N, inner, result),
 		fmt.Sprintf("A[m,k] at %d m + %d k, rows of B %d, rows of C %d apart; M in %s, K in %s",
 			m.AM, m.AK, m.BK, m.CM, anyOf(m.Ms), anyOf(m.Ks)),
-		fmt.Sprintf("%d M K %d FLOPs, reads 4 (M K + %d K) bytes, writes %d M bytes", flops, m.N, m.N, 4*m.N),
+		fmt.Sprintf("%d M K %d FLOPs, reads 4 (M K + %d K) bytes, writes %d M bytes", flops, m.N, m.N, size),
 	}
 	for _, r := range tiling {
 		cols := (r.width-1)*t.Lanes + r.last
@@ -196,9 +206,17 @@ func (g *matmulCode) columns(run nTiles, final bool) {
 		}
 		if run.count > 1 || !final {
 			g.step(g.b, cols)
-			g.step(g.c, cols)
+			g.step(g.c, g.m.places(cols))
 		}
 	})
+}
+
+// places is how many elements of C so many columns take.
+func (m *MatMul) places(columns int) int {
+	if m.Half {
+		return (columns + 1) / 2
+	}
+	return columns
 }
 
 // tile computes rows x run.width vectors of C.
@@ -234,6 +252,14 @@ func (g *matmulCode) tile(rows int, run nTiles, unroll int, a, c P) {
 	if unroll > 1 && (len(g.m.Ks) == 0 || slices.ContainsFunc(g.m.Ks, func(k int) bool { return (k-done)%unroll != 0 })) {
 		g.down("k_rest", k, 1, products(1))
 	}
+	if g.m.Half {
+		for i := range acc {
+			for j, v := range acc[i] {
+				g.storeHalf(reg(v), at(c, 2*i*g.m.CM+j*g.lanes), lanes(j))
+			}
+		}
+		return
+	}
 	// What is there is added last: the products do not wait for it, and the next tile's need
 	// not either.
 	each := func(f func(v V, m Mem, lanes int)) {
@@ -258,12 +284,13 @@ func (g *matmulCode) fetch(rows, width, unroll int, c P, products func(steps int
 	if len(g.m.Ks) == 0 || slices.Min(g.m.Ks) < prefetchDepth {
 		return 0
 	}
+	width = (g.m.places(width*g.lanes) + g.lanes - 1) / g.lanes // lines of a row
 	lines := rows * width
 	steps := unroll
 	for steps > 0 && lines*steps > slices.Min(g.m.Ks) {
 		steps /= 2
 	}
-	if steps == 0 || rows == 1 || width == 1 {
+	if steps == 0 {
 		for i := range rows {
 			for j := range width {
 				g.prefetch(at(c, i*g.m.CM+j*g.lanes))

@@ -71,10 +71,12 @@ type ColReduce struct {
 // MatMul is C[M,N] = A[M,K] B[K,N], or += . Operands: 0 A, 1 B, 2 C. Run-time
 // counts: N[0] = M, N[1] = K, N[2] = 1 to add to C and 0 to overwrite it.
 // B and C have unit stride along N. With Pairs, the elements of A and B are pairs of bf16
-// numbers along K, and K counts pairs.
+// numbers along K, and K counts pairs. With Half, the elements of C are pairs along N, rounded
+// to bf16, and nothing is added to them; N is even.
 type MatMul struct {
 	N      int // columns of B and C
 	Pairs  bool
+	Half   bool
 	Ms     []int // every M the kernel is called with; empty: any
 	Ks     []int // every K the kernel is called with; empty: any
 	AM, AK int   // element strides of A along M and K
@@ -112,7 +114,7 @@ func (c *ColReduce) Key() string {
 
 // Key returns a string that is equal for structurally equal specs.
 func (m *MatMul) Key() string {
-	return fmt.Sprintf("matmul n%d m%v k%v a%d,%d b%d c%d pairs %t", m.N, m.Ms, m.Ks, m.AM, m.AK, m.BK, m.CM, m.Pairs)
+	return fmt.Sprintf("matmul n%d m%v k%v a%d,%d b%d c%d pairs %t half %t", m.N, m.Ms, m.Ks, m.AM, m.AK, m.BK, m.CM, m.Pairs, m.Half)
 }
 
 // Key returns a string that is equal for structurally equal specs.
