@@ -103,7 +103,7 @@ func (b *Blob) pickledBatch(size, first, classes int) (p *pixels, err error) {
 		if !ok {
 			return nil, b.Fail(fmt.Sprintf("record %d", i), fmt.Sprintf("label is %v, expected a whole number", x), "fetch it again")
 		}
-		if err := p.label(i, label, first); err != nil {
+		if err := p.label(b, i, label, first); err != nil {
 			return nil, err
 		}
 	}
@@ -117,14 +117,4 @@ func (b *Blob) pickledBatch(size, first, classes int) (p *pixels, err error) {
 	}
 	p.b = b.With(copied)
 	return p, nil
-}
-
-// label sets the label of a record.
-func (p *pixels) label(i int, label int64, first int) error {
-	if label < int64(first) || label >= int64(first+p.classes) {
-		return p.b.Fail(fmt.Sprintf("record %d", i), fmt.Sprintf("label is %d, expected %d..%d", label, first, first+p.classes-1),
-			"check that this is the file of this data set, or fetch it again")
-	}
-	p.labels[i] = uint16(label - int64(first))
-	return nil
 }

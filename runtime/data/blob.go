@@ -26,20 +26,39 @@ type Blob struct {
 	rest io.ReaderAt // the contents where they are not in the file as they are
 }
 
+// OpenFile opens a file. It refuses what is none: a folder, a pipe that nobody may ever write to, a device.
+func (s *Source) OpenFile(name string) (fs.File, fs.FileInfo, error) {
+	info, err := fs.Stat(s.Root, name)
+	if err == nil && !info.Mode().IsRegular() {
+		what := "something else"
+		if info.IsDir() {
+			what = "a folder"
+		}
+		return nil, nil, s.Fail(name, "", "is "+what+", expected a file", "move it away")
+	}
+	var f fs.File
+	if err == nil {
+		f, err = s.Root.Open(name)
+	}
+	if err == nil {
+		if info, err = f.Stat(); err != nil {
+			f.Close()
+		}
+	}
+	if err != nil {
+		return nil, nil, s.Fail(name, "", "cannot be opened: "+Cause(err), "check the file and its permissions")
+	}
+	return f, info, nil
+}
+
 // OpenBlob looks at a file. A gzip stream is unpacked first.
 func (s *Source) OpenBlob(name string) (*Blob, error) {
-	f, err := s.Root.Open(name)
+	f, info, err := s.OpenFile(name)
 	if err != nil {
-		return nil, s.Fail(name, "", "cannot be opened: "+Cause(err), "check the file and its permissions")
+		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, s.Fail(name, "", "cannot be opened: "+Cause(err), "check the file and its permissions")
-	case info.IsDir():
-		return nil, s.Fail(name, "", "is a folder, expected a file", "move it away")
-	case info.Size() == 0:
+	if info.Size() == 0 {
 		return nil, s.Fail(name, "", "is empty", "fetch it again or remove it")
 	}
 	b := &Blob{Source: s, Name: name, Size: info.Size(), disk: info.Size(), mod: info.ModTime()}
@@ -114,10 +133,13 @@ func (b *Blob) same(info fs.FileInfo, err error) error {
 // open opens the file again for reading at any place.
 func (b *Blob) open() (io.ReaderAt, io.Closer, error) {
 	if b.rest != nil {
-		if err := b.same(fs.Stat(b.Source.Root, b.Name)); err != nil {
+		if err := b.Unchanged(); err != nil {
 			return nil, nil, err
 		}
 		return b.rest, io.NopCloser(nil), nil
+	}
+	if err := b.Unchanged(); err != nil { // also because a pipe in its place would block
+		return nil, nil, err
 	}
 	f, err := b.Source.Root.Open(b.Name)
 	if err != nil {

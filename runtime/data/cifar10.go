@@ -55,7 +55,7 @@ func openCIFARFile(b *Blob) (*pixels, error) {
 		if err != nil {
 			return nil, b.broken(err)
 		}
-		if err := p.label(int(i), int64(label), 0); err != nil {
+		if err := p.label(b, int(i), int64(label), 0); err != nil {
 			return nil, err
 		}
 	}

@@ -78,14 +78,12 @@ func (s *Source) idxPart(imageOption, labelOption string) (Dataset, error) {
 	if err := l.ReadFull(raw, start); err != nil {
 		return nil, err
 	}
-	for i, label := range raw {
-		if int(label) >= classes {
-			return nil, l.Fail(fmt.Sprintf("record %d", i), fmt.Sprintf("label is %d, expected 0..%d", label, classes-1),
-				"correct the file or the option classes")
-		}
-		set.labels[i] = uint16(label)
-	}
 	set.classes = classes
+	for i, label := range raw {
+		if err := set.label(l, i, int64(label), 0); err != nil {
+			return nil, err
+		}
+	}
 	return set, nil
 }
 

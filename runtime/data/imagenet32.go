@@ -71,7 +71,7 @@ func (b *Blob) npzBatch(size int) (*pixels, error) {
 		return nil, err
 	}
 	for i := range p.labels {
-		if err := p.label(i, int64(labels.Number(raw[i*labels.Size:][:labels.Size])), 1); err != nil {
+		if err := p.label(b, i, int64(labels.Number(raw[i*labels.Size:][:labels.Size])), 1); err != nil {
 			return nil, err
 		}
 	}

@@ -39,7 +39,10 @@ func (s *Source) standardise(train, test Dataset, channels int) (Dataset, Datase
 			s.Progress("mean and deviation", int64(i), int64(train.Len()))
 		}
 		if err := train.Example(i, 0, e); err != nil {
-			return nil, nil, err
+			if err := s.Bad(err); err != nil {
+				return nil, nil, err
+			}
+			continue
 		}
 		per := len(e.X) / channels
 		for p := range per {

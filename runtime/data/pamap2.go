@@ -198,25 +198,19 @@ func (b *Blob) pamapFile(activities map[int]int) ([]*segment, error) {
 	row := make([]float32, pamapChannels)
 	var cols [][]byte
 	for line, ok := l.next(); ok; line, ok = l.next() {
-		if cols = fields(cols[:0], line, ' '); len(cols) != pamapColumns {
-			return nil, l.fail(fmt.Sprintf("has %d columns, expected %d", len(cols), pamapColumns), "give the original PAMAP2 file")
-		}
-		id, err := strconv.Atoi(string(cols[1]))
+		cols = fields(cols[:0], line, ' ')
+		id, err := pamapRow(l, cols, row)
 		if err != nil {
-			return nil, l.fail("column 2 is "+shorten(cols[1])+", expected an activity id", "give the original PAMAP2 file")
+			if err := b.Source.Bad(err); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		if class, known := activities[id]; known {
 			if found[class] == nil {
 				found[class] = &segment{class: class}
 			}
 			found[class].add(rows.n)
-		}
-		for i, c := range cols[2:] {
-			if bytes.EqualFold(c, []byte("NaN")) {
-				row[i] = float32(math.NaN())
-			} else if row[i], err = l.number(c, i+3); err != nil {
-				return nil, err
-			}
 		}
 		if err := rows.add(row); err != nil {
 			return nil, b.noRoom(err)
@@ -244,6 +238,24 @@ func (b *Blob) pamapFile(activities map[int]int) ([]*segment, error) {
 		segments = append(segments, seg)
 	}
 	return segments, nil
+}
+
+// pamapRow reads a line: its activity, and the channels into row.
+func pamapRow(l *lines, cols [][]byte, row []float32) (id int, err error) {
+	if len(cols) != pamapColumns {
+		return 0, l.fail(fmt.Sprintf("has %d columns, expected %d", len(cols), pamapColumns), "give the original PAMAP2 file")
+	}
+	if id, err = strconv.Atoi(string(cols[1])); err != nil {
+		return 0, l.fail("column 2 is "+shorten(cols[1])+", expected an activity id", "give the original PAMAP2 file")
+	}
+	for i, c := range cols[2:] {
+		if bytes.EqualFold(c, []byte("NaN")) {
+			row[i] = float32(math.NaN())
+		} else if row[i], err = l.number(c, i+3); err != nil {
+			return 0, err
+		}
+	}
+	return id, nil
 }
 
 // noRoom is the error of rows that cannot be kept.

@@ -242,13 +242,12 @@ func (s *Source) recording(name string, all *recordings, training bool) (*record
 	var classes []int // of the last samples
 	for line, ok := l.next(); ok; line, ok = l.next() {
 		cols = fields(cols[:0], line, ',')
-		if len(cols) != count {
-			return nil, l.fail(fmt.Sprintf("has %d columns, the header has %d", len(cols), count), "correct or remove the line")
-		}
-		for k, i := range index {
-			if row[k], err = l.number(cols[i], i+1); err != nil {
+		class, err := all.o.sample(l, cols, count, index, label, row)
+		if err != nil {
+			if err := s.Bad(err); err != nil {
 				return nil, err
 			}
+			continue
 		}
 		if err := rows.add(row); err != nil {
 			return nil, b.noRoom(err)
@@ -257,10 +256,6 @@ func (s *Source) recording(name string, all *recordings, training bool) (*record
 			all.moments.row(row)
 		}
 		if label >= 0 {
-			class, err := all.o.class(l, cols[label])
-			if err != nil {
-				return nil, err
-			}
 			classes = all.o.lastOf(append(classes, class))
 		}
 		if over := rows.n - all.o.window; over >= 0 && over%all.o.stride == 0 {
@@ -272,6 +267,22 @@ func (s *Source) recording(name string, all *recordings, training bool) (*record
 	}
 	r.rows = b.With(rows.spool)
 	return r, l.err()
+}
+
+// sample reads a line: the channels into row, and its class.
+func (o *sensorOptions) sample(l *lines, cols [][]byte, count int, index []int, label int, row []float32) (class int, err error) {
+	if len(cols) != count {
+		return 0, l.fail(fmt.Sprintf("has %d columns, the header has %d", len(cols), count), "correct or remove the line")
+	}
+	for k, i := range index {
+		if row[k], err = l.number(cols[i], i+1); err != nil {
+			return 0, err
+		}
+	}
+	if label >= 0 {
+		class, err = o.class(l, cols[label])
+	}
+	return class, err
 }
 
 // header finds the columns of the channels and of the label, -1 for none, and how many columns there are.

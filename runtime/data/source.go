@@ -182,13 +182,9 @@ func (s *Source) Open(option string, candidates ...string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, err := s.Root.Open(name)
+	raw, _, err := s.OpenFile(name)
 	if err != nil {
-		return nil, s.Fail(name, "", "cannot be opened: "+Cause(err), "check the file and its permissions")
-	}
-	if info, err := raw.Stat(); err == nil && info.IsDir() {
-		raw.Close()
-		return nil, s.Fail(name, "", "is a folder, expected a file", "move it away")
+		return nil, err
 	}
 	buffered := bufio.NewReaderSize(raw, 1<<16)
 	magic, _ := buffered.Peek(2)

@@ -49,12 +49,12 @@ type stamps []atomic.Uint64
 
 // readSame reads a whole file, which must be what it was when it was read before.
 func readSame(s *data.Source, name string, stamp *atomic.Uint64) ([]byte, error) {
-	f, err := s.Root.Open(name)
+	f, info, err := s.OpenFile(name)
 	if err != nil {
-		return nil, s.Fail(name, "", "cannot be opened: "+data.Cause(err), "fetch it again, or check its permissions")
+		return nil, err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && stamp != nil {
+	if stamp != nil {
 		now := mix(uint64(info.Size()), uint64(info.ModTime().UnixNano())) | 1
 		if !stamp.CompareAndSwap(0, now) && stamp.Load() != now {
 			return nil, s.Changed(name)

@@ -89,12 +89,12 @@ func (f *folder) Example(i int, epoch uint64, e *data.Example) error {
 
 // read reads a file, which must be what it was.
 func (f *folder) read(it item) ([]byte, error) {
-	file, err := f.s.Root.Open(it.name)
+	file, info, err := f.s.OpenFile(it.name)
 	if err != nil {
-		return nil, f.s.Fail(it.name, "", "cannot be opened: "+data.Cause(err), "check the file and its permissions")
+		return nil, err
 	}
 	defer file.Close()
-	if info, err := file.Stat(); err != nil || info.Size() != it.size || !info.ModTime().Equal(it.mod) {
+	if info.Size() != it.size || !info.ModTime().Equal(it.mod) {
 		return nil, f.s.Changed(it.name)
 	}
 	raw := make([]byte, it.size)
@@ -205,7 +205,7 @@ func distinct(s *data.Source, names []string) ([]string, error) {
 	}
 	sizes, count := make([]int64, len(names)), map[int64]int{}
 	for i, name := range names {
-		if info, err := fs.Stat(s.Root, name); err == nil { // one that cannot be read is an error later
+		if info, err := fs.Stat(s.Root, name); err == nil && info.Mode().IsRegular() { // another is an error later
 			sizes[i] = info.Size()
 			count[sizes[i]]++
 		}
@@ -274,15 +274,12 @@ func (g *gathering) items(names []string) ([]item, error) {
 }
 
 func (g *gathering) item(name string) (it item, err error) {
-	f, err := g.s.Root.Open(name)
+	f, info, err := g.s.OpenFile(name)
 	if err != nil {
-		return it, g.s.Fail(name, "", "cannot be opened: "+data.Cause(err), "check the file and its permissions")
+		return it, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
 	switch {
-	case err != nil:
-		return it, g.s.Fail(name, "", "cannot be opened: "+data.Cause(err), "check the file and its permissions")
 	case info.Size() == 0:
 		return it, g.s.Fail(name, "", "is empty", "fetch it again or remove it")
 	case info.Size() > maxFile:
