@@ -1,4 +1,4 @@
-// Five data sets that nobody wrote a reader for, each a modality of MetaMAE.
+// Six data sets that nobody wrote a reader for, each a modality of MetaMAE.
 
 import "../examples/metamae"
 
@@ -32,4 +32,10 @@ modality tones = image(1, 32, 16, patch: 4) {
 modality genomes = tokens(vocab: 4, length: 60) {
     data fasta(label: "file", stride: 30)
     set batch = 32, mask_ratio = 0.5, lr = 1e-3
+}
+
+// The pictures again, each with a caption. Texts become the words that occur.
+modality captions = image_text(1, 16, 16, patch: 4, vocab: 16, words: 8) {
+    data captioned(tokens: "words", label: "shape")
+    set batch = 16, mask_ratio = 0.75, lr = 1e-3
 }

@@ -30,8 +30,8 @@ func write(data []byte, name ...string) {
 	}
 }
 
-// shape is a picture of a disc or a square somewhere, on a noisy ground.
-func shape(disc bool) []byte {
+// shape is a picture of a disc or a square somewhere, on a noisy ground, and where it is.
+func shape(disc bool) (picture []byte, where string) {
 	m := image.NewGray(image.Rect(0, 0, 16, 16))
 	cx, cy, r := 5+6*random.Float64(), 5+6*random.Float64(), 3+1.5*random.Float64()
 	for y := range 16 {
@@ -52,7 +52,8 @@ func shape(disc bool) []byte {
 	if err := png.Encode(&b, m); err != nil {
 		log.Fatal(err)
 	}
-	return b.Bytes()
+	place := []string{"above", "below"}[int(cy/8)] + " on the " + []string{"left", "right"}[int(cx/8)]
+	return b.Bytes(), place
 }
 
 // tone is a recording of 600 samples at 8 kHz: a sine of 300 to 500 or of 700 to 1100 Hz.
@@ -90,10 +91,16 @@ func genome(name string, gc float64) []byte {
 }
 
 func main() {
+	captions := []byte("image,text,shape\n")
 	for i := range 60 {
-		write(shape(true), "shapes", "disc", fmt.Sprintf("%02d.png", i))
-		write(shape(false), "shapes", "square", fmt.Sprintf("%02d.png", i))
+		for _, name := range []string{"disc", "square"} {
+			picture, where := shape(name == "disc")
+			file := fmt.Sprintf("%02d.png", i)
+			write(picture, "shapes", name, file)
+			captions = fmt.Appendf(captions, "%s/%s,a %s %s,%s\n", name, file, name, where, name)
+		}
 	}
+	write(captions, "shapes", "captions.csv")
 	for i := range 30 {
 		write(tone(300), "tones", "low", fmt.Sprintf("%02d.wav", i))
 		write(tone(700), "tones", "high", fmt.Sprintf("%02d.wav", i))

@@ -38,7 +38,7 @@ type pair struct {
 type pairs struct {
 	s        *data.Source
 	all      []pair
-	stamps   stamps
+	stamps   []data.Stamp
 	labels   data.Labels
 	tokens   *wordpiece.Tokenizer
 	answered bool // a text has a second part
@@ -53,7 +53,7 @@ func (p *pairs) Look() data.Look { return data.Look{Words: p.tokens.Words()} }
 
 func (p *pairs) Example(i int, _ uint64, e *data.Example) error {
 	x := &p.all[i]
-	raw, err := readSame(p.s, x.picture, &p.stamps[i])
+	raw, err := p.s.ReadWhole(x.picture, &p.stamps[i])
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func openCaptions(s *data.Source) (data.Dataset, data.Dataset, error) {
 		if err == nil && len(p.all) == 0 {
 			err = s.Fail("", "", "has no picture with a text", "give the annotations that belong to the pictures")
 		}
-		p.stamps = make(stamps, len(p.all))
+		p.stamps = make([]data.Stamp, len(p.all))
 		return p, err
 	}
 	train, err := part(true)

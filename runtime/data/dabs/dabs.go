@@ -6,11 +6,9 @@ package dabs
 
 import (
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"strings"
-	"sync/atomic"
 
 	"mspecc/runtime/data"
 	"mspecc/runtime/data/mersenne"
@@ -25,9 +23,6 @@ func init() {
 // splitSeed is the seed of every split and shuffle of the benchmark.
 const splitSeed = 42
 
-// maxFile bounds a file that holds one example: beyond it something else was given.
-const maxFile = 1 << 28
-
 // folder finds the folder that holds a file: the first of the candidates below the data folder, "." for itself. From is where users get the data set.
 func folder(s *data.Source, from, marker string, candidates ...string) (string, error) {
 	var looked []string
@@ -41,38 +36,6 @@ func folder(s *data.Source, from, marker string, candidates ...string) (string, 
 	return "", s.Fail("", "", "lacks "+strings.Join(looked, " or "), "give the folder that the data set was unpacked in; it comes from "+from)
 }
 
-// readFile reads a whole file.
-func readFile(s *data.Source, name string) ([]byte, error) { return readSame(s, name, nil) }
-
-// stamps are what files were when they were read first: size and time, mixed; 0 before.
-type stamps []atomic.Uint64
-
-// readSame reads a whole file, which must be what it was when it was read before.
-func readSame(s *data.Source, name string, stamp *atomic.Uint64) ([]byte, error) {
-	f, info, err := s.OpenFile(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if stamp != nil {
-		now := mix(uint64(info.Size()), uint64(info.ModTime().UnixNano())) | 1
-		if !stamp.CompareAndSwap(0, now) && stamp.Load() != now {
-			return nil, s.Changed(name)
-		}
-	}
-	raw, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, s.Fail(name, "", "cannot be read: "+data.Cause(err), "fetch it again, or check the disk")
-	}
-	switch {
-	case len(raw) == 0:
-		return nil, s.Fail(name, "", "is empty", "fetch it again")
-	case len(raw) > maxFile:
-		return nil, s.Fail(name, "", "has more than 256 MiB, far more than one example", "give the right file")
-	}
-	return raw, nil
-}
-
 // item is one example that lies in a file of its own.
 type item struct {
 	name  string // relative to the data folder
@@ -84,7 +47,7 @@ type item struct {
 type files struct {
 	s      *data.Source
 	items  []item
-	stamps stamps
+	stamps []data.Stamp
 	labels data.Labels
 	look   data.Look
 	seed   uint64
@@ -100,7 +63,7 @@ func (f *files) Look() data.Look { return f.look }
 
 func (f *files) Example(i int, epoch uint64, e *data.Example) error {
 	it := &f.items[i]
-	raw, err := readSame(f.s, it.name, &f.stamps[i])
+	raw, err := f.s.ReadWhole(it.name, &f.stamps[i])
 	if err != nil {
 		return err
 	}
@@ -131,7 +94,7 @@ func filesOf(s *data.Source, part string, items []item, labels data.Labels) (*fi
 	if len(items) == 0 {
 		return nil, s.Fail("", "", "has no examples for "+part, "give the folder that the data set was unpacked in")
 	}
-	return &files{s: s, items: items, stamps: make(stamps, len(items)), labels: labels, seed: s.Seed}, nil
+	return &files{s: s, items: items, stamps: make([]data.Stamp, len(items)), labels: labels, seed: s.Seed}, nil
 }
 
 // distinct refuses lists that name a file twice, such as for training and for testing.

@@ -214,7 +214,7 @@ func flowersOfficial(s *data.Source, name string, all []item) (train, test []ite
 
 // matrix reads the whole numbers of a variable of a .mat file.
 func matrix(s *data.Source, name, variable string) ([]int, error) {
-	raw, err := readFile(s, name)
+	raw, err := s.ReadWhole(name, nil)
 	if err != nil {
 		return nil, err
 	}

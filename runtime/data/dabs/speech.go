@@ -108,7 +108,7 @@ func (f *frontEnd) settleRate(s *data.Source, set *files) error {
 	}
 	for i := range set.items {
 		name := set.items[i].name
-		raw, err := readFile(s, name)
+		raw, err := s.ReadWhole(name, nil)
 		var clip *sound.Clip
 		if err == nil {
 			if clip, err = sound.Decode(raw); err == nil {

@@ -17,7 +17,7 @@ import (
 )
 
 func init() {
-	for _, r := range []data.Reader{audioReader, csvReader, fastaReader, imagesReader, jsonlReader, npyReader, parquetReader, tfrecordReader} {
+	for _, r := range []data.Reader{audioReader, captionedReader, csvReader, fastaReader, imagesReader, jsonlReader, npyReader, parquetReader, tfrecordReader} {
 		data.Register(r)
 	}
 }

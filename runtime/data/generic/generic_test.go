@@ -39,7 +39,10 @@ func all(t *testing.T, set data.Dataset, want data.Want) []string {
 			t.Fatal(err)
 		}
 		text := fmt.Sprint(e.X)
-		if len(e.Tokens) > 0 {
+		switch {
+		case len(e.Tokens) > 0 && len(e.X) > 0:
+			text += " " + fmt.Sprint(e.Tokens)
+		case len(e.Tokens) > 0:
 			text = fmt.Sprint(e.Tokens)
 		}
 		out = append(out, text+" "+fmt.Sprint(e.Labels))

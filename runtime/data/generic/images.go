@@ -13,19 +13,29 @@ var imagesReader = data.Reader{
 	Name: "images",
 	Doc:  "a folder of pictures, a folder for each class: JPEG, PNG, PPM, PGM, GIF, BMP, WebP, TIFF (any number of bands); values 0..1, those of bands as they are",
 	Options: folderOptions("*.jpg,*.jpeg,*.png,*.ppm,*.pgm,*.gif,*.bmp,*.webp,*.tif,*.tiff,*.JPG,*.JPEG,*.PNG,*.TIF",
-		data.Option{Name: "resize", Default: "crop", Doc: "what makes a picture of the model's shape: crop (the shorter side is scaled, the middle kept), squash, or pad (the longer side is scaled, the rest is black)"},
-		data.Option{Name: "filter", Default: "bilinear", Doc: "resampling filter, as Pillow's: bilinear, bicubic, lanczos or box"}),
+		pictureOptions...),
 	Open: openImages,
 }
 
 func openImages(s *data.Source) (data.Dataset, data.Dataset, error) {
-	shape := s.Input.Shape
-	if s.Input.Tokens || len(shape) != 3 {
-		return nil, nil, s.Fail("", "", fmt.Sprintf("the model wants examples %v, pictures give f32[channels,height,width]", s.Input), "correct the modality's shape")
+	decode, err := pictureDecoder(s, s.Input)
+	if err != nil {
+		return nil, nil, err
+	}
+	return openFolder(s, func(bool, []item) (*folder, error) {
+		return &folder{decode: func(raw []byte, x []float32, _ func(int) int) string { return decode(raw, x) }}, nil
+	})
+}
+
+// pictureDecoder makes the function that writes a picture into an input's values; what it gives says what is wrong.
+func pictureDecoder(s *data.Source, in data.Input) (func(raw []byte, x []float32) string, error) {
+	shape := in.Shape
+	if in.Tokens || len(shape) != 3 {
+		return nil, s.Fail("", "", fmt.Sprintf("the model wants examples %v, pictures give f32[channels,height,width]", in), "correct the modality's shape")
 	}
 	fit, ok := map[string]func(m *picture.Image, width, height int, f picture.Filter) *picture.Image{"crop": fitCrop, "squash": picture.Resize, "pad": fitPad}[s.Text("resize")]
 	if !ok {
-		return nil, nil, s.BadOption("resize", "crop, squash or pad")
+		return nil, s.BadOption("resize", "crop, squash or pad")
 	}
 	var filter picture.Filter
 	var names []string
@@ -35,9 +45,9 @@ func openImages(s *data.Source) (data.Dataset, data.Dataset, error) {
 		}
 	}
 	if filter.Name == "" {
-		return nil, nil, s.BadOption("filter", strings.Join(names, ", "))
+		return nil, s.BadOption("filter", strings.Join(names, ", "))
 	}
-	decode := func(raw []byte, x []float32, _ func(int) int) string {
+	return func(raw []byte, x []float32) string {
 		if shape[0] != 1 && shape[0] != 3 {
 			return decodeBands(raw, x, shape)
 		}
@@ -56,8 +66,13 @@ func openImages(s *data.Source) (data.Dataset, data.Dataset, error) {
 			}
 		}
 		return ""
-	}
-	return openFolder(s, func(bool, []item) (*folder, error) { return &folder{decode: decode}, nil })
+	}, nil
+}
+
+// pictureOptions are the options of what makes a picture of the model's shape.
+var pictureOptions = []data.Option{
+	{Name: "resize", Default: "crop", Doc: "what makes a picture of the model's shape: crop (the shorter side is scaled, the middle kept), squash, or pad (the longer side is scaled, the rest is black)"},
+	{Name: "filter", Default: "bilinear", Doc: "resampling filter, as Pillow's: bilinear, bicubic, lanczos or box"},
 }
 
 // decodeBands takes a picture with as many bands, rows and columns as the model wants.

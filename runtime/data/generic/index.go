@@ -15,8 +15,9 @@ import (
 // indexed is a table with what the index keeps of its rows.
 type indexed struct {
 	table
-	columns []int     // of an example, then the label's where tokens have labels
-	labels  []float32 // of each row as found; nil where there are none, or one for each token
+	columns []int        // of an example, then the label's where tokens have labels, then the picture's where there is one
+	stamps  []data.Stamp // of the pictures
+	labels  []float32    // of each row as found; nil where there are none, or one for each token
 }
 
 // segment are the rows lo to hi-1 of a table, which follow each other, are good and belong to
@@ -33,6 +34,7 @@ type index struct {
 	names  []string       // of the groups
 	class  *classes
 	tok    *tokenizer // nil for values
+	look   *pictures  // of the rows' pictures, nil for none
 	perRow int        // values of a row
 	seed   maphash.Seed
 	seen   []uint64 // hashes of the ids
@@ -72,13 +74,23 @@ func (x *index) add(t table) error {
 		}
 		return -1
 	}
-	scan := &scan{x: x, t: t, number: len(x.tables), values: n, label: at(label), id: at(id), by: at(by), last: -1}
+	picture := -1
+	if x.look != nil {
+		if picture, err = x.look.column(t); err != nil {
+			return err
+		}
+	}
+	scan := &scan{x: x, t: t, number: len(x.tables), values: n, label: at(label), id: at(id), by: at(by), picture: at(picture), last: -1}
 	it := &indexed{table: t, columns: columns}
 	if x.p.each {
 		it.columns = append(slices.Clone(columns), label)
 	} else if label >= 0 {
 		it.labels = make([]float32, t.rows())
 		scan.labels = it.labels
+	}
+	if picture >= 0 {
+		it.columns = append(slices.Clone(it.columns), picture)
+		it.stamps = make([]data.Stamp, t.rows())
 	}
 	x.tables = append(x.tables, it)
 	for lo := 0; lo < t.rows(); {
@@ -108,6 +120,7 @@ type scan struct {
 	number            int
 	values            int // the first so many cells are the example's
 	label, id, by     int // cells, -1 for none
+	picture           int
 	labels            []float32
 	next, last, group int // row to come; row before where it was good, else -1, and its group
 	buf               []float64
@@ -128,6 +141,9 @@ func (c *scan) row(row int, cells []cell) error {
 	}
 	if message == "" && c.label >= 0 {
 		message = c.labelOf(row, cells[c.label])
+	}
+	if message == "" && c.picture >= 0 {
+		_, message = x.look.file(c.t, cells[c.picture])
 	}
 	if message != "" {
 		c.last = -1

@@ -16,6 +16,12 @@ func openTables(s *data.Source, open opener) (data.Dataset, data.Dataset, error)
 	if err != nil {
 		return nil, nil, err
 	}
+	return p.open(open)
+}
+
+// open opens the data set of the tables that the options files and test name.
+func (p *plan) open(open opener) (data.Dataset, data.Dataset, error) {
+	s := p.s
 	names, err := list(s, "files", p.files)
 	if err != nil {
 		return nil, nil, err
@@ -38,6 +44,7 @@ func openNamed(s *data.Source, p *plan, names, tests []string, open opener) (dat
 	if err != nil {
 		return nil, nil, err
 	}
+	x.look = p.look
 	if p.split == "" && len(tests) == 0 {
 		switch {
 		case p.window == 0:

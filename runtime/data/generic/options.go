@@ -64,6 +64,7 @@ type plan struct {
 	last           bool
 	split, by      string // split: random, last or by
 	groups         []string
+	look           *pictures // that the rows name, nil for none
 }
 
 // newPlan checks the options.

@@ -69,7 +69,13 @@ func openParquet(s *data.Source, p *plan, name string) (t table, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range append(columns, label, id, by) {
+	picture := -1
+	if p.look != nil {
+		if picture, err = p.look.column(q); err != nil {
+			return nil, err
+		}
+	}
+	for _, c := range append(columns, label, id, by, picture) {
 		if c >= 0 && !slices.Contains(q.kept, c) {
 			q.kept = append(q.kept, c)
 		}

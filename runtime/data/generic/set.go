@@ -101,7 +101,10 @@ func (s *set) Example(i int, _ uint64, e *data.Example) error {
 			if message == "" && p.each {
 				message = x.class.each(e.Labels, cells[1])
 			}
-			return s.bad(t, row, message)
+			if message != "" || x.look == nil {
+				return s.bad(t, row, message)
+			}
+			return x.look.read(t, row, cells[len(cells)-1], e.X)
 		})
 	}
 	var err error

@@ -1,0 +1,110 @@
+package generic
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"mspecc/runtime/data"
+)
+
+var captionedReader = data.Reader{
+	Name:    "captioned",
+	Several: true,
+	Doc: "pictures with a text each, for models of an image and a text such as image_text: a table (CSV, TSV, JSON lines or Parquet) with the picture's file " +
+		"in one column and the text in another",
+	Options: captionedOptions(),
+	Open:    openCaptioned,
+}
+
+func captionedOptions() []data.Option {
+	all := tableOptions("*.csv,*.tsv,*.csv.gz,*.tsv.gz,*.jsonl,*.ndjson,*.jsonl.gz,*.ndjson.gz,*.parquet",
+		data.Option{Name: "image", Default: "image", Doc: "the column with the name of the picture's file, from the data folder or from that of the table"})
+	for i := range all {
+		if all[i].Name == "columns" {
+			all[i].Default, all[i].Doc = "text", "the column with the text"
+		}
+	}
+	for _, o := range csvReader.Options {
+		if o.Name == "separator" || o.Name == "header" {
+			all = append(all, o)
+		}
+	}
+	return append(all, pictureOptions...)
+}
+
+func openCaptioned(s *data.Source) (data.Dataset, data.Dataset, error) {
+	image := slices.IndexFunc(s.Want, func(in data.Input) bool { return !in.Tokens })
+	text := slices.IndexFunc(s.Want, func(in data.Input) bool { return in.Tokens && len(in.Shape) == 1 })
+	if len(s.Want) != 2 || image < 0 || text < 0 {
+		return nil, nil, s.Fail("", "", fmt.Sprintf("the model wants %v, pictures with texts give an image f32[channels,height,width] and a text i32[length]", s.Want), "use a kind such as image_text")
+	}
+	decode, err := pictureDecoder(s, s.Want[image])
+	if err != nil {
+		return nil, nil, err
+	}
+	words := *s // the table is one of texts
+	words.Input, words.Want = s.Want[text], data.Want{s.Want[text]}
+	p, err := newPlan(&words)
+	if err != nil {
+		return nil, nil, err
+	}
+	p.look = &pictures{s: s, name: s.Text("image"), decode: decode}
+	return p.open(func(s *data.Source, p *plan, name string) (table, error) {
+		switch ending := path.Ext(strings.TrimSuffix(name, ".gz")); ending {
+		case ".jsonl", ".ndjson":
+			return openJSONL(s, p, name)
+		case ".parquet":
+			return openParquet(s, p, name)
+		}
+		return openCSV(s, p, name)
+	})
+}
+
+// pictures reads the files that rows name.
+type pictures struct {
+	s      *data.Source
+	name   string // of the column
+	decode func(raw []byte, x []float32) string
+}
+
+// column is the number of the column with the files' names.
+func (q *pictures) column(t table) (int, error) {
+	i := slices.Index(t.columns(), q.name)
+	if i < 0 {
+		return 0, q.s.Fail(t.name(), "", fmt.Sprintf("has no column %q; its columns are %s", q.name, listed(t.columns())), "correct the option image")
+	}
+	return i, nil
+}
+
+// file is the picture that a cell names, which is there.
+func (q *pictures) file(t table, c cell) (name, message string) {
+	text := path.Clean(strings.ReplaceAll(c.string(), "\\", "/"))
+	for _, name := range []string{path.Join(path.Dir(t.name()), text), text} {
+		if !fs.ValidPath(name) {
+			continue
+		}
+		if info, err := fs.Stat(q.s.Root, name); err == nil && info.Mode().IsRegular() {
+			return name, ""
+		}
+	}
+	return "", fmt.Sprintf("names the picture %s, which is not there", c.short())
+}
+
+// read writes the values of a row's picture.
+func (q *pictures) read(t *indexed, row int, c cell, x []float32) error {
+	name, message := q.file(t.table, c)
+	if message != "" {
+		return q.s.Fail(t.name(), t.at(row), message, "put the file back, or remove the record")
+	}
+	raw, err := q.s.ReadWhole(name, &t.stamps[row])
+	if err != nil {
+		return err
+	}
+	if message := q.decode(raw, x); message != "" {
+		return q.s.Fail(name, "", message, "fetch it again, or remove it")
+	}
+	return nil
+}
