@@ -2,7 +2,6 @@ package data
 
 import (
 	"fmt"
-	"io/fs"
 	"path"
 	"slices"
 	"sort"
@@ -173,12 +172,9 @@ func (s *Source) sensorFiles() ([]sensorFile, error) {
 		return nil, s.BadOption("device", "sp, sw or both")
 	}
 	var files []sensorFile
-	err := fs.WalkDir(s.Root, ".", func(p string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return s.Fail(p, "", "cannot be read: "+Cause(err), "check the folder and its permissions")
-		}
+	err := s.Files(func(p string) error {
 		base := strings.TrimSuffix(path.Base(p), ".gz")
-		if d.IsDir() || !strings.HasSuffix(base, ".csv") {
+		if !strings.HasSuffix(base, ".csv") {
 			return nil
 		}
 		parts := strings.Split(strings.TrimSuffix(base, ".csv"), "_")

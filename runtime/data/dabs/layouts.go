@@ -69,7 +69,7 @@ func subfolders(s *data.Source, dir string) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.IsDir() {
+		if s.IsFolder(dir, e) {
 			names = append(names, e.Name())
 		}
 	}

@@ -8,7 +8,6 @@
 package generic
 
 import (
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -27,20 +26,8 @@ func init() {
 // commas. Hidden files and folders are left out.
 func list(s *data.Source, option string, patterns []string) ([]string, error) {
 	var names []string
-	err := fs.WalkDir(s.Root, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return s.Fail(name, "", "cannot be read: "+data.Cause(err), "check the folder and its permissions")
-		}
+	err := s.Files(func(name string) error {
 		base := path.Base(name)
-		if strings.HasPrefix(base, ".") && name != "." {
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if d.IsDir() {
-			return nil
-		}
 		for _, p := range patterns {
 			text := base
 			if strings.Contains(p, "/") {
