@@ -11,7 +11,7 @@ const maxInstructions = 1500
 
 // prefetchDepth is the inner extent from which it pays to fetch a tile's result while the
 // products are formed.
-const prefetchDepth = 48
+const prefetchDepth = 32
 
 // Lower makes a register-tiled kernel: tiles of C stay in registers over the
 // whole K loop, elements of A are broadcast, rows of B are read as they lie.
