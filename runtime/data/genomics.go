@@ -29,7 +29,7 @@ var genomicsReader = Reader{
 // genomes is a TFRecord file of DNA.
 type genomes struct {
 	b       *Blob
-	records places
+	records Places
 	size    int // bases
 	classes int
 	first   int // the label that becomes class 0
@@ -42,7 +42,7 @@ func (g *genomes) Labels() Labels { return Labels{Classes: g.classes, Each: 1} }
 func (g *genomes) Look() Look { return Letters("ACGT") }
 
 func (g *genomes) Example(i int, _ uint64, e *Example) error {
-	from, to, before := g.records.around(i)
+	from, to, before := g.records.Around(i)
 	buf := buffers.get(int(to - from))
 	defer buffers.put(buf)
 	if err := g.b.ReadFull(*buf, from); err != nil {
@@ -182,7 +182,7 @@ func (g *genomes) index() error {
 		}
 		end := at + tfrecord.Overhead + int64(len(buf))
 		if message == "" {
-			g.records.add(at, end)
+			g.records.Add(at, end)
 		} else {
 			g.records.leaveOut(at)
 			if err := g.b.Source.Bad(g.b.Fail(place, message, fix)); err != nil {

@@ -25,7 +25,7 @@ var higgsReader = Reader{
 // table is a CSV file of rows of numbers.
 type table struct {
 	b       *Blob
-	rows    places
+	rows    Places
 	size    int // features
 	classes int
 	skip    int // leading columns to drop
@@ -35,7 +35,7 @@ func (t *table) Len() int       { return t.rows.n }
 func (t *table) Labels() Labels { return Labels{Classes: t.classes, Each: 1} }
 
 func (t *table) Example(i int, _ uint64, e *Example) error {
-	from, to, before := t.rows.around(i)
+	from, to, before := t.rows.Around(i)
 	buf := buffers.get(int(to - from))
 	defer buffers.put(buf)
 	if err := t.b.ReadFull(*buf, from); err != nil {
@@ -211,7 +211,7 @@ func (s *Source) table(option string, usual ...string) (*table, error) {
 			t.rows.leaveOut(l.start)
 			return s.Bad(l.fail(message, "correct or remove the line, or the option classes"))
 		}
-		t.rows.add(l.start, l.end)
+		t.rows.Add(l.start, l.end)
 		return nil
 	})
 	if err == nil && t.rows.n == 0 {

@@ -174,15 +174,15 @@ func TestReplacedFiles(t *testing.T) {
 
 // An index that must stay small keeps fewer places and finds every record all the same.
 func TestPlaces(t *testing.T) {
-	p := places{limit: 8}
+	p := Places{Limit: 8}
 	for i := range 1000 {
-		p.add(int64(10*i), int64(10*i+10))
+		p.Add(int64(10*i), int64(10*i+10))
 	}
 	if len(p.at) > 8 || p.n != 1000 || p.step != 128 {
 		t.Fatalf("%d places, a step of %d", len(p.at), p.step)
 	}
 	for i := range 1000 {
-		from, to, before := p.around(i)
+		from, to, before := p.Around(i)
 		if at := from + int64(10*before); at != int64(10*i) || to < at+10 || to-from > 1280 {
 			t.Fatalf("record %d: the %d. behind %d, up to %d", i, before, from, to)
 		}
@@ -231,7 +231,7 @@ func TestLeftOutBetweenPlaces(t *testing.T) {
 
 // thin keeps every eighth place of an index.
 func thin(set Dataset) {
-	p := (*places)(nil)
+	p := (*Places)(nil)
 	switch s := set.(type) {
 	case *table:
 		p = &s.rows

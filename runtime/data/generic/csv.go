@@ -25,7 +25,8 @@ type csvTable struct {
 	b       *data.Blob
 	names   []string
 	sep     byte
-	offsets []int64 // of each record, and of the end
+	records data.Places
+	bad     map[int64]int64 // where records that are left out begin, and end
 }
 
 const (
@@ -89,7 +90,6 @@ func (t *csvTable) scan(header bool) error {
 		start := in.InputOffset()
 		record, err := in.Read()
 		if errors.Is(err, io.EOF) {
-			t.offsets = append(t.offsets, t.b.Size)
 			break
 		}
 		var bad *csv.ParseError
@@ -98,6 +98,10 @@ func (t *csvTable) scan(header bool) error {
 			if err := t.b.Source.Bad(t.b.Fail(line, bad.Err.Error(), "correct the quotes of the record that begins in line "+fmt.Sprint(bad.StartLine))); err != nil {
 				return err
 			}
+			if t.bad == nil {
+				t.bad = map[int64]int64{}
+			}
+			t.bad[start] = in.InputOffset()
 			continue
 		}
 		if err != nil {
@@ -118,9 +122,9 @@ func (t *csvTable) scan(header bool) error {
 				continue
 			}
 		}
-		t.offsets = append(t.offsets, start)
+		t.records.Add(start, in.InputOffset())
 	}
-	if len(t.offsets) < 2 {
+	if t.rows() == 0 {
 		return t.b.Fail("", "holds no record", "give a file with data")
 	}
 	return nil
@@ -135,48 +139,88 @@ func (t *csvTable) reader(r io.Reader) *csv.Reader {
 
 func (t *csvTable) name() string      { return t.b.Name }
 func (t *csvTable) columns() []string { return t.names }
-func (t *csvTable) rows() int         { return len(t.offsets) - 1 }
-func (t *csvTable) at(row int) string { return t.b.Line(t.offsets[row] + t.blank(row)) }
+func (t *csvTable) rows() int         { return t.records.Len() }
 
-// blank is the length of the empty lines before a record.
-func (t *csvTable) blank(row int) int64 {
-	n := min(t.offsets[row+1]-t.offsets[row], 1<<12)
-	buf := make([]byte, n)
-	if err := t.b.ReadFull(buf, t.offsets[row]); err != nil {
-		return 0
-	}
-	return n - int64(len(bytes.TrimLeft(buf, "\r\n")))
+// at is the line of a row.
+func (t *csvTable) at(row int) string {
+	place := "row " + fmt.Sprint(row)
+	_ = t.each(row, row+1, func(_ int, at int64, record []byte) error {
+		place = t.b.Line(at + int64(len(record)-len(bytes.TrimLeft(record, "\r\n"))))
+		return nil
+	})
+	return place
 }
 
 // chunk is about how many bytes are read at once.
 const chunk = 1 << 20
 
-func (t *csvTable) read(lo, hi int, columns []int, use func(row int, cells []cell) error) error {
-	cells := make([]cell, len(columns))
-	var buf []byte
-	for lo < hi {
-		to := lo + 1
-		for to < hi && t.offsets[to+1]-t.offsets[lo] <= chunk {
-			to++
-		}
-		n := int(t.offsets[to] - t.offsets[lo])
-		if cap(buf) < n {
-			buf = make([]byte, n)
-		}
-		buf = buf[:n]
-		if err := t.b.ReadFull(buf, t.offsets[lo]); err != nil {
+// each calls use with the bytes of the rows lo to hi-1, with those of empty lines before them, and their places.
+func (t *csvTable) each(lo, hi int, use func(row int, at int64, record []byte) error) error {
+	at, _, before := t.records.Around(lo)
+	_, end, _ := t.records.Around(hi - 1)
+	row := lo - before
+	for size := int64(chunk); row < hi; {
+		buf := make([]byte, min(size, end-at))
+		if err := t.b.ReadFull(buf, at); err != nil {
 			return err
 		}
-		for base := t.offsets[lo]; lo < to; lo++ {
-			if err := t.row(lo, buf[t.offsets[lo]-base:t.offsets[lo+1]-base], columns, cells); err != nil {
-				return err
+		rest := buf
+		for row < hi && len(rest) > 0 {
+			if behind, bad := t.bad[at]; bad {
+				rest, at = rest[min(behind-at, int64(len(rest))):], behind
+				continue
 			}
-			if err := use(lo, cells); err != nil {
-				return err
+			n := recordEnd(rest)
+			if n < 0 && at+int64(len(rest)) < end {
+				break // the record goes on behind what was read
+			} else if n < 0 {
+				n = len(rest)
 			}
+			if row >= lo {
+				if err := use(row, at, rest[:n:n]); err != nil {
+					return err
+				}
+			}
+			rest, at, row = rest[n:], at+int64(n), row+1
+		}
+		if len(rest) == len(buf) {
+			size *= 2 // not one whole record
+		}
+		if row < hi && at >= end || size > 4*maxRecord {
+			return t.b.Source.Changed(t.b.Name)
 		}
 	}
 	return nil
+}
+
+// recordEnd is where the first record of b ends, behind the empty lines before it: at a newline that no open
+// quote comes before; -1 where b ends earlier.
+func recordEnd(b []byte) int {
+	start := len(b) - len(bytes.TrimLeft(b, "\r\n"))
+	quotes := 0
+	for at := start; ; {
+		n := bytes.IndexByte(b[at:], '\n')
+		if n < 0 {
+			return -1
+		}
+		quotes += bytes.Count(b[at:at+n], []byte{'"'})
+		if at += n + 1; quotes%2 == 0 {
+			return at
+		}
+	}
+}
+
+func (t *csvTable) read(lo, hi int, columns []int, use func(row int, cells []cell) error) error {
+	cells := make([]cell, len(columns))
+	return t.each(lo, hi, func(row int, at int64, record []byte) error {
+		if at == 0 {
+			record = bytes.TrimPrefix(record, []byte("\xef\xbb\xbf"))
+		}
+		if err := t.row(row, record, columns, cells); err != nil {
+			return err
+		}
+		return use(row, cells)
+	})
 }
 
 // row takes a record apart.
@@ -184,13 +228,7 @@ func (t *csvTable) row(row int, record []byte, columns []int, cells []cell) erro
 	if t.sep == ' ' || bytes.IndexByte(record, '"') >= 0 {
 		return t.quoted(row, record, columns, cells)
 	}
-	if row == 0 {
-		record = bytes.TrimPrefix(record, []byte("\xef\xbb\xbf"))
-	}
 	record = bytes.Trim(record, "\r\n")
-	if end := bytes.IndexByte(record, '\n'); end >= 0 {
-		record = bytes.TrimRight(record[:end], "\r") // one that was left out follows
-	}
 	n := bytes.Count(record, []byte{t.sep}) + 1
 	if n != len(t.names) {
 		return t.width(row, n)

@@ -364,3 +364,66 @@ func TestAudioFolder(t *testing.T) {
 	}
 	refused(t, "audio", root, data.Want{{Shape: []int{2, 4}}}, nil, "recordings give")
 }
+
+// An index with few places finds every record: behind quoted lines, empty ones, and bad ones that are left out.
+func TestCSVWithFewPlaces(t *testing.T) {
+	var text strings.Builder
+	var want []string
+	text.WriteString("\xef\xbb\xbfa,b\n")
+	for i := range 500 {
+		switch i % 7 {
+		case 2:
+			fmt.Fprintf(&text, "%d,\"two\nlines, \"\"%d\"\"\n\"\r\n", i, i)
+			want = append(want, fmt.Sprintf("%d two\nlines, \"%d\"\n", i, i))
+			continue
+		case 3:
+			fmt.Fprintf(&text, "%d,a\"b\n", i)
+			continue
+		case 5:
+			text.WriteString("\n\r\n")
+		}
+		fmt.Fprintf(&text, "%d,%s\n", i, strings.Repeat("x", i))
+		want = append(want, fmt.Sprint(i, " ", strings.Repeat("x", i)))
+	}
+	root := fstest.MapFS{"a.csv": file(text.String())}
+	skip := &data.Skip{Limit: 100}
+	_, _, err := data.Open("probe", nil, root, "folder", row(1), data.OpenOptions{Skip: skip})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, limit := range []int{2, 16, 0} {
+		tab := &csvTable{b: probed, sep: ',', records: data.Places{Limit: limit}}
+		if err := tab.scan(true); err != nil {
+			t.Fatal(err)
+		}
+		if tab.rows() != len(want) {
+			t.Fatalf("%d rows, expected %d", tab.rows(), len(want))
+		}
+		for _, part := range [][2]int{{0, len(want)}, {3, 4}, {100, 260}, {len(want) - 1, len(want)}} {
+			k := part[0]
+			err := tab.read(part[0], part[1], []int{0, 1}, func(row int, cells []cell) error {
+				if got := string(cells[0].text) + " " + string(cells[1].text); row != k || got != want[k] {
+					t.Fatalf("%d places: row %d is %q, expected %q", limit, row, got, want[k])
+				}
+				k++
+				return nil
+			})
+			if err != nil || k != part[1] {
+				t.Fatal(k, err)
+			}
+		}
+		if got := tab.at(2); got != "line 4" {
+			t.Errorf("row 2 is in %s", got)
+		}
+	}
+}
+
+// probed is the file that the reader probe has opened.
+var probed *data.Blob
+
+func init() {
+	data.Register(data.Reader{Name: "probe", Doc: "opens a.csv", Open: func(s *data.Source) (train, test data.Dataset, err error) {
+		probed, err = s.OpenBlob("a.csv")
+		return nil, nil, err
+	}})
+}
