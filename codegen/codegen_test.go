@@ -31,16 +31,17 @@ func compile(t testing.TB, file string, opt build.Options) *codegen.Module {
 }
 
 // paper are the four configurations of the paper's network that performance is judged by,
-// with the matrix work of one exact second-order step in GFLOP.
+// with the matrix work of one exact second-order step in GFLOP: that of a framework, less the
+// rows that are equal for all examples (first decoder block) and those that nobody reads (last).
 var paper = []struct {
 	modality string
 	settings []string
 	gflop    float64
 }{
-	{"pamap2", []string{"batch=256", "mask_ratio=0.85"}, 297},
-	{"imagenet32", []string{"batch=64", "mask_ratio=0.75"}, 89},
-	{"higgs", []string{"batch=256", "mask_ratio=0.5"}, 224},
-	{"genomics", []string{"batch=32", "mask_ratio=0.5"}, 301},
+	{"pamap2", []string{"batch=256", "mask_ratio=0.85"}, 280.1},
+	{"imagenet32", []string{"batch=64", "mask_ratio=0.75"}, 85.7},
+	{"higgs", []string{"batch=256", "mask_ratio=0.5"}, 220.9},
+	{"genomics", []string{"batch=32", "mask_ratio=0.5"}, 295.9},
 }
 
 // maxInstructions bounds a kernel: longer ones crowd the instruction cache and take long
@@ -58,7 +59,7 @@ func TestPaperConfigurations(t *testing.T) {
 			for _, p := range r.Phases {
 				flop += p.MatrixFlops
 			}
-			if got := float64(flop) / 1e9; math.Abs(got-c.gflop) > 0.05*c.gflop {
+			if got := float64(flop) / 1e9; math.Abs(got-c.gflop) > 0.005*c.gflop {
 				t.Errorf("%.1f GFLOP of matrix work, expected %g", got, c.gflop)
 			}
 			byPhase, byKernel := 0.0, 0.0

@@ -41,30 +41,35 @@ model metamae(m: modality) {
         return norm_enc: layernorm(z)
     }
 
-    // decode: a prediction for every token. Hidden places hold the mask token; restore [B, L]
-    // says where each token goes.
-    fn decode(z: [B, 1 + keep, enc_width], restore) {
-        let y      = decoder_embed: linear(z, dec_width)
-        let hidden = broadcast(mask_token, [B, L - keep, dec_width])
-        let placed = gather(concat([y[:, 1:], hidden], axis: 1), restore)
-        y = concat([y[:, :1], placed], axis: 1) + dec_pos
+    // decode: a prediction for every token. Attention does not mind the order of its rows: those
+    // of the latent come first, then one for each hidden token. order [B, L] says which token a
+    // row is about; all that is known of a hidden one is its place.
+    fn decode(z: [B, 1 + keep, enc_width], order) {
+        let seen   = decoder_embed: linear(z, dec_width)
+        let first  = broadcast(dec_pos[:1], [B, 1, dec_width])
+        let places = concat([first, embedding(dec_pos[1:], order[:, :keep])], axis: 1)
+        let hidden = embedding(mask_token[0] + dec_pos[1:], order[:, keep:])
+        let y      = concat([seen + places, hidden], axis: 1)
         for i in 0..dec_layers {
             y = decoder[i]: block(y, dec_heads, dec_mlp)
         }
         y = norm_dec: layernorm(y[:, 1:])
-        return m.predict(y, enc_width)
+        return m.predict(gather(y, argsort(order)), enc_width)
     }
 
-    // reconstruction: the loss averaged over the places where weight [B, L] is 1.
-    fn reconstruction(z, restore, x, weight) {
-        return sum(m.loss(decode(z, restore), x) * weight) / sum(weight)
+    // support_loss: the loss averaged over the places where weight [B, L] is 1.
+    fn support_loss(z, order, x, weight) {
+        return sum(m.loss(decode(z, order), x) * weight) / sum(weight)
     }
+
+    // hidden_loss: the loss averaged over the hidden tokens.
+    fn hidden_loss(z, order, x) = mean(gather(m.loss(decode(z, order), x), order[:, keep:]))
 
     // adapt: gradient steps on the support. Times B, since the loss is a mean over the batch.
-    fn adapt(z, restore, x, support) {
+    fn adapt(z, order, x, support) {
         let adapted = z
         for i in 0..inner_steps {
-            let loss = reconstruction(adapted, restore, x, support)
+            let loss = support_loss(adapted, order, x, support)
             if i == 0 { report inner_loss = loss }
             let g = grad(B * loss, adapted)
             adapted = adapted - inner_lr * (first_order ? stop_gradient(g) : g)
@@ -91,19 +96,18 @@ model metamae(m: modality) {
     }
 
     objective(x) {
-        let order   = argsort(uniform("mask_noise", [B, L]))
-        let restore = argsort(order)
-        let mask    = restore >= keep
-        let tokens  = m.embed(x, enc_width) + enc_pos[1:]
-        let z       = encode(gather(tokens, order[:, :keep]))
+        let order  = argsort(uniform("mask_noise", [B, L]))
+        let mask   = argsort(order) >= keep
+        let tokens = m.embed(x, enc_width) + enc_pos[1:]
+        let z      = encode(gather(tokens, order[:, :keep]))
 
         // The support: what is visible, and some hidden tokens beside a visible one.
         let near    = m.near(1 - mask) > 0
         let drawn   = uniform("support_noise", [B, L]) < support_ratio
         let support = mask * near * drawn + (1 - mask)
 
-        let adapted       = adapt(z, restore, x, support)
-        let outer_loss    = reconstruction(adapted, restore, x, mask)
+        let adapted       = adapt(z, order, x, support)
+        let outer_loss    = hidden_loss(adapted, order, x)
         let contrast_loss = contrast(view(z), view(adapted))
         report outer_loss, contrast_loss
         expose z, z_adapted = adapted, mask, support
@@ -120,17 +124,16 @@ model metamae(m: modality) {
     // reconstruct: predictions from the latent and from the adapted latent, as tokens.
     reconstruct(x) {
         let order   = argsort(uniform("mask_noise", [B, L]))
-        let restore = argsort(order)
-        let mask    = restore >= keep
+        let mask    = argsort(order) >= keep
         let tokens  = m.embed(x, enc_width) + enc_pos[1:]
         let z       = encode(gather(tokens, order[:, :keep]))
         let adapted = z
         for _ in 0..inner_steps {
-            let g = grad(B * reconstruction(adapted, restore, x, 1 - mask), adapted)
+            let g = grad(B * support_loss(adapted, order, x, 1 - mask), adapted)
             adapted = adapted - inner_lr * g
         }
         expose target = m.target(x), mask
-        expose reconstruction = m.values(decode(z, restore)), adapted = m.values(decode(adapted, restore))
+        expose reconstruction = m.values(decode(z, order)), adapted = m.values(decode(adapted, order))
     }
 }
 

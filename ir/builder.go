@@ -17,6 +17,7 @@ type Builder struct {
 	Label string   // likewise
 	Phase Phase    // likewise
 	Fold  bool     // simplify while building
+	Share bool     // work on looked up rows once, in their table
 
 	vals []*Value
 	memo map[string]*Value
@@ -64,16 +65,27 @@ func (b *Builder) apply(op Op, t Type, attr Attr, args []*Value) *Value {
 		return v
 	}
 	v := &Value{ID: len(b.vals), Op: op, Type: t, Args: args, Attr: attr, Pos: b.Pos, Label: b.Label, Phase: b.Phase}
-	if fold := op.Info().fold; b.Fold && fold != nil {
-		if w := fold(b, v); w != nil {
-			b.memo[key] = w
-			return w
-		}
-		v.ID = len(b.vals) // a rule that fails may have built values first
+	if w := b.better(v); w != nil {
+		b.memo[key] = w
+		return w
 	}
+	v.ID = len(b.vals) // a rule that fails may have built values first
 	b.vals = append(b.vals, v)
 	b.memo[key] = v
 	return v
+}
+
+// better is what to build in place of v, or nil.
+func (b *Builder) better(v *Value) *Value {
+	if fold := v.Op.Info().fold; b.Fold && fold != nil {
+		if w := fold(b, v); w != nil {
+			return w
+		}
+	}
+	if b.Share {
+		return b.share(v)
+	}
+	return nil
 }
 
 func (b *Builder) hashKey(op Op, t Type, a *Attr, args []*Value) string {
@@ -312,6 +324,11 @@ func (b *Builder) Concat(axis int, xs ...*Value) *Value {
 // MatMul multiplies [..., M, K] by [..., K, N]; leading axes are equal. A matrix on the
 // right is shared by all leading axes of the left: their rows then form one tall matrix.
 func (b *Builder) MatMul(x, y *Value) *Value {
+	if b.Share && y.Rank() == 2 {
+		if w := b.shareProduct(x, y); w != nil {
+			return w
+		}
+	}
 	if y.Rank() == 2 && x.Rank() > 2 {
 		s := x.Shape()
 		rows := b.Reshape(x, []int{product(s[:len(s)-1]), s[len(s)-1]})

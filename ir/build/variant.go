@@ -66,6 +66,7 @@ func (vb *variantBuild) fail(at spec.Range, code, format string, args ...any) {
 
 func (vb *variantBuild) elab(name string, training bool) *elab {
 	b := ir.NewBuilder()
+	b.Share = true
 	return &elab{v: vb, b: b, training: training, streams: map[string]int{}, fn: &Func{Name: name, B: b}}
 }
 
