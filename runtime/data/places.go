@@ -22,10 +22,11 @@ func (p *Places) Add(at, end int64) {
 	}
 	p.step = max(1, p.step)
 	if p.n%p.step == 0 && len(p.at) == p.Limit {
-		for i := range len(p.at) / 2 {
+		half := (len(p.at) + 1) / 2
+		for i := range half {
 			p.at[i] = p.at[2*i]
 		}
-		p.at, p.step = p.at[:len(p.at)/2], 2*p.step
+		p.at, p.step = p.at[:half], 2*p.step
 	}
 	if p.n%p.step == 0 {
 		p.at = append(p.at, at)

@@ -22,11 +22,9 @@ var csvReader = data.Reader{
 
 // csvTable is a CSV file with the places of its records.
 type csvTable struct {
-	b       *data.Blob
-	names   []string
-	sep     byte
-	records data.Places
-	bad     map[int64]int64 // where records that are left out begin, and end
+	recordFile
+	names []string
+	sep   byte
 }
 
 const (
@@ -52,7 +50,7 @@ func (q *quota) Read(p []byte) (int, error) {
 }
 
 func openCSV(s *data.Source, _ *plan, name string) (table, error) {
-	t := &csvTable{}
+	t := &csvTable{recordFile: recordFile{end: quotedEnd}}
 	sep := s.Text("separator")
 	if sep == "" {
 		sep = "comma"
@@ -139,63 +137,10 @@ func (t *csvTable) reader(r io.Reader) *csv.Reader {
 
 func (t *csvTable) name() string      { return t.b.Name }
 func (t *csvTable) columns() []string { return t.names }
-func (t *csvTable) rows() int         { return t.records.Len() }
 
-// at is the line of a row.
-func (t *csvTable) at(row int) string {
-	place := "row " + fmt.Sprint(row)
-	_ = t.each(row, row+1, func(_ int, at int64, record []byte) error {
-		place = t.b.Line(at + int64(len(record)-len(bytes.TrimLeft(record, "\r\n"))))
-		return nil
-	})
-	return place
-}
-
-// chunk is about how many bytes are read at once.
-const chunk = 1 << 20
-
-// each calls use with the bytes of the rows lo to hi-1, with those of empty lines before them, and their places.
-func (t *csvTable) each(lo, hi int, use func(row int, at int64, record []byte) error) error {
-	at, _, before := t.records.Around(lo)
-	_, end, _ := t.records.Around(hi - 1)
-	row := lo - before
-	for size := int64(chunk); row < hi; {
-		buf := make([]byte, min(size, end-at))
-		if err := t.b.ReadFull(buf, at); err != nil {
-			return err
-		}
-		rest := buf
-		for row < hi && len(rest) > 0 {
-			if behind, bad := t.bad[at]; bad {
-				rest, at = rest[min(behind-at, int64(len(rest))):], behind
-				continue
-			}
-			n := recordEnd(rest)
-			if n < 0 && at+int64(len(rest)) < end {
-				break // the record goes on behind what was read
-			} else if n < 0 {
-				n = len(rest)
-			}
-			if row >= lo {
-				if err := use(row, at, rest[:n:n]); err != nil {
-					return err
-				}
-			}
-			rest, at, row = rest[n:], at+int64(n), row+1
-		}
-		if len(rest) == len(buf) {
-			size *= 2 // not one whole record
-		}
-		if row < hi && at >= end || size > 4*maxRecord {
-			return t.b.Source.Changed(t.b.Name)
-		}
-	}
-	return nil
-}
-
-// recordEnd is where the first record of b ends, behind the empty lines before it: at a newline that no open
+// quotedEnd is where the first record of b ends, behind the empty lines before it: at a newline that no open
 // quote comes before; -1 where b ends earlier.
-func recordEnd(b []byte) int {
+func quotedEnd(b []byte) int {
 	start := len(b) - len(bytes.TrimLeft(b, "\r\n"))
 	quotes := 0
 	for at := start; ; {

@@ -17,7 +17,7 @@ func OpenCSV(s *data.Source, option string, names ...string) (*CSV, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &CSV{csvTable{b: b, sep: ','}}
+	c := &CSV{csvTable{recordFile: recordFile{b: b, end: quotedEnd}, sep: ','}}
 	return c, c.table.scan(true)
 }
 

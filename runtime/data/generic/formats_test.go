@@ -392,7 +392,7 @@ func TestCSVWithFewPlaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, limit := range []int{2, 16, 0} {
-		tab := &csvTable{b: probed, sep: ',', records: data.Places{Limit: limit}}
+		tab := &csvTable{recordFile: recordFile{b: probed, records: data.Places{Limit: limit}, end: quotedEnd}, sep: ','}
 		if err := tab.scan(true); err != nil {
 			t.Fatal(err)
 		}
@@ -426,4 +426,48 @@ func init() {
 		probed, err = s.OpenBlob("a.csv")
 		return nil, nil, err
 	}})
+}
+
+// The same for JSON lines.
+func TestJSONLinesWithFewPlaces(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("\xef\xbb\xbf")
+	for i := range 300 {
+		fmt.Fprintf(&text, "{\"a\": %d}%s\n", i, []string{"", "\n  \t", "\r"}[i%3])
+	}
+	root := fstest.MapFS{"a.csv": file(strings.TrimSuffix(text.String(), "\n"))}
+	s := func(limit int) *jsonlTable {
+		if _, _, err := data.Open("probe", nil, root, "folder", row(1), data.OpenOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		tab, err := openJSONL(probed.Source, nil, "a.csv")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := tab.(*jsonlTable)
+		few := &jsonlTable{recordFile: recordFile{b: all.b, end: lineEnd, records: data.Places{Limit: limit}}, names: all.names}
+		at := int64(0)
+		for i := range all.rows() {
+			from, to, _ := all.records.Around(i)
+			if from != at {
+				t.Fatalf("record %d begins at %d, the one before ends at %d", i, from, at)
+			}
+			few.records.Add(from, to)
+			at = to
+		}
+		return few
+	}
+	for _, limit := range []int{2, 9, 0} {
+		tab, k := s(limit), 37
+		err := tab.read(37, 300, []int{0}, func(row int, cells []cell) error {
+			if got := string(cells[0].text); row != k || got != fmt.Sprint(k) {
+				t.Fatalf("row %d is %s, expected %d", row, got, k)
+			}
+			k++
+			return nil
+		})
+		if err != nil || k != 300 {
+			t.Errorf("%d places: %d rows, %v", limit, k, err)
+		}
+	}
 }

@@ -20,10 +20,18 @@ var jsonlReader = data.Reader{
 
 // jsonlTable is a file of JSON lines with the places of its records.
 type jsonlTable struct {
-	b       *data.Blob
-	names   []string
-	offsets []int64 // of each record
-	ends    []int64
+	recordFile
+	names []string
+}
+
+// lineEnd is where the first line of b that is not blank ends.
+func lineEnd(b []byte) int {
+	start := len(b) - len(bytes.TrimLeft(b, " \t\r\n"))
+	n := bytes.IndexByte(b[start:], '\n')
+	if n < 0 {
+		return -1
+	}
+	return start + n + 1
 }
 
 func openJSONL(s *data.Source, _ *plan, name string) (table, error) {
@@ -31,7 +39,7 @@ func openJSONL(s *data.Source, _ *plan, name string) (table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &jsonlTable{b: b}
+	t := &jsonlTable{recordFile: recordFile{b: b, end: lineEnd}}
 	r, err := b.All()
 	if err != nil {
 		return nil, err
@@ -47,7 +55,7 @@ func openJSONL(s *data.Source, _ *plan, name string) (table, error) {
 	})
 	for start := at; scan.Scan(); start = at {
 		line := scan.Bytes()
-		if len(bytes.TrimSpace(line)) == 0 {
+		if len(bytes.TrimLeft(line, " \t\r\n")) == 0 {
 			continue
 		}
 		if t.names == nil {
@@ -55,7 +63,7 @@ func openJSONL(s *data.Source, _ *plan, name string) (table, error) {
 				return nil, s.Fail(name, b.Line(start), "is no JSON object: "+err.Error(), "give a file with an object in each line")
 			}
 		}
-		t.offsets, t.ends = append(t.offsets, start), append(t.ends, start+int64(len(line)))
+		t.records.Add(start, at)
 	}
 	if err := scan.Err(); err != nil {
 		var own *data.Error
@@ -67,7 +75,7 @@ func openJSONL(s *data.Source, _ *plan, name string) (table, error) {
 		}
 		return nil, s.Fail(name, b.Line(at), data.Cause(err), "check that this is a file of JSON lines")
 	}
-	if len(t.offsets) == 0 {
+	if t.rows() == 0 {
 		return nil, s.Fail(name, "", "holds no record", "give a file with data")
 	}
 	return t, nil
@@ -101,43 +109,23 @@ func members(line []byte) ([]string, error) {
 
 func (t *jsonlTable) name() string      { return t.b.Name }
 func (t *jsonlTable) columns() []string { return t.names }
-func (t *jsonlTable) rows() int         { return len(t.offsets) }
-func (t *jsonlTable) at(row int) string { return t.b.Line(t.offsets[row]) }
 
 func (t *jsonlTable) read(lo, hi int, columns []int, use func(row int, cells []cell) error) error {
 	cells := make([]cell, len(columns))
-	var buf []byte
-	for lo < hi {
-		to := lo + 1
-		for to < hi && t.ends[to]-t.offsets[lo] <= chunk {
-			to++
+	return t.each(lo, hi, func(row int, at int64, line []byte) error {
+		if at == 0 {
+			line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
 		}
-		n := int(t.ends[to-1] - t.offsets[lo])
-		if cap(buf) < n {
-			buf = make([]byte, n)
-		}
-		buf = buf[:n]
-		if err := t.b.ReadFull(buf, t.offsets[lo]); err != nil {
+		if err := t.row(row, line, columns, cells); err != nil {
 			return err
 		}
-		for base := t.offsets[lo]; lo < to; lo++ {
-			if err := t.row(lo, buf[t.offsets[lo]-base:t.ends[lo]-base], columns, cells); err != nil {
-				return err
-			}
-			if err := use(lo, cells); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+		return use(row, cells)
+	})
 }
 
 // row decodes a record.
 func (t *jsonlTable) row(row int, line []byte, columns []int, cells []cell) error {
 	var object map[string]json.RawMessage
-	if row == 0 {
-		line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
-	}
 	if err := json.Unmarshal(line, &object); err != nil {
 		return t.b.Fail(t.at(row), "is no JSON object: "+err.Error(), "correct or remove the line")
 	}

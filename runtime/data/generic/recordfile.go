@@ -1,0 +1,71 @@
+package generic
+
+import (
+	"bytes"
+	"fmt"
+
+	"mspecc/runtime/data"
+)
+
+// recordFile is a text file whose records follow each other, with the places of some of them.
+type recordFile struct {
+	b       *data.Blob
+	records data.Places
+	bad     map[int64]int64 // where records that are left out begin, and end
+	// end is where the first record of b ends, behind the empty lines before it; -1 where b ends earlier.
+	end func(b []byte) int
+}
+
+func (t *recordFile) rows() int { return t.records.Len() }
+
+// at is the line of a row.
+func (t *recordFile) at(row int) string {
+	place := "row " + fmt.Sprint(row)
+	_ = t.each(row, row+1, func(_ int, at int64, record []byte) error {
+		place = t.b.Line(at + int64(len(record)-len(bytes.TrimLeft(record, " \t\r\n"))))
+		return nil
+	})
+	return place
+}
+
+// chunk is about how many bytes are read at once.
+const chunk = 1 << 20
+
+// each calls use with the bytes of the rows lo to hi-1, with those of empty lines before them, and their places.
+func (t *recordFile) each(lo, hi int, use func(row int, at int64, record []byte) error) error {
+	at, _, before := t.records.Around(lo)
+	_, end, _ := t.records.Around(hi - 1)
+	row := lo - before
+	for size := int64(chunk); row < hi; {
+		buf := make([]byte, min(size, end-at))
+		if err := t.b.ReadFull(buf, at); err != nil {
+			return err
+		}
+		rest := buf
+		for row < hi && len(rest) > 0 {
+			if behind, bad := t.bad[at]; bad {
+				rest, at = rest[min(behind-at, int64(len(rest))):], behind
+				continue
+			}
+			n := t.end(rest)
+			if n < 0 && at+int64(len(rest)) < end {
+				break // the record goes on behind what was read
+			} else if n < 0 {
+				n = len(rest)
+			}
+			if row >= lo {
+				if err := use(row, at, rest[:n:n]); err != nil {
+					return err
+				}
+			}
+			rest, at, row = rest[n:], at+int64(n), row+1
+		}
+		if len(rest) == len(buf) {
+			size *= 2 // not one whole record
+		}
+		if row < hi && at >= end || size > 4*maxRecord {
+			return t.b.Source.Changed(t.b.Name)
+		}
+	}
+	return nil
+}
