@@ -246,7 +246,11 @@ func (g *matmulCode) tile(rows int, run nTiles, unroll int, a, c P) {
 			g.step(b, steps*g.m.BK)
 		}
 	}
-	done := g.fetch(rows, run.width, unroll, c, products)
+	spread := 2 // steps after which a line is fetched
+	if rows < run.rows {
+		spread = 0 // code for the few rows that are left over is kept short
+	}
+	done := g.fetch(rows, run.width, spread, c, products)
 	k := g.countLess(1, done)
 	g.down("k_loop", k, unroll, products(unroll))
 	if unroll > 1 && (len(g.m.Ks) == 0 || slices.ContainsFunc(g.m.Ks, func(k int) bool { return (k-done)%unroll != 0 })) {
@@ -279,14 +283,15 @@ func (g *matmulCode) tile(rows int, run nTiles, unroll int, a, c P) {
 
 // fetch brings the result's tile near, which is wanted when the products are done, a line
 // after every few steps of the products: lines that come from memory, asked for all at once,
-// would keep the loads of A and B waiting. It says how many steps it did.
-func (g *matmulCode) fetch(rows, width, unroll int, c P, products func(steps int) func()) int {
+// would keep the loads of A and B waiting. It says how many steps it did; where there are not
+// as many, or spread is 0, all lines are fetched at once.
+func (g *matmulCode) fetch(rows, width, spread int, c P, products func(steps int) func()) int {
 	if len(g.m.Ks) == 0 || slices.Min(g.m.Ks) < prefetchDepth {
 		return 0
 	}
 	width = (g.m.places(width*g.lanes) + g.lanes - 1) / g.lanes // lines of a row
 	lines := rows * width
-	steps := unroll
+	steps := spread
 	for steps > 0 && lines*steps > slices.Min(g.m.Ks) {
 		steps /= 2
 	}
