@@ -76,7 +76,7 @@ evaluation of the same checkpoint on the same data does not compute them again.
             schedule); beside it the same from random weights. Takes as long as training.
 
 The table is also kept as one line of JSON in eval.jsonl of the run directory, with the
-confusion matrix of each method.`,
+confusion matrix of each method, and as scalars for TensorBoard in events/eval.`,
 		Example: `  BIN eval --checkpoint runs/a --data DIR
   BIN eval --checkpoint runs/a --data DIR --task genomics-ood
   BIN eval --checkpoint runs/a --data DIR --methods linear,finetune --seeds 5
@@ -379,14 +379,19 @@ func (e *evaluation) report(from loaded) error {
 		names = e.sets.train.Data.Labels().Names
 	}
 	all := &eval.Evaluation{Time: time.Now().UTC().Format(time.RFC3339), Model: p.Name, Modality: p.Modality.Name, Digest: p.Digest,
-		Checkpoint: from.path, Step: from.Step, Data: e.sets.name, Classes: classes, ClassNames: names, Results: e.results,
+		Checkpoint: from.path, Step: from.Step, Data: e.sets.name, Task: f.data.task, Classes: classes, ClassNames: names, Results: e.results,
 		Protocol: map[string]any{"epochs": f.epochs, "lr": f.lr, "weight_decay": f.weightDecay, "batch": o.Batch, "seed": f.seed, "seeds": o.Seeds,
 			"standardized": f.standardize, "max_examples": f.max, "episodes": f.episodes, "tune_epochs": f.tuneEpochs, "tune_lr": f.tuneLR, "tune_seeds": max(1, f.seeds)}}
 	if dir := runs.Of(from.path); dir != "" {
 		if err := eval.Append(dir, all); err != nil {
 			e.a.note("the result is not kept in the run directory: %v", err)
-		} else if err := writeReport(dir); err != nil {
-			e.a.note("the report does not show it yet: %v", err)
+		} else {
+			if err := writeReport(dir); err != nil {
+				e.a.note("the report does not show it yet: %v", err)
+			}
+			if err := writeEvaluationEvents(dir); err != nil {
+				e.a.note("TensorBoard does not show it yet: %v", err)
+			}
 		}
 	}
 	if f.out != "" {

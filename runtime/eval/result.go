@@ -86,7 +86,8 @@ type Evaluation struct {
 	Checkpoint string         `json:"checkpoint"`
 	Step       int            `json:"step"`
 	Data       string         `json:"data"`
-	Classes    int            `json:"classes"` // 1: the labels are numbers
+	Task       string         `json:"task,omitempty"` // of the modality; "" where its own data are meant
+	Classes    int            `json:"classes"`        // 1: the labels are numbers
 	ClassNames []string       `json:"class_names,omitempty"`
 	Protocol   map[string]any `json:"protocol"`
 	Results    []Result       `json:"results"`

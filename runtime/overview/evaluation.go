@@ -48,6 +48,9 @@ type (
 
 func viewEvaluation(e *eval.Evaluation) *evaluationView {
 	v := &evaluationView{Title: fmt.Sprintf("Test %s after step %s", Metric(e.Results[0].Metric), count(e.Step)), Data: e.Data}
+	if e.Task != "" {
+		v.Data += ", task " + e.Task
+	}
 	for _, r := range e.Results {
 		if !slices.Contains(v.Inputs, r.Input) {
 			v.Inputs = append(v.Inputs, r.Input)

@@ -17,7 +17,7 @@ import (
 //	metrics.jsonl                   losses, learning rate and speed, one JSON object a line
 //	eval.jsonl                      evaluations, one JSON object a line
 //	log.txt                         what the trainer said, with the time
-//	events/                         the same numbers for TensorBoard
+//	events/                         the same numbers for TensorBoard, evaluations in events/eval/
 //	pictures/                       the loss curve; reconstructions of test examples, as numbers (step-NNNNNNNN.safetensors)
 //	                                and to look at (.png; .txt of tokens)
 //	report.html                     all of it on one page
@@ -65,6 +65,10 @@ func (d Dir) Log() string { return d.file("log.txt") }
 
 // Events is the folder of TensorBoard's events.
 func (d Dir) Events() string { return d.file("events") }
+
+// EvaluationEvents is the folder of the evaluations for TensorBoard: one of its own, since
+// TensorBoard no longer looks at a file that a trainer writes once a newer one lies beside it.
+func (d Dir) EvaluationEvents() string { return d.file("events", "eval") }
 
 // Pictures is the folder of pictures.
 func (d Dir) Pictures() string { return d.file("pictures") }

@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,10 +24,11 @@ import (
 
 // Writer appends events to one file. Its methods are for one goroutine.
 type Writer struct {
-	out  output
-	name string // "" for what is no file
-	size int64  // of what is complete
-	now  func() time.Time
+	out    output
+	name   string // "" for what is no file
+	number int    // of the file in its folder
+	size   int64  // of what is complete
+	now    func() time.Time
 }
 
 // output is what Writer needs of a file.
@@ -38,7 +40,7 @@ type output interface {
 // Create makes the next event file of a folder, which it makes too. TensorBoard reads the files
 // of a folder in the order of their names. The run goes on after step last: TensorBoard
 // drops what older files hold of later steps, left by a session that had come further than
-// the checkpoint which this one starts from.
+// the checkpoint which this one starts from. A last of -1 drops all.
 func Create(dir string, last int) (*Writer, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("the folder of TensorBoard's events cannot be made: %w", err)
@@ -49,17 +51,23 @@ func Create(dir string, last int) (*Writer, error) {
 	}
 	next := 1
 	for _, e := range entries {
-		var n int
-		if _, err := fmt.Sscanf(strings.TrimPrefix(e.Name(), prefix), "%d", &n); err == nil {
+		if n, ok := number(e.Name()); ok {
 			next = max(next, n+1)
 		}
 	}
-	name := filepath.Join(dir, fmt.Sprintf("%s%06d", prefix, next))
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("TensorBoard's events cannot be written: %w", err)
+	var name string
+	var f *os.File
+	for {
+		name = filepath.Join(dir, fmt.Sprintf("%s%06d", prefix, next))
+		if f, err = os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o644); err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return nil, fmt.Errorf("TensorBoard's events cannot be written: %w", err)
+		}
+		next++ // another process was quicker
 	}
-	w := &Writer{out: f, name: name, now: time.Now}
+	w := &Writer{out: f, name: name, number: next, now: time.Now}
 	if err := w.begin(last); err != nil {
 		f.Close()
 		return nil, err
@@ -69,6 +77,16 @@ func Create(dir string, last int) (*Writer, error) {
 
 // prefix begins the name of every event file; TensorBoard looks for "tfevents".
 const prefix = "events.out.tfevents."
+
+// number is that of an event file, false for what is none.
+func number(name string) (n int, ok bool) {
+	digits, ok := strings.CutPrefix(name, prefix)
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.Atoi(digits)
+	return n, err == nil
+}
 
 // Fields of tensorflow.Event and of tensorflow.SessionLog.
 const (
@@ -105,6 +123,25 @@ func (w *Writer) Close() error {
 func (w *Writer) Gone() bool {
 	_, err := os.Stat(w.name)
 	return errors.Is(err, fs.ErrNotExist)
+}
+
+// RemoveOlder removes files of the folder that stand before this one, whose events say all that
+// they said, but for so many: a TensorBoard at work follows only while the file is there which it
+// has read last.
+func (w *Writer) RemoveOlder(but int) error {
+	dir := filepath.Dir(w.name)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("the folder of TensorBoard's events cannot be read: %w", err)
+	}
+	for _, e := range entries {
+		if n, ok := number(e.Name()); ok && n < w.number-but {
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("TensorBoard's older events cannot be removed: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 // write frames an event: the length, its checksum, the event, its checksum. Of one that cannot
