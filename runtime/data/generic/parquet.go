@@ -10,8 +10,11 @@ import (
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/deprecated"
+	"github.com/parquet-go/parquet-go/format"
 
 	"mspecc/runtime/data"
+	"mspecc/runtime/data/numpy"
 )
 
 var parquetReader = data.Reader{
@@ -30,11 +33,12 @@ const maxRowsPerByte = 64
 type parquetTable struct {
 	s       *data.Source
 	file    string
-	names   []string    // of the leaves
-	kept    []int       // leaves in the spool, in its order
-	offsets []int64     // of each row in it, and of the end
-	spool   *data.Spool // while it is written
-	b       *data.Blob  // its contents
+	names   []string                        // of the leaves
+	numbers []func(v parquet.Value) float64 // of the leaves whose stored form is not the number; nil for others
+	kept    []int                           // leaves in the spool, in its order
+	offsets []int64                         // of each row in it, and of the end
+	spool   *data.Spool                     // while it is written
+	b       *data.Blob                      // its contents
 }
 
 func openParquet(s *data.Source, p *plan, name string) (t table, err error) {
@@ -55,15 +59,26 @@ func openParquet(s *data.Source, p *plan, name string) (t table, err error) {
 	if err != nil {
 		return nil, s.Fail(name, "", "is no sound Parquet file ("+data.Cause(err)+")", "fetch it again")
 	}
+	if f.NumRows() == 0 {
+		return nil, s.Fail(name, "", "holds no record", "give a file with data")
+	}
 	if f.NumRows() > maxRowsPerByte*b.Size {
 		return nil, s.Fail(name, "", fmt.Sprintf("says it has %d rows in %d bytes", f.NumRows(), b.Size), "it is damaged: fetch it again")
 	}
 	q := &parquetTable{s: s, file: name, offsets: []int64{0}, spool: s.NewSpool()}
+	for _, e := range f.Metadata().Schema {
+		if e.Type.Valid { // a leaf
+			q.numbers = append(q.numbers, parquetNumber(&e))
+		}
+	}
 	for _, leaf := range f.Schema().Columns() {
 		if n := len(leaf); n >= 3 && (leaf[n-1] == "element" || leaf[n-1] == "item") {
 			leaf = leaf[:n-2] // of a list
 		}
 		q.names = append(q.names, strings.Join(leaf, "."))
+	}
+	if len(q.numbers) != len(q.names) {
+		return nil, s.Fail(name, "", fmt.Sprintf("has %d columns in one part of its footer and %d in another", len(q.numbers), len(q.names)), "it is damaged: fetch it again")
 	}
 	columns, label, id, by, err := p.choose(q)
 	if err != nil {
@@ -145,7 +160,7 @@ func (t *parquetTable) unpack(g parquet.RowGroup, total int64) error {
 			clear(cells)
 			for _, v := range row {
 				if c := v.Column(); c >= 0 && c < len(place) && place[c] >= 0 {
-					if message := addValue(&cells[place[c]], v); message != "" {
+					if message := addValue(&cells[place[c]], v, t.numbers[c]); message != "" {
 						return t.s.Fail(t.file, t.at(t.rows()), "the column "+t.names[c]+" "+message, "choose others with the option columns")
 					}
 				}
@@ -169,8 +184,76 @@ func (t *parquetTable) unpack(g parquet.RowGroup, total int64) error {
 	}
 }
 
-// addValue adds a value to a cell; a list has several.
-func addValue(c *cell, v parquet.Value) (message string) {
+// parquetNumber makes numbers of the stored values where these are not the numbers themselves: those of
+// whole numbers without a sign, of decimals and of floating ones of 16 bits; nil for other types.
+func parquetNumber(e *format.SchemaElement) func(v parquet.Value) float64 {
+	switch of := e.LogicalType.Value.(type) {
+	case *format.IntType:
+		if !of.IsSigned {
+			return unsigned
+		}
+	case *format.DecimalType:
+		return decimal(of.Scale)
+	case *format.Float16Type:
+		return func(v parquet.Value) float64 {
+			if v.Kind() == parquet.FixedLenByteArray && len(v.ByteArray()) == 2 {
+				return numpy.Half(binary.LittleEndian.Uint16(v.ByteArray()))
+			}
+			return math.NaN() // the file is damaged
+		}
+	}
+	if !e.ConvertedType.Valid {
+		return nil
+	}
+	switch e.ConvertedType.V { // of older files
+	case deprecated.Uint8, deprecated.Uint16, deprecated.Uint32, deprecated.Uint64:
+		return unsigned
+	case deprecated.Decimal:
+		return decimal(e.Scale.V)
+	}
+	return nil
+}
+
+func unsigned(v parquet.Value) float64 {
+	if v.Kind() == parquet.Int32 {
+		return float64(v.Uint32())
+	}
+	return float64(v.Uint64())
+}
+
+// decimal makes numbers of those that are stored without their decimal point.
+func decimal(scale int32) func(v parquet.Value) float64 {
+	unit := math.Pow10(int(scale))
+	return func(v parquet.Value) float64 {
+		switch v.Kind() {
+		case parquet.Int32:
+			return float64(v.Int32()) / unit
+		case parquet.Int64:
+			return float64(v.Int64()) / unit
+		case parquet.ByteArray, parquet.FixedLenByteArray:
+			return bigEndian(v.ByteArray()) / unit
+		}
+		return math.NaN() // the file is damaged
+	}
+}
+
+// bigEndian is a whole number in two's complement, the first byte the highest.
+func bigEndian(b []byte) float64 {
+	n := 0.0
+	for i, c := range b {
+		if n = 256*n + float64(c); i == 0 && c >= 0x80 {
+			n -= 256
+		}
+	}
+	return n
+}
+
+// addValue adds a value to a cell; a list has several. With a function it gives the number.
+func addValue(c *cell, v parquet.Value, of func(v parquet.Value) float64) (message string) {
+	if of != nil && !v.IsNull() {
+		c.numbers = append(c.numbers, of(v))
+		return ""
+	}
 	number := 0.0
 	switch v.Kind() {
 	case parquet.Boolean:

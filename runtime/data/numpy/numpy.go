@@ -129,15 +129,15 @@ func (h *Header) Number(raw []byte) float64 {
 	case h.Kind != 'f':
 		return float64(bits)
 	case h.Size == 2:
-		return half(uint16(bits))
+		return Half(uint16(bits))
 	case h.Size == 4:
 		return float64(math.Float32frombits(uint32(bits)))
 	}
 	return math.Float64frombits(bits)
 }
 
-// half is an IEEE number of 16 bits.
-func half(h uint16) float64 {
+// Half is an IEEE number of 16 bits.
+func Half(h uint16) float64 {
 	exponent, fraction := int(h>>10&31), float64(h&1023)
 	v := 0.0
 	switch exponent {

@@ -2,6 +2,7 @@
 
 Made with numpy 2.x, pandas and pyarrow; `python make.py` prints the versions into versions.txt.
 """
+import decimal
 import json
 import pathlib
 
@@ -29,6 +30,12 @@ frame = pd.DataFrame({
 })
 frame.to_parquet(here / "pandas.parquet", compression="snappy", row_group_size=4)
 pq.write_table(pa.Table.from_pandas(frame[["y", "list"]]), here / "zstd.parquet", compression="zstd", version="2.6")
+decimals = [decimal.Decimal(v) / 4 for v in [-3, 0, 1, 1000, 7, -1000000]]
+pq.write_table(pa.table({
+    "y": y, "u32": pa.array(2**32 - 1 - k, pa.uint32()), "u64": pa.array(2**64 - 1 - k.astype("u8"), pa.uint64()),
+    "half": pa.array((k / 2 - 1).astype("f2")), "decimal": pa.array(decimals, pa.decimal128(20, 2)),
+}), here / "types.parquet")
+pq.write_table(pa.table({"y": y, "decimal": pa.array(decimals, pa.decimal128(9, 2))}), here / "decimal.parquet", store_decimal_as_integer=True)
 frame.drop(columns="list").to_csv(here / "pandas.csv", index=False)
 frame.to_json(here / "pandas.jsonl", orient="records", lines=True, force_ascii=False)
 
