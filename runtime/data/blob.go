@@ -122,7 +122,7 @@ func (b *Blob) Fail(at, msg, fix string) *Error { return b.Source.Fail(b.Name, a
 // same says whether a file is still what it was.
 func (b *Blob) same(info fs.FileInfo, err error) error {
 	if err != nil {
-		return b.Fail("", "cannot be opened any more: "+Cause(err), "start again, and leave the data alone meanwhile")
+		return b.Source.Gone(b.Name, err)
 	}
 	if info.Size() != b.disk || !info.ModTime().Equal(b.mod) {
 		return b.Source.Changed(b.Name)

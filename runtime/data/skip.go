@@ -28,7 +28,7 @@ func (k *Skip) Count() int {
 // take says whether the record that err is about may be left out: nil, or an error.
 func (k *Skip) take(err error) error {
 	var bad *Error
-	if k == nil || k.Limit == 0 || !errors.As(err, &bad) {
+	if k == nil || k.Limit == 0 || !errors.As(err, &bad) || bad.lost {
 		return err
 	}
 	k.mu.Lock()

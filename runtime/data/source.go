@@ -12,6 +12,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Error says what is wrong with a data set.
@@ -21,6 +22,8 @@ type Error struct {
 	At     string // place in the file, such as "line 12" or "record 3", or ""
 	Msg    string // what happened and what was expected
 	Fix    string // what to do
+
+	lost bool // the file is no longer what it was: nothing that can be left out
 }
 
 // Error formats the message on one line.
@@ -37,6 +40,22 @@ func (e *Error) Error() string {
 	b.WriteString(e.Msg)
 	if e.Fix != "" {
 		b.WriteString("; " + e.Fix)
+	}
+	return oneLine(b.String())
+}
+
+// oneLine writes control characters, which names of files and columns may hold, as Go does.
+func oneLine(text string) string {
+	if strings.IndexFunc(text, unicode.IsControl) < 0 {
+		return text
+	}
+	var b strings.Builder
+	for _, c := range text {
+		if unicode.IsControl(c) {
+			b.WriteString(strings.Trim(strconv.QuoteRune(c), "'"))
+		} else {
+			b.WriteRune(c)
+		}
 	}
 	return b.String()
 }
@@ -77,8 +96,21 @@ func (s *Source) Fail(file, at, msg, fix string) *Error {
 }
 
 // Changed is the error of a file that is not what it was when the data set was opened.
-func (s *Source) Changed(file string) *Error {
-	return s.Fail(file, "", "changed while it was in use", "start again, and leave the data alone meanwhile")
+func (s *Source) Changed(file string) *Error { return s.lost(file, "changed while it was in use") }
+
+// Gone is the error of a file that could be opened before; err says why it cannot any more.
+func (s *Source) Gone(file string, err error) *Error {
+	var own *Error
+	if errors.As(err, &own) {
+		return s.lost(file, own.Msg)
+	}
+	return s.lost(file, "cannot be opened any more: "+Cause(err))
+}
+
+func (s *Source) lost(file, msg string) *Error {
+	e := s.Fail(file, "", msg, "start again, and leave the data alone meanwhile")
+	e.lost = true
+	return e
 }
 
 // Cause drops the operation and the path of a file error: the message names the file already.

@@ -12,7 +12,7 @@ import (
 var audioReader = data.Reader{
 	Name: "audio",
 	Doc:  "a folder of recordings, a folder for each class: WAV or FLAC, the first channel; samples -1..1, or mel spectrograms in decibels where the model wants [1, mels, frames]",
-	Options: folderOptions("*.wav,*.flac,*.WAV,*.FLAC",
+	Options: folderOptions("*.wav,*.flac",
 		data.Option{Name: "rate", Default: "", Doc: "samples per second that all files must have; default that of the first file; any: whatever they have"},
 		data.Option{Name: "cut", Default: "random", Doc: "what is kept of a long recording: random (in training, the head for testing), head or middle; short ones are followed by silence"},
 		data.Option{Name: "fft", Default: "2048", Doc: "spectrograms: samples of a frame"},
@@ -64,15 +64,9 @@ func openAudio(s *data.Source) (data.Dataset, data.Dataset, error) {
 	return openFolder(s, func(training bool, items []item) (*folder, error) {
 		f := &folder{s: s, look: data.Look{Spectrogram: spectrogram}, random: training && a.cut == "random"}
 		if training && s.Text("rate") == "" {
-			raw, err := f.read(items[0])
-			if err != nil {
+			if err := a.setRate(f, items); err != nil {
 				return nil, err
 			}
-			clip, err := sound.Decode(raw)
-			if err != nil {
-				return nil, s.Fail(items[0].name, "", err.Error(), "fetch it again, or remove it")
-			}
-			a.rate, a.first = clip.Rate, items[0].name
 		}
 		f.decode = func(raw []byte, x []float32, draw func(int) int) string {
 			if !f.random {
@@ -82,6 +76,25 @@ func openAudio(s *data.Source) (data.Dataset, data.Dataset, error) {
 		}
 		return f, nil
 	})
+}
+
+// setRate takes the sampling rate of the first good recording.
+func (a *audio) setRate(f *folder, items []item) error {
+	for _, it := range items {
+		raw, err := f.read(it)
+		if err != nil {
+			return err
+		}
+		clip, err := sound.Decode(raw)
+		if err == nil {
+			a.rate, a.first = clip.Rate, it.name
+			return nil
+		}
+		if err := a.s.Bad(f.bad(it, err.Error())); err != nil {
+			return err
+		}
+	}
+	return a.s.Fail("", "", "holds no good recording", "fetch the files again")
 }
 
 func (a *audio) setMel(mels, frames int) error {

@@ -39,10 +39,15 @@ func TestBadTables(t *testing.T) {
 		{"y,a,b\n0,1,2\n2,3,4\n", o("classes", "2"), []string{"line 3", `label is "2", expected a whole number 0..1`}},
 		{"y,a,b\n0,1,2\nx,3,4\n", o("classes", "0,1"), []string{"line 3", `label is "x", expected one of the classes`}},
 		{"y,a,b\n0,1,2\n,3,4\n", o(), []string{"line 3", "label is missing"}},
+		{"y,a,b\n0,1,2\nnan,3,4\n", o(), []string{"line 3", "label is missing"}},
+		{"y,a,b\r0,1,2\r1,3,4\r", o(), []string{"carriage return"}},
+		{"\xff\xfey\x00,\x00a\x00\n\x00", o(), []string{"a.csv", "UTF-16"}},
+		{"y,\"a\nb\"\n0,1\n1,2\n", o("label", "z"), []string{`y, a\nb`}},
 		{"y,a,b\n0,1,2\n0,3,4\n", o(), []string{"1 different labels"}},
 		{"y,a,b\n0,1,2\n1,3,4\n", o("label", "z"), []string{`no column "z"`, "y, a, b"}},
 		{"y,a,b\n0,1,2\n1,3,4\n", o("columns", "q*"), []string{`no column "q*"`}},
 		{"y,a,b\n0,1,2\n1,3,4\n", o("columns", "["), []string{"option columns"}},
+		{"i,y,a,b\n1,0,1,2\n2,0,1,2\n3,0,1,2\n1,0,1,2\n2,1,3,4\n3,0,1,2\n", o("id", "i"), []string{"line 5", "same i as line 2"}}, // the first of several
 		{"y,a,b\n0,1,2\n1,3,4\n0,5,6\n", o("id", "y", "label", "y", "columns", "a,b"), []string{"line 4", "same y as line 2"}},
 	} {
 		refused(t, "csv", fstest.MapFS{"a.csv": file(c.text)}, row(2), c.options, c.parts...)
@@ -81,6 +86,10 @@ func TestBadArrays(t *testing.T) {
 		{npy(head("<f4", "False", "2, 2"), strings.Repeat("\xff", 16)), []string{"row 0", "lacks a value"}},
 	} {
 		refused(t, "npy", fstest.MapFS{"x.npy": c.file}, row(2), nil, c.parts...)
+	}
+	for number, message := range map[string]string{"\x00\x00\xc0\x7f": "row 1: the label is missing", "\x00\x00\x80\x7f": `row 1: the label is "+Inf", expected finite`} {
+		labels := npy(head("<f4", "False", "2"), "\x00\x00\x00\x00"+number)
+		refused(t, "npy", fstest.MapFS{"x.npy": npy(head("|u1", "False", "2"), "12"), "y.npy": labels}, row(1), map[string]string{"label": "y"}, message)
 	}
 	two := fstest.MapFS{"x.npy": npy(head("<f4", "False", "2, 2"), strings.Repeat("0", 16)), "y.npy": npy(head("|u1", "False", "3,"), "012")}
 	refused(t, "npy", two, row(2), map[string]string{"label": "y"}, "x has 2 rows, y has 3")
@@ -162,5 +171,69 @@ func TestSkipBadRows(t *testing.T) {
 	skip = &data.Skip{Limit: 2}
 	if _, _, err := data.Open("csv", map[string]string{"label": "y", "test": "t.csv"}, root, "folder", row(1), data.OpenOptions{Skip: skip}); err == nil || !strings.Contains(err.Error(), "more than the 2") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// The first records of a file may be bad ones, too, and so may its end.
+func TestSkipFirstAndLast(t *testing.T) {
+	example := func(label int, x float32) []byte { return tfExample(label, x) }
+	records := tfRecords([]byte("\xff"), []byte("\xff\xff"), example(1, 1), example(0, 4), example(1, 5))
+	for reader, c := range map[string]struct {
+		file    *fstest.MapFile
+		columns string
+		bad     []string
+	}{
+		"jsonl":    {file("{\"y\": 1\n\n[1]\n{\"y\": 1, \"x\": 1}\n{\"y\": 0, \"x\": 4}\n{\"y\": 0,"), "x", []string{"line 1", "line 3", "line 6"}},
+		"tfrecord": {&fstest.MapFile{Data: records[:len(records)-1]}, "x", []string{"byte 0", "byte 17", "record 2"}},
+	} {
+		var bad []string
+		skip := &data.Skip{Limit: 5, Note: func(e *data.Error) { bad = append(bad, e.At) }}
+		train, test, err := data.Open(reader, map[string]string{"label": "y", "columns": c.columns, "files": "a", "split": "last", "test_fraction": "0.5"}, fstest.MapFS{"a": c.file}, "folder", row(1), data.OpenOptions{Skip: skip})
+		if err != nil {
+			t.Errorf("%s: %v", reader, err)
+			continue
+		}
+		equal(t, reader, append(all(t, train, row(1)), all(t, test, row(1))...), []string{"[1] [1]", "[4] [0]"})
+		equal(t, reader, bad, c.bad)
+	}
+	root := fstest.MapFS{"train/a/0.wav": file("RIFF"), "train/a/1.wav": {Data: wav(8000, 1)}, "train/b/1.WAV": {Data: wav(8000, 2)}, "test/a/1.wav": {Data: wav(8000, 3)}, "test/b/1.wav": {Data: wav(9000, 3)}}
+	skip := &data.Skip{Limit: 2}
+	train, test, err := data.Open("audio", nil, root, "folder", row(1), data.OpenOptions{Skip: skip})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(append(all(t, train, row(1)), all(t, test, row(1))...)); n != 5 || skip.Count() != 2 {
+		t.Errorf("%d examples, %d left out, expected 5 and 2", n, skip.Count())
+	}
+}
+
+// A file that changes during a run ends it, however many bad records may be left out.
+func TestChangedFilesAreNotLeftOut(t *testing.T) {
+	for reader, c := range map[string]struct {
+		root   fstest.MapFS
+		change func(root fstest.MapFS)
+		what   string
+	}{
+		"csv":   {fstest.MapFS{"a.csv": file("y,a\n0,1\n1,3\n0,4\n"), "b.csv": file("y,a\n0,1\n1,3\n0,4\n")}, func(root fstest.MapFS) { root["a.csv"] = file("y,a\n0,1\n") }, "a.csv: changed"},
+		"audio": {fstest.MapFS{"a/1.wav": {Data: wav(8000, 1)}, "b/2.wav": {Data: wav(8000, 2)}, "b/3.wav": {Data: wav(8000, 3)}}, func(root fstest.MapFS) { delete(root, "b/2.wav"); delete(root, "b/3.wav") }, ".wav: cannot be opened"},
+	} {
+		o := map[string]string{"test_fraction": "0.4"}
+		if reader == "csv" {
+			o["label"] = "y"
+		}
+		train, test, err := data.Open(reader, o, c.root, "folder", row(1), data.OpenOptions{Skip: &data.Skip{Limit: 9}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.change(c.root)
+		e := data.NewExample(row(1), train.Labels())
+		for _, set := range []data.Dataset{train, test} {
+			for i := 0; i < set.Len() && err == nil; i++ {
+				err = set.Example(i, 0, e)
+			}
+		}
+		if err == nil || !strings.Contains(err.Error(), c.what) || !strings.Contains(err.Error(), "start again") {
+			t.Errorf("%s: %v", reader, err)
+		}
 	}
 }

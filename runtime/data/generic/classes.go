@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // maxClasses bounds the classes found in files: beyond it the column is the wrong one.
@@ -47,8 +48,10 @@ func (c *classes) label(x cell) (label float64, message string) {
 		return float64(id), ""
 	}
 	switch {
-	case name == "":
+	case name == "" || strings.EqualFold(name, "nan"):
 		return 0, "the label is missing"
+	case slices.ContainsFunc(x.numbers, func(v float64) bool { return v-v != 0 }):
+		return 0, "the label is " + x.short() + ", expected finite numbers"
 	case c.fixed:
 		return 0, "the label is " + x.short() + ", expected one of the classes"
 	case len(c.ids) == maxClasses:

@@ -80,12 +80,16 @@ func (t *csvTable) scan(header bool) error {
 		return err
 	}
 	defer r.Close()
-	q := &quota{r: r}
+	text, skipped, err := textStart(t.b, r)
+	if err != nil {
+		return err
+	}
+	q := &quota{r: text}
 	in := t.reader(q)
 	in.ReuseRecord = true
 	for {
 		q.left = maxRecord
-		start := in.InputOffset()
+		start := skipped + in.InputOffset()
 		record, err := in.Read()
 		if errors.Is(err, io.EOF) {
 			break
@@ -99,7 +103,7 @@ func (t *csvTable) scan(header bool) error {
 			if t.bad == nil {
 				t.bad = map[int64]int64{}
 			}
-			t.bad[start] = in.InputOffset()
+			t.bad[start] = skipped + in.InputOffset()
 			continue
 		}
 		if err != nil {
@@ -114,15 +118,18 @@ func (t *csvTable) scan(header bool) error {
 				if !header {
 					name = fmt.Sprint(i + 1)
 				}
-				t.names = append(t.names, strings.TrimSpace(strings.TrimPrefix(strings.Clone(name), "\ufeff")))
+				t.names = append(t.names, strings.TrimSpace(strings.Clone(name)))
 			}
 			if header {
 				continue
 			}
 		}
-		t.records.Add(start, in.InputOffset())
+		t.records.Add(start, skipped+in.InputOffset())
 	}
 	if t.rows() == 0 {
+		if strings.Contains(strings.Join(t.names, ""), "\r") {
+			return t.b.Fail("", "has lines that end with a carriage return alone", "save it with line ends of Unix or Windows")
+		}
 		return t.b.Fail("", "holds no record", "give a file with data")
 	}
 	return nil
@@ -157,10 +164,7 @@ func quotedEnd(b []byte) int {
 
 func (t *csvTable) read(lo, hi int, columns []int, use func(row int, cells []cell) error) error {
 	cells := make([]cell, len(columns))
-	return t.each(lo, hi, func(row int, at int64, record []byte) error {
-		if at == 0 {
-			record = bytes.TrimPrefix(record, []byte("\xef\xbb\xbf"))
-		}
+	return t.each(lo, hi, func(row int, _ int64, record []byte) error {
 		if err := t.row(row, record, columns, cells); err != nil {
 			return err
 		}

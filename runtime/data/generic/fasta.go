@@ -271,18 +271,27 @@ func (f *fasta) read(name string) error {
 		return err
 	}
 	defer r.Close()
-	l := &letters{in: bufio.NewReaderSize(r, 1<<16)}
-	head, err := l.in.Peek(1)
-	if err != nil || head[0] != '>' && head[0] != '@' {
-		return f.s.Fail(name, "line 1", "begins with neither > nor @", "give a FASTA or FASTQ file")
+	text, skipped, err := textStart(b, r)
+	if err != nil {
+		return err
 	}
-	mark, seen := head[0], map[string]bool{}
+	l := &letters{in: text, at: skipped}
+	mark, seen := byte(0), map[string]bool{} // mark: what records begin with
 	before := len(f.records)
 	for {
 		start := l.at
 		c, err := l.next()
 		if errors.Is(err, io.EOF) {
 			break
+		}
+		if err == nil && c <= ' ' {
+			continue // an empty line between records
+		}
+		if err == nil && mark == 0 {
+			if c != '>' && c != '@' {
+				return f.s.Fail(name, b.Line(start), "begins with neither > nor @", "give a FASTA or FASTQ file")
+			}
+			mark = c
 		}
 		if err == nil && c != mark {
 			return f.s.Fail(name, b.Line(start), fmt.Sprintf("begins with %q, expected %q", c, mark), "the file is damaged: fetch it again")
@@ -308,7 +317,9 @@ func (f *fasta) read(name string) error {
 // record reads one sequence behind its header.
 func (f *fasta) record(b *data.Blob, l *letters, header string, fastq bool, seen map[string]bool) error {
 	q := &sequence{file: b}
-	q.name, _, _ = strings.Cut(header, " ")
+	if words := strings.Fields(header); len(words) > 0 {
+		q.name = words[0]
+	}
 	start, bad, message := l.at, 0, ""
 	lo := 0 // of the letters since the last unknown one
 	segs := len(f.segs)

@@ -73,11 +73,11 @@ func (f *folder) Example(i int, epoch uint64, e *data.Example) error {
 	}
 	draw := func(n int) int { return data.Draw(n, f.s.Seed, epoch, uint64(i)) }
 	if message := f.decode(raw, e.X, draw); message != "" {
-		return f.s.Fail(it.name, "", message, "fetch it again, or remove it")
+		return f.bad(it, message)
 	}
 	for j, v := range e.X {
 		if v-v != 0 {
-			return f.s.Fail(it.name, "", fmt.Sprintf("holds %v, expected finite numbers", v), "fetch it again, or remove it")
+			return f.bad(it, fmt.Sprintf("holds %v, expected finite numbers", v))
 		}
 		e.X[j] = f.scale.apply(j, len(e.X), float64(v))
 	}
@@ -87,11 +87,16 @@ func (f *folder) Example(i int, epoch uint64, e *data.Example) error {
 	return nil
 }
 
+// bad is the error of a file.
+func (f *folder) bad(it item, message string) error {
+	return f.s.Fail(it.name, "", message, "fetch it again, or remove it")
+}
+
 // read reads a file, which must be what it was.
 func (f *folder) read(it item) ([]byte, error) {
 	file, info, err := f.s.OpenFile(it.name)
 	if err != nil {
-		return nil, err
+		return nil, f.s.Gone(it.name, err)
 	}
 	defer file.Close()
 	if info.Size() != it.size || !info.ModTime().Equal(it.mod) {

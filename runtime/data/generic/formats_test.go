@@ -107,6 +107,26 @@ func TestParquet(t *testing.T) {
 	}
 }
 
+// Types whose numbers are stored as other ones.
+func TestParquetTypes(t *testing.T) {
+	x, _, _ := examples(t, "parquet", row(4), map[string]string{"files": "types.parquet", "columns": "u32,u64,half,decimal", "label": "y", "split": "last", "test_fraction": "0.5"})
+	decimals := []float32{-0.75, 0, 0.25, 250, 1.75, -250000}
+	for i := range x {
+		if want := []float32{float32(1<<32 - 1 - i), 1 << 64, float32(i)/2 - 1, decimals[i]}; !slices.Equal(x[i], want) {
+			t.Errorf("row %d is %v, expected %v", i, x[i], want)
+		}
+	}
+	x, _, _ = examples(t, "parquet", row(1), map[string]string{"files": "decimal.parquet", "columns": "decimal", "label": "y", "split": "last", "test_fraction": "0.5"})
+	for i := range x {
+		if x[i][0] != decimals[i] {
+			t.Errorf("row %d is %v, expected %v", i, x[i], decimals[i])
+		}
+	}
+	if len(x) != len(decimals) {
+		t.Errorf("%d rows", len(x))
+	}
+}
+
 // The same table from pandas as CSV, Parquet and JSON lines.
 func TestPandasTables(t *testing.T) {
 	e := expect(t)
@@ -268,6 +288,10 @@ func TestFASTA(t *testing.T) {
 	} {
 		refused(t, "fasta", fstest.MapFS{"a.fa": file(c.text)}, words(3, 4), nil, c.parts...)
 	}
+	root = fstest.MapFS{"a.fa": file("\xef\xbb\xbf\r\n>a\tx\r\nAC\r\n\r\n>b\r\nG\r\n"), "b.fq": file("\n@q\nT\n+\nI\n \n\n@r\nTT\n+\nII\n\n")}
+	got, _ = read(t, "fasta", root, words(2, 4), map[string]string{"test": "*.fq"})
+	equal(t, "with empty lines between records", append(got.train, got.test...), []string{"[0 1] [0]", "[2 0] [0]", "[3 0] [0]", "[3 3] [0]"})
+	refused(t, "fasta", fstest.MapFS{"a.fa": file(">a\tx\nA\n>a\ty\nC\n")}, words(3, 4), nil, "line 3", "name of a record before")
 	refused(t, "fasta", fstest.MapFS{"a.fa": file(">a\nA\n>b\nC\n")}, words(3, 4), map[string]string{"label": "word 3"}, "header has no word 3")
 	refused(t, "fasta", fstest.MapFS{"a.fa": file(">a\nA\n")}, words(3, 4), map[string]string{"alphabet": "AA"}, "different letters")
 }
@@ -446,7 +470,7 @@ func TestJSONLinesWithFewPlaces(t *testing.T) {
 		}
 		all := tab.(*jsonlTable)
 		few := &jsonlTable{recordFile: recordFile{b: all.b, end: lineEnd, records: data.Places{Limit: limit}}, names: all.names}
-		at := int64(0)
+		at := int64(len("\xef\xbb\xbf"))
 		for i := range all.rows() {
 			from, to, _ := all.records.Around(i)
 			if from != at {

@@ -23,7 +23,8 @@ func init() {
 
 // list finds the files that a pattern of the option stands for, in order of their names. A
 // pattern without a slash is one of file names, in any folder below; several are separated by
-// commas. Hidden files and folders are left out.
+// commas. The end of a name, such as .JPG, may also be written in small letters. Hidden files and
+// folders are left out.
 func list(s *data.Source, option string, patterns []string) ([]string, error) {
 	var names []string
 	err := s.Files(func(name string) error {
@@ -36,6 +37,9 @@ func list(s *data.Source, option string, patterns []string) ([]string, error) {
 			fits, err := path.Match(p, text)
 			if err != nil {
 				return s.BadOption(option, "file names, or patterns with * and ?")
+			}
+			if end := path.Ext(text); !fits {
+				fits, _ = path.Match(p, strings.TrimSuffix(text, end)+strings.ToLower(end))
 			}
 			if fits {
 				names = append(names, name)

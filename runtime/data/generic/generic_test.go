@@ -122,6 +122,16 @@ func TestCSVRows(t *testing.T) {
 	}
 }
 
+// Programs of Windows put a mark before the text, quote names, and write True and False.
+func TestCSVOfWindows(t *testing.T) {
+	root := fstest.MapFS{"a.CSV": file("\xef\xbb\xbf\"y\",\"a b\"\r\n\"0\",True\r\n\"1\",\"False\"\r\n"), "t.csv": file("\xef\xbb\xbf\"y\",a b\r\n1,TRUE\r\n")}
+	got, _ := read(t, "csv", root, row(1), map[string]string{"label": "y", "columns": "a*", "test": "t.csv"})
+	equal(t, "rows", append(got.train, got.test...), []string{"[1] [0]", "[0] [1]", "[1] [1]"})
+	root = fstest.MapFS{"a.csv": file("\xef\xbb\xbf\"0\",5\r\n1,6\r\n"), "t.csv": file("1,7\r\n")}
+	got, _ = read(t, "csv", root, row(1), map[string]string{"label": "1", "header": "false", "test": "t.csv"})
+	equal(t, "rows without a header", append(got.train, got.test...), []string{"[5] [0]", "[6] [1]", "[7] [1]"})
+}
+
 func TestCSVSeparators(t *testing.T) {
 	for _, c := range []struct{ name, text, separator, header, columns, label string }{
 		{"a.tsv", "a\tb\ty\n1\t2\tx\n3\t4\tz\n", "", "true", "a,b", "y"},

@@ -12,7 +12,7 @@ import (
 var imagesReader = data.Reader{
 	Name: "images",
 	Doc:  "a folder of pictures, a folder for each class: JPEG, PNG, PPM, PGM, GIF, BMP, WebP, TIFF (any number of bands); values 0..1, those of bands as they are",
-	Options: folderOptions("*.jpg,*.jpeg,*.png,*.ppm,*.pgm,*.gif,*.bmp,*.webp,*.tif,*.tiff,*.JPG,*.JPEG,*.PNG,*.TIF",
+	Options: folderOptions("*.jpg,*.jpeg,*.png,*.ppm,*.pgm,*.gif,*.bmp,*.webp,*.tif,*.tiff",
 		pictureOptions...),
 	Open: openImages,
 }

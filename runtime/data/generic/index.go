@@ -256,16 +256,21 @@ func (x *index) unique() error {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(x.seen[a], x.seen[b]), cmp.Compare(a, b)) })
+	var twice [][2]int // rows with an id of a row before
 	for k := 1; k < len(order); k++ {
 		if a, b := order[k-1], order[k]; x.seen[a] == x.seen[b] {
-			first, second := x.ids[a], x.ids[b]
-			t := x.tables[second.table]
-			err := x.s.Fail(t.name(), t.at(int(second.row)), fmt.Sprintf("has the same %s as %s of %s", x.p.id, x.tables[first.table].at(int(first.row)), x.tables[first.table].name()), "remove one of the records")
-			if err := x.s.Bad(err); err != nil {
-				return err
-			}
-			x.remove(second)
+			twice = append(twice, [2]int{b, a})
 		}
+	}
+	slices.SortFunc(twice, func(a, b [2]int) int { return cmp.Compare(a[0], b[0]) }) // hashes have another order in each run
+	for _, k := range twice {
+		second, first := x.ids[k[0]], x.ids[k[1]]
+		t := x.tables[second.table]
+		err := x.s.Fail(t.name(), t.at(int(second.row)), fmt.Sprintf("has the same %s as %s of %s", x.p.id, x.tables[first.table].at(int(first.row)), x.tables[first.table].name()), "remove one of the records")
+		if err := x.s.Bad(err); err != nil {
+			return err
+		}
+		x.remove(second)
 	}
 	x.seen, x.ids = nil, nil
 	return nil

@@ -45,9 +45,12 @@ func openJSONL(s *data.Source, _ *plan, name string) (table, error) {
 		return nil, err
 	}
 	defer r.Close()
-	scan := bufio.NewScanner(r)
+	text, at, err := textStart(b, r)
+	if err != nil {
+		return nil, err
+	}
+	scan := bufio.NewScanner(text)
 	scan.Buffer(make([]byte, 0, 1<<16), maxRecord)
-	at := int64(0)
 	scan.Split(func(d []byte, end bool) (int, []byte, error) {
 		n, token, err := bufio.ScanLines(d, end)
 		at += int64(n)
@@ -59,8 +62,12 @@ func openJSONL(s *data.Source, _ *plan, name string) (table, error) {
 			continue
 		}
 		if t.names == nil {
-			if t.names, err = members(bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))); err != nil {
-				return nil, s.Fail(name, b.Line(start), "is no JSON object: "+err.Error(), "give a file with an object in each line")
+			if t.names, err = members(line); err != nil {
+				bad := s.Fail(name, b.Line(start), "is no JSON object: "+err.Error(), "give a file with an object in each line")
+				if err := s.Bad(bad); err != nil {
+					return nil, err
+				}
+				continue
 			}
 		}
 		t.records.Add(start, at)
@@ -101,6 +108,9 @@ func members(line []byte) ([]string, error) {
 			return nil, err
 		}
 	}
+	if _, err := d.Token(); err != nil { // the closing bracket
+		return nil, err
+	}
 	if len(names) == 0 {
 		return nil, errors.New("it has no members")
 	}
@@ -112,10 +122,7 @@ func (t *jsonlTable) columns() []string { return t.names }
 
 func (t *jsonlTable) read(lo, hi int, columns []int, use func(row int, cells []cell) error) error {
 	cells := make([]cell, len(columns))
-	return t.each(lo, hi, func(row int, at int64, line []byte) error {
-		if at == 0 {
-			line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
-		}
+	return t.each(lo, hi, func(row int, _ int64, line []byte) error {
 		if err := t.row(row, line, columns, cells); err != nil {
 			return err
 		}

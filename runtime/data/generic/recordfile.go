@@ -1,8 +1,10 @@
 package generic
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 
 	"mspecc/runtime/data"
 )
@@ -68,4 +70,19 @@ func (t *recordFile) each(lo, hi int, use func(row int, at int64, record []byte)
 		}
 	}
 	return nil
+}
+
+// textStart begins to read a text file: it passes over the mark that some programs put before
+// text, skipped bytes of it, and refuses text of 16 bits.
+func textStart(b *data.Blob, r io.Reader) (in *bufio.Reader, skipped int64, err error) {
+	in = bufio.NewReaderSize(r, 1<<16)
+	head, _ := in.Peek(3)
+	switch {
+	case bytes.Equal(head, []byte("\xef\xbb\xbf")):
+		n, err := in.Discard(len(head))
+		return in, int64(n), err
+	case bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")):
+		return nil, 0, b.Fail("", "is text in UTF-16, expected UTF-8", "save it as UTF-8")
+	}
+	return in, 0, nil
 }

@@ -49,7 +49,7 @@ func (c cell) missing() bool {
 }
 
 // values appends the cell's numbers; ok is false where it holds something else. A missing one
-// is NaN. Text may hold one number, or a list as Python prints it.
+// is NaN. Text may hold one number, true or false, or a list as Python prints it.
 func (c cell) values(dst []float64) (out []float64, ok bool) {
 	if c.numbers != nil {
 		if len(c.numbers) == 0 {
@@ -70,6 +70,12 @@ func (c cell) values(dst []float64) (out []float64, ok bool) {
 			dst = append(dst, v)
 		}
 		return dst, true
+	}
+	switch {
+	case len(text) == 4 && bytes.EqualFold(text, []byte("true")):
+		return append(dst, 1), true
+	case len(text) == 5 && bytes.EqualFold(text, []byte("false")):
+		return append(dst, 0), true
 	}
 	v, err := strconv.ParseFloat(string(text), 64)
 	return append(dst, v), err == nil

@@ -47,13 +47,18 @@ func openTFRecord(s *data.Source, _ *plan, name string) (table, error) {
 	}
 	defer r.Close()
 	var buf []byte
-	for at := int64(0); at < t.b.Size; at += tfrecord.Overhead + int64(len(buf)) {
+	for at, next := int64(0), int64(0); next < t.b.Size; {
+		at = next
 		place := fmt.Sprintf("record %d", len(t.offsets))
 		buf, err = tfrecord.Read(r, buf)
+		next = at + tfrecord.Overhead + int64(len(buf))
 		if err == nil && t.names == nil {
 			all, err := tfrecord.Parse(buf)
 			if err != nil {
-				return nil, s.Fail(name, place, err.Error(), "give a file of tf.train.Example")
+				if err := s.Bad(s.Fail(name, fmt.Sprintf("byte %d", at), err.Error(), "give a file of tf.train.Example")); err != nil {
+					return nil, err
+				}
+				continue
 			}
 			t.names = slices.Sorted(maps.Keys(all))
 		}
@@ -61,7 +66,10 @@ func openTFRecord(s *data.Source, _ *plan, name string) (table, error) {
 		case err == nil:
 			t.offsets, t.sizes = append(t.offsets, at+tfrecord.Head), append(t.sizes, int32(len(buf)))
 		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-			return nil, s.Fail(name, place, "the file ends too early", "it was cut off: fetch it again")
+			if err := s.Bad(s.Fail(name, place, "the file ends too early", "it was cut off: fetch it again")); err != nil {
+				return nil, err
+			}
+			next = t.b.Size
 		case errors.Is(err, tfrecord.ErrData):
 			if err := s.Bad(s.Fail(name, fmt.Sprintf("byte %d", at), data.Cause(err), "fetch the damaged file again")); err != nil {
 				return nil, err
