@@ -32,7 +32,7 @@ func Run(ctx context.Context, name string, args []string, stdout, stderr io.Writ
 	a := &app{programs: programs, out: stdout, err: stderr, begun: time.Now()}
 	root := a.root(filepath.Base(name))
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	command, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
 	}
@@ -42,7 +42,7 @@ func Run(ctx context.Context, name string, args []string, stdout, stderr io.Writ
 	}
 	var wrong usageError
 	if errors.As(err, &wrong) || !a.started {
-		fmt.Fprintf(stderr, "%s: %v\nTry '%s --help'.\n", root.Name(), err, strings.TrimSpace(root.Name()+" "+a.command))
+		fmt.Fprintf(stderr, "%s: %v\nTry '%s --help'.\n", root.Name(), err, command.CommandPath())
 		return 2
 	}
 	fmt.Fprintf(stderr, "%s: %v\n", root.Name(), err)
@@ -62,8 +62,7 @@ type app struct {
 	threads  int
 	json     bool
 	quiet    bool
-	started  bool   // the arguments were accepted and a command runs
-	command  string // its name
+	started  bool // the arguments were accepted and a command runs
 	begun    time.Time
 }
 
@@ -92,9 +91,9 @@ func (a *app) root(name string) *cobra.Command {
 // prepare makes the commands below one note that they run, and fills in the binary's name.
 func (a *app) prepare(above *cobra.Command, name string) {
 	for _, c := range above.Commands() {
-		run, command := c.RunE, strings.TrimPrefix(c.CommandPath(), name+" ")
+		run := c.RunE
 		c.RunE = func(cmd *cobra.Command, args []string) error {
-			a.started, a.command = true, command
+			a.started = true
 			return run(cmd, args)
 		}
 		c.Example = strings.ReplaceAll(c.Example, "BIN", name)

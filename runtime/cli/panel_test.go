@@ -2,8 +2,12 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"mspecc/runtime"
@@ -96,5 +100,27 @@ func TestTokensFromScores(t *testing.T) {
 	before.add(r, r.reconstruction, 0)
 	if before.means() != [2]float64{0, 0.5} {
 		t.Errorf("accuracy %v", before.means())
+	}
+}
+
+// Tokens are printed where no file was asked for; with a file, the errors and its name are enough.
+func TestTokensArePrintedOrWritten(t *testing.T) {
+	p := &report.Panel{Layout: report.Layout{Kind: report.Tokens, Grid: []int{2}}, Count: 1, Measure: tokenAccuracy,
+		Rows: []report.Example{{Target: []float32{0, 1}, Mask: []float32{0, 1}, Reconstruction: []float32{0, 1}, Adapted: []float32{0, 1}}}}
+	name := filepath.Join(t.TempDir(), "tokens.txt")
+	for _, c := range []struct {
+		out     string
+		printed bool
+	}{{"", true}, {name, false}, {name + ".safetensors", false}} {
+		var said strings.Builder
+		if err := (&app{out: &said, err: io.Discard}).showPanel(p, c.out); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(said.String(), "original") != c.printed || !strings.Contains(said.String(), "1 examples, token accuracy") || !strings.Contains(said.String(), c.out) {
+			t.Errorf("with --out %q: %s", c.out, said.String())
+		}
+	}
+	if text, err := os.ReadFile(name); err != nil || !strings.Contains(string(text), "original") {
+		t.Errorf("%s, %v", text, err)
 	}
 }

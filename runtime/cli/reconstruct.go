@@ -51,7 +51,7 @@ The errors on visible and hidden tokens are printed for every kind. An --out tha
 	fl := c.Flags()
 	fl.StringVar(&f.checkpoint, "checkpoint", "", "checkpoint or run directory")
 	fl.StringVar(&f.split, "split", "test", "train or test")
-	fl.StringVar(&f.out, "out", "", "file to write (default reconstruction.png; none for tokens, which are printed)")
+	fl.StringVar(&f.out, "out", "", "file to write (default reconstruction.png; for tokens none, they are printed)")
 	fl.StringVar(&f.as, "as", "", "show the examples as image, spectrogram or series (default follows from the modality)")
 	fl.IntSliceVar(&f.channels, "channels", nil, "channels of series to draw, such as 0,3,7 (default the first three)")
 	fl.IntVar(&f.count, "count", 8, "number of examples")
@@ -137,8 +137,9 @@ func (f *reconstructFlags) layouts(m runtime.Modality, look data.Look) ([]report
 	return list, f.check(list[0])
 }
 
-// showPanel writes the panel's file and prints the rest.
+// showPanel writes the panel's file and prints the rest: texts where no file was asked for.
 func (a *app) showPanel(p *report.Panel, out string) error {
+	texts := out == ""
 	if out == "" && p.Kind != report.Tokens {
 		out = "reconstruction" + p.Ending()
 	}
@@ -164,14 +165,14 @@ func (a *app) showPanel(p *report.Panel, out string) error {
 			case k > 0:
 				file = q.FileName(out)
 			}
-			writePanel(w, q, file)
+			writePanel(w, q, file, texts)
 		}
 	})
 }
 
-// writePanel prints what became of one input.
-func writePanel(w io.Writer, p *report.Panel, out string) {
-	if p.Kind == report.Tokens {
+// writePanel prints what became of one input, of tokens the text too where texts says so.
+func writePanel(w io.Writer, p *report.Panel, out string, texts bool) {
+	if texts && p.Kind == report.Tokens {
 		var paint func(string, report.Mark) string
 		if colourful(w) {
 			paint = report.Terminal

@@ -125,9 +125,9 @@ func (e *NoCheckpointError) Error() string {
 	if len(e.Skipped) == 0 {
 		return fmt.Sprintf("%s: holds no checkpoint (checkpoints/step-*.safetensors)", e.Dir)
 	}
-	text := fmt.Sprintf("%s: none of its checkpoints can be used", e.Dir)
+	text := fmt.Sprintf("%s: none of its checkpoints can be used; give one that is kept elsewhere, or begin a new run:", e.Dir)
 	for _, s := range e.Skipped {
-		text += "; " + s.Err.Error()
+		text += "\n  " + s.Err.Error()
 	}
 	return text
 }
