@@ -41,8 +41,7 @@ type Data struct {
 	Digest   string            `json:"first_batch,omitempty"` // SHA-256 of the run's first batch
 	Epoch    int               `json:"epoch"`                 // of the next step, from 0
 	Position int               `json:"position"`              // examples of this epoch that are used
-	// Vocabulary is that which the reader built from the training texts: it belongs to the model.
-	Vocabulary *data.Vocabulary `json:"vocabulary,omitempty"`
+	data.Learned
 }
 
 // Sums add the scalars of several steps.

@@ -63,15 +63,14 @@ func (a *app) open(d *dataFlags, p *runtime.Program, seed uint64) (*sets, error)
 
 // openFor is open for the model of a checkpoint.
 func (a *app) openFor(l loaded, d *dataFlags, p *runtime.Program, seed uint64) (*sets, error) {
-	return a.openFrom(d, p, seed, opening{vocabulary: l.Data.Vocabulary})
+	return a.openFrom(d, p, seed, opening{learned: l.Data.Learned})
 }
 
 // opening says who hears of what happens to data.
 type opening struct {
 	witness *witness              // of the files that are used, if not nil
 	bad     func(bad *data.Error) // hears of records that are left out, on any goroutine; nil: the user is told
-	// vocabulary is what the model was trained with, if it was built then
-	vocabulary *data.Vocabulary
+	learned data.Learned          // what the model was trained with
 }
 
 // openFrom is open with more to hear.
@@ -99,7 +98,7 @@ func (a *app) openFrom(d *dataFlags, p *runtime.Program, seed uint64, o opening)
 	}
 	wanted, shown := want(p.Modality), a.showing()
 	s := &sets{name: name, reader: reader, options: options, metric: metric, skip: &data.Skip{Limit: d.skipBad, Note: o.bad}}
-	train, test, err := data.Open(reader, options, root, name, wanted, data.OpenOptions{Seed: seed, Skip: s.skip, Progress: shown.set, Vocabulary: o.vocabulary})
+	train, test, err := data.Open(reader, options, root, name, wanted, data.OpenOptions{Seed: seed, Skip: s.skip, Progress: shown.set, Learned: o.learned})
 	shown.end()
 	if err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mspecc/runtime/data"
 	"mspecc/runtime/eval"
 	"mspecc/runtime/serve"
 )
@@ -141,14 +142,14 @@ func (a *app) runServe(ctx context.Context, f *serveFlags) error {
 		}
 		e := json.NewEncoder(a.out)
 		e.SetIndent("", "  ")
-		return e.Encode(serve.OpenAPI(p, nil, token != ""))
+		return e.Encode(serve.OpenAPI(p, data.Learned{}, token != ""))
 	}
 	m, state, err := a.trained(f.checkpoint)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	c := serve.Config{Machine: m, Checkpoint: filepath.Base(state.path), Step: state.Step, Vocabulary: state.Data.Vocabulary, Token: token, Log: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: a.logLevel()})), AccessLog: f.accessLog,
+	c := serve.Config{Machine: m, Checkpoint: filepath.Base(state.path), Step: state.Step, Learned: state.Data.Learned, Token: token, Log: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: a.logLevel()})), AccessLog: f.accessLog,
 		MaxBody: int64(f.maxBody) << 20, Memory: int64(f.memory) << 20, Requests: f.requests, Queue: f.queue, Wait: f.wait, Read: f.read, Timeout: f.timeout, Grace: f.grace}
 	scheme := "http"
 	if f.tlsCert != "" {

@@ -144,9 +144,14 @@ func (s *session) initialize(from string) error {
 		s.list(fmt.Sprintf("%d tensors of the checkpoint are not used", len(tr.Unused)), sorted(tr.Unused))
 	}
 	state, known, err := found.ReadState()
-	if known && state.Modality == s.m.Program.Modality.Name && state.Data.Vocabulary != nil {
-		s.state.Data.Vocabulary = state.Data.Vocabulary // what the token parameters mean
-		s.say("tokens are those of the vocabulary of %s", found.Path)
+	if known && state.Modality == s.m.Program.Modality.Name {
+		s.state.Data.Learned = state.Data.Learned // what the parameters were trained with
+		if state.Data.Vocabulary != nil {
+			s.say("tokens are those of the vocabulary of %s", found.Path)
+		}
+		if state.Data.Scaling != nil {
+			s.say("values are scaled as those of %s", found.Path)
+		}
 	}
 	return err
 }
@@ -290,14 +295,14 @@ func (s *session) openData() error {
 	if !p.Modality.Fed(p.Step) {
 		return nil
 	}
-	set, err := s.app.openFrom(&s.f.data, p, s.state.Seed, opening{bad: s.leftOut.add, vocabulary: s.state.Data.Vocabulary})
+	set, err := s.app.openFrom(&s.f.data, p, s.state.Seed, opening{bad: s.leftOut.add, learned: s.state.Data.Learned})
 	s.leftOut.tell(s.say)
 	if err != nil {
 		return err
 	}
 	s.set = set
 	s.app.sayData(&s.f.data, set)
-	now := ckpt.Data{Source: set.name, Reader: set.reader, Options: set.options, Examples: set.train.Data.Len(), Vocabulary: data.VocabularyOf(set.train.Data)}
+	now := ckpt.Data{Source: set.name, Reader: set.reader, Options: set.options, Examples: set.train.Data.Len(), Learned: data.LearnedOf(set.train.Data)}
 	s.data = runs.Data{Reader: set.reader, Train: set.train.Data.Len(), Test: set.test.Data.Len(), SkipBad: s.f.data.skipBad}
 	for _, k := range slices.Sorted(maps.Keys(set.options)) {
 		s.data.Options = append(s.data.Options, k+"="+set.options[k])

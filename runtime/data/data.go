@@ -149,10 +149,8 @@ type OpenOptions struct {
 	Seed     uint64                               // decides random windows and random splits
 	Skip     *Skip                                // bad records to leave out; nil: none
 	Progress func(what string, done, total int64) // hears of long work such as indexing; nil: nobody listens
-	// Vocabulary is what the model was trained with where its reader built one, nil otherwise: it is
-	// taken instead of a new one.
-	Vocabulary *Vocabulary
-	Memory     int64 // bytes of unpacked data to keep in memory, more go to a temporary file; 0: 256 MiB
+	Learned  Learned                              // with the model's training data: it is taken instead of what these data teach
+	Memory   int64                                // bytes of unpacked data to keep in memory, more go to a temporary file; 0: 256 MiB
 }
 
 // Open reads a data set. The reader and its options are those the spec names; root is the
@@ -172,7 +170,7 @@ func Open(reader string, options map[string]string, root fs.FS, name string, wan
 		options["standardize"] = v
 	}
 	s := &Source{Root: root, Name: name, Want: want, Seed: o.Seed, reader: readers[at], given: options, skip: o.Skip, progress: o.Progress,
-		memory: cmp.Or(o.Memory, maxMemory), Vocabulary: o.Vocabulary}
+		memory: cmp.Or(o.Memory, maxMemory), Learned: o.Learned}
 	if err := s.check(); err != nil {
 		return nil, nil, err
 	}

@@ -130,12 +130,12 @@ func openHiggs(s *Source) (Dataset, Dataset, error) {
 	if err != nil || !standardize {
 		return train, test, err
 	}
-	scale, err := file.moments(train)
+	scale, err := s.Standardise(file.size, func(m *Moments) error { return file.moments(m, train) })
 	return scaled{train, scale}, scaled{test, scale}, err
 }
 
-// moments are those of the features over the rows that part has of the table, read in the file's order.
-func (t *table) moments(part Dataset) (*scaling, error) {
+// moments adds up those of the features over the rows that part has of the table, read in the file's order.
+func (t *table) moments(m *Moments, part Dataset) error {
 	var in []uint64 // a bit for each row; nil: all
 	if p, ok := part.(*subset); ok {
 		in = make([]uint64, (t.rows.n+63)/64)
@@ -144,9 +144,9 @@ func (t *table) moments(part Dataset) (*scaling, error) {
 			in[row/64] |= 1 << (row % 64)
 		}
 	}
-	m, e := newMoments(t.size), NewExample(Want{{Shape: []int{t.size}}}, t.Labels())
+	e := NewExample(Want{{Shape: []int{t.size}}}, t.Labels())
 	row := 0
-	err := t.each(func(l *lines, line []byte) error {
+	return t.each(func(l *lines, line []byte) error {
 		if t.rows.bad[l.start] {
 			return nil
 		}
@@ -159,7 +159,6 @@ func (t *table) moments(part Dataset) (*scaling, error) {
 		row++
 		return nil
 	})
-	return m.scaling(), err
 }
 
 // each calls use with every line that is not blank, but a header.

@@ -1,88 +1,143 @@
 package data
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
-// scaling standardises channels: (x - mean) / deviation.
-type scaling struct{ mean, inv []float64 } // per channel; inv is 1 / deviation
+// Scaling standardises channels: (x - mean) * factor, the factor being 1 / deviation.
+type Scaling struct {
+	Mean   []float64 `json:"mean"`
+	Factor []float64 `json:"factor"`
+}
 
-// apply standardises x, channel-major: [channels, rest...].
-func (s *scaling) apply(x []float32) {
-	per := len(x) / len(s.mean)
-	for c, mean := range s.mean {
-		inv := s.inv[c]
+// At scales value i of n: those of a channel follow each other, and every channel has as many.
+func (s *Scaling) At(i, n int, v float64) float32 {
+	c := i * len(s.Mean) / n
+	return float32((v - s.Mean[c]) * s.Factor[c])
+}
+
+// Apply scales all values of an example.
+func (s *Scaling) Apply(x []float32) {
+	per := len(x) / len(s.Mean)
+	for c, mean := range s.Mean {
+		factor := s.Factor[c]
 		for i, v := range x[c*per : (c+1)*per] {
-			x[c*per+i] = float32((float64(v) - mean) * inv)
+			x[c*per+i] = float32((float64(v) - mean) * factor)
 		}
 	}
+}
+
+// Check says what makes a scaling useless for so many channels, "" if nothing does.
+func (s *Scaling) Check(channels int) (message string) {
+	if len(s.Mean) != channels {
+		return fmt.Sprintf("is of %d channels, the data have %d", len(s.Mean), channels)
+	}
+	sound := len(s.Factor) == channels && channels > 0
+	for c := 0; sound && c < channels; c++ {
+		sound = !math.IsInf(s.Mean[c], 0) && !math.IsInf(s.Factor[c], 0) && s.Mean[c]-s.Mean[c] == 0 && s.Factor[c] > 0
+	}
+	if !sound {
+		return "is damaged"
+	}
+	return ""
 }
 
 // scaled is a data set whose values are standardised.
 type scaled struct {
 	Dataset
-	scale *scaling
+	scale *Scaling
 }
+
+// Scaling is the data set's.
+func (s scaled) Scaling() *Scaling { return s.scale }
 
 // Example is that of the data set, scaled.
 func (s scaled) Example(i int, epoch uint64, e *Example) error {
 	if err := s.Dataset.Example(i, epoch, e); err != nil {
 		return err
 	}
-	s.scale.apply(e.X)
+	s.scale.Apply(e.X)
 	return nil
 }
 
-// standardise scales both sets by the channels' moments over all training examples.
+// Standardise is the scaling of the data set: that which the model was trained with, or else
+// that of the channels' moments, which gather adds up over the training examples.
+func (s *Source) Standardise(channels int, gather func(m *Moments) error) (*Scaling, error) {
+	if s.Scaling != nil {
+		if message := s.Scaling.Check(channels); message != "" {
+			return nil, s.Fail("", "", "the scaling kept with the model "+message, "give the model that belongs to the data, or set the option standardize to false")
+		}
+		return s.Scaling, nil
+	}
+	m := NewMoments(channels)
+	if err := gather(m); err != nil {
+		return nil, err
+	}
+	return m.Scaling(), nil
+}
+
+// standardise scales both sets, by the moments over all training examples.
 func (s *Source) standardise(train, test Dataset, channels int) (Dataset, Dataset, error) {
-	m, e, row := newMoments(channels), NewExample(s.Want, train.Labels()), make([]float32, channels)
-	for i := range train.Len() {
-		if i%4096 == 0 {
-			s.Progress("mean and deviation", int64(i), int64(train.Len()))
-		}
-		if err := train.Example(i, 0, e); err != nil {
-			if err := s.Bad(err); err != nil {
-				return nil, nil, err
+	scale, err := s.Standardise(channels, func(m *Moments) error {
+		e := NewExample(s.Want, train.Labels())
+		for i := range train.Len() {
+			if i%4096 == 0 {
+				s.Progress("mean and deviation", int64(i), int64(train.Len()))
 			}
-			continue
-		}
-		per := len(e.X) / channels
-		for p := range per {
-			for c := range row {
-				row[c] = e.X[c*per+p]
+			if err := train.Example(i, 0, e); err != nil {
+				if err := s.Bad(err); err != nil {
+					return err
+				}
+				continue
 			}
-			m.row(row)
+			m.Example(e.X)
+		}
+		return nil
+	})
+	return scaled{train, scale}, scaled{test, scale}, err
+}
+
+// Moments gathers the mean and the deviation of channels (Welford's update, so that large means cost no precision).
+type Moments struct{ n, mean, m2 []float64 }
+
+// NewMoments are those of no values.
+func NewMoments(channels int) *Moments {
+	return &Moments{make([]float64, channels), make([]float64, channels), make([]float64, channels)}
+}
+
+// Add takes a value of a channel.
+func (m *Moments) Add(c int, v float64) {
+	m.n[c]++
+	d := v - m.mean[c]
+	m.mean[c] += d / m.n[c]
+	m.m2[c] += d * (v - m.mean[c])
+}
+
+// Example takes all values of an example, one channel behind the other, but those that are missing.
+func (m *Moments) Example(x []float32) {
+	per := len(x) / len(m.n)
+	for i, v := range x {
+		if v == v {
+			m.Add(i/per, float64(v))
 		}
 	}
-	scale := m.scaling()
-	return scaled{train, scale}, scaled{test, scale}, nil
-}
-
-// moments gathers the mean and the deviation of channels (Welford's update, so that large means cost no precision).
-type moments struct {
-	n        float64
-	mean, m2 []float64
-}
-
-func newMoments(channels int) *moments {
-	return &moments{mean: make([]float64, channels), m2: make([]float64, channels)}
 }
 
 // row takes one value of every channel.
-func (m *moments) row(x []float32) {
-	m.n++
+func (m *Moments) row(x []float32) {
 	for c, v := range x {
-		d := float64(v) - m.mean[c]
-		m.mean[c] += d / m.n
-		m.m2[c] += d * (float64(v) - m.mean[c])
+		m.Add(c, float64(v))
 	}
 }
 
-// scaling is the one that gives mean 0 and deviation 1; constant channels become 0.
-func (m *moments) scaling() *scaling {
-	s := &scaling{mean: m.mean, inv: make([]float64, len(m.mean))}
+// Scaling is the one that gives mean 0 and deviation 1; constant channels become 0.
+func (m *Moments) Scaling() *Scaling {
+	s := &Scaling{Mean: m.mean, Factor: make([]float64, len(m.mean))}
 	for c, m2 := range m.m2 {
-		s.inv[c] = 1
-		if d := math.Sqrt(m2 / m.n); d > 1e-12 {
-			s.inv[c] = 1 / d
+		s.Factor[c] = 1
+		if d := math.Sqrt(m2 / max(1, m.n[c])); d > 1e-12 {
+			s.Factor[c] = 1 / d
 		}
 	}
 	return s

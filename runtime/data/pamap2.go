@@ -89,15 +89,15 @@ func (r *randomWindows) Example(i int, epoch uint64, e *Example) error {
 	return seg.read(e.X, start, r.length)
 }
 
-// moments are those of the channels over all rows.
-func (r *randomWindows) moments() (*scaling, error) {
-	m, x, row := newMoments(pamapChannels), make([]float32, pamapChannels*gapRows), make([]float32, pamapChannels)
+// moments adds up those of the channels over all rows.
+func (r *randomWindows) moments(m *Moments) error {
+	x, row := make([]float32, pamapChannels*gapRows), make([]float32, pamapChannels)
 	for k, seg := range r.segments {
 		r.segments[0].rows.Source.Progress("mean and deviation", int64(k), int64(len(r.segments)))
 		for start := 0; start < seg.n; start += gapRows {
 			n := min(gapRows, seg.n-start)
 			if err := seg.read(x, start, n); err != nil {
-				return nil, err
+				return err
 			}
 			for t := range n {
 				for c := range row {
@@ -107,7 +107,7 @@ func (r *randomWindows) moments() (*scaling, error) {
 			}
 		}
 	}
-	return m.scaling(), nil
+	return nil
 }
 
 func openPAMAP2(s *Source) (Dataset, Dataset, error) {
@@ -148,7 +148,7 @@ func openPAMAP2(s *Source) (Dataset, Dataset, error) {
 	if !standardize {
 		return train, test, nil
 	}
-	scale, err := train.moments()
+	scale, err := s.Standardise(pamapChannels, train.moments)
 	return scaled{train, scale}, scaled{test, scale}, err
 }
 

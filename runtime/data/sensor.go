@@ -31,7 +31,7 @@ type recordings struct {
 	o       *sensorOptions
 	labels  Labels
 	rank    []int    // of the classes as they were found; nil without labels
-	moments *moments // of the samples for training
+	moments *Moments // of the samples for training
 }
 
 // recording is one file, cut into windows.
@@ -88,7 +88,7 @@ func openSensor(s *Source) (Dataset, Dataset, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	all := &recordings{o: o, moments: newMoments(len(o.columns))}
+	all := &recordings{o: o, moments: NewMoments(len(o.columns))}
 	var parts [2][]Dataset // for training and testing
 	for _, f := range files {
 		part := 0
@@ -108,13 +108,19 @@ func openSensor(s *Source) (Dataset, Dataset, error) {
 	all.rank = o.ranks()
 	all.labels = Labels{Classes: len(all.rank), Each: 1}
 	var sets [2]Dataset
+	var scale *Scaling
+	if o.standardize {
+		if scale, err = s.Standardise(len(o.columns), func(m *Moments) error { *m = *all.moments; return nil }); err != nil {
+			return nil, nil, err
+		}
+	}
 	for i, part := range parts {
 		set := join(part)
 		if set.n == 0 {
 			return nil, nil, s.Fail("", "", fmt.Sprintf("no %s recording has %d samples, one window", []string{"training", "test"}[i], o.window), "use a shorter window or other test_subjects")
 		}
 		if sets[i] = set; o.standardize {
-			sets[i] = scaled{set, all.moments.scaling()}
+			sets[i] = scaled{set, scale}
 		}
 	}
 	return sets[0], sets[1], nil

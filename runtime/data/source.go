@@ -63,13 +63,12 @@ func oneLine(text string) string {
 // Source is one call of Open: the folder, the options and what the model wants. It is what a
 // Reader's Open works with.
 type Source struct {
-	Root  fs.FS  // the data folder
-	Name  string // what messages call it
-	Want  Want   // what the model expects of one example
-	Input Input  // the first input, for readers that give one
-	Seed  uint64 // decides what is random
-	// Vocabulary is that of the model, where its reader built one when it was trained.
-	Vocabulary *Vocabulary
+	Root    fs.FS  // the data folder
+	Name    string // what messages call it
+	Want    Want   // what the model expects of one example
+	Input   Input  // the first input, for readers that give one
+	Seed    uint64 // decides what is random
+	Learned        // what the model was trained with, where its reader learned something then
 
 	reader   Reader
 	given    map[string]string

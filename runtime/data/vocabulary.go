@@ -7,42 +7,13 @@ import (
 	"unicode/utf8"
 )
 
-// Vocabulary says how text becomes tokens. One that a reader has built from its training data
-// belongs to the model that was trained with it: it is kept in checkpoints.
+// Vocabulary says how text becomes tokens.
 type Vocabulary struct {
 	Tokens  string   `json:"tokens"` // characters or words
 	Lower   bool     `json:"lower,omitempty"`
 	Words   []string `json:"words"`   // token 0, 1, ...
 	Pad     int32    `json:"pad"`     // token behind the end of a short text
 	Unknown int32    `json:"unknown"` // token for what is not in the list; -1: that is an error
-}
-
-// VocabularyOf is the vocabulary that a data set was given or has built, nil for none. A Dataset
-// says so by a method Vocabulary() *Vocabulary; it may lack one.
-func VocabularyOf(set Dataset) *Vocabulary {
-	if s, ok := innermost[interface{ Vocabulary() *Vocabulary }](set); ok {
-		return s.Vocabulary()
-	}
-	return nil
-}
-
-// innermost finds what a data set can beside giving examples, below the wrappers of this package.
-func innermost[T any](set Dataset) (T, bool) {
-	for {
-		switch s := set.(type) {
-		case T:
-			return s, true
-		case tolerant:
-			set = s.Dataset
-		case scaled:
-			set = s.Dataset
-		case *subset:
-			set = s.Dataset
-		default:
-			var none T
-			return none, false
-		}
-	}
 }
 
 // Split calls use with each token of a text until it says false.

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"encoding/binary"
+	"io"
 	"math"
 	"strings"
 	"testing"
@@ -54,7 +55,7 @@ func TestSeveralInputs(t *testing.T) {
 func TestTexts(t *testing.T) {
 	m := runtime.Modality{Inputs: []runtime.Input{{Shape: []int{3}, DType: runtime.I32, Vocab: 5}}}
 	v := &data.Vocabulary{Tokens: "words", Lower: true, Words: []string{"[PAD]", "red", "fox"}, Unknown: -1}
-	got, err := newReader(m, v).json([]byte(`{"inputs": ["Red \u0066ox", [4, 0, 1], "", "fox fox fox fox"]}`), 9)
+	got, err := newReader(m, data.Learned{Vocabulary: v}).json([]byte(`{"inputs": ["Red \u0066ox", [4, 0, 1], "", "fox fox fox fox"]}`), 9)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,11 +66,11 @@ func TestTexts(t *testing.T) {
 		`input 1: holds the token "cow", which is not known`: `{"inputs": ["fox", "cow"]}`,
 		"input 0: lists lie 0 deep":                          `{"inputs": [7]}`,
 	} {
-		if _, err := newReader(m, v).json([]byte(body), 2); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := newReader(m, data.Learned{Vocabulary: v}).json([]byte(body), 2); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, expected %q", err, want)
 		}
 	}
-	if _, err := newReader(m, nil).json([]byte(`{"inputs": ["fox"]}`), 2); err == nil || !strings.Contains(err.Error(), "lists lie 0 deep") {
+	if _, err := newReader(m, data.Learned{}).json([]byte(`{"inputs": ["fox"]}`), 2); err == nil || !strings.Contains(err.Error(), "lists lie 0 deep") {
 		t.Errorf("a text without a vocabulary: %v", err)
 	}
 }
@@ -85,4 +86,26 @@ func FuzzJSON(f *testing.F) {
 			t.Errorf("%d numbers for %d inputs", len(in.x), in.n)
 		}
 	})
+}
+
+// Values are as they are in files: they are scaled as those of the training were.
+func TestScaledValues(t *testing.T) {
+	m := runtime.Modality{Inputs: []runtime.Input{{Shape: []int{2, 2}, DType: runtime.F32}}}
+	r := newReader(m, data.Learned{Scaling: &data.Scaling{Mean: []float64{1, -2}, Factor: []float64{10, 0.5}}})
+	want := &inputs{x: []float32{0, 10, 1, 2, -10, 0, 0, 0.5}, n: 2}
+	got, err := r.json([]byte(`{"inputs": [[[1, 2], [0, 2]], [0, 1, -2, -1]]}`), 9)
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(inputs{})); err != nil || d != "" {
+		t.Error(err, d)
+	}
+	body, err := io.ReadAll(rawBody([]float32{1, 2, 0, 2}, []float32{0, 1, -2, -1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err = r.raw(body, 9)
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(inputs{})); err != nil || d != "" {
+		t.Error(err, d)
+	}
+	if _, err := r.json([]byte(`{"inputs": [[3e38, 0, 0, 0]]}`), 2); err == nil || !strings.Contains(err.Error(), "finite numbers") {
+		t.Errorf("a value that is too large: %v", err)
+	}
 }

@@ -19,12 +19,12 @@ func (s *Server) openapi(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", typeJSON)
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	_ = e.Encode(OpenAPI(s.Machine.Program, s.Vocabulary, s.Token != ""))
+	_ = e.Encode(OpenAPI(s.Machine.Program, s.Learned, s.Token != ""))
 }
 
-// OpenAPI describes the API of a program's server, in OpenAPI 3.1; v is the vocabulary of a model that has one, nil otherwise.
-func OpenAPI(p *runtime.Program, v *data.Vocabulary, token bool) map[string]any {
-	r := newReader(p.Modality, v)
+// OpenAPI describes the API of a program's server, in OpenAPI 3.1, for a model with what its reader has learned.
+func OpenAPI(p *runtime.Program, l data.Learned, token bool) map[string]any {
+	r := newReader(p.Modality, l)
 	width, _ := eval.Width(p) // 0 where the program has no features; New refuses it
 	one := r[0].schema()
 	if len(r) > 1 {
@@ -38,7 +38,7 @@ func OpenAPI(p *runtime.Program, v *data.Vocabulary, token bool) map[string]any 
 	doc := object{
 		"openapi": "3.1.0",
 		"info": object{"title": "Embeddings of " + p.Name, "version": "1", "description": fmt.Sprintf(
-			"Features of %s for the modality %s. An input is %s; its features are %d numbers. Features of an input do not depend on the other inputs, "+
+			"Features of %s for the modality %s. An input is %s; its features are %d numbers. Where the reader of the training data standardised the values, they are as in the files. Features of an input do not depend on the other inputs, "+
 				"apart from the last digits, which depend on the size of the batch that it was computed in.", p.Name, p.Modality.Name, r.typeString(), width)},
 		"paths": object{
 			"/v1/embeddings": object{"post": embeddingsPath(r, one, width)},

@@ -11,6 +11,7 @@ import (
 
 	"mspecc/internal/pytest"
 	"mspecc/runtime"
+	"mspecc/runtime/data"
 	"mspecc/runtime/internal/tiny"
 )
 
@@ -73,7 +74,7 @@ func TestOpenAPIIsValid(t *testing.T) {
 		for _, token := range []bool{false, true} {
 			p := tiny.Program()
 			change(p)
-			text, err := json.Marshal(OpenAPI(p, nil, token))
+			text, err := json.Marshal(OpenAPI(p, data.Learned{}, token))
 			if err != nil {
 				t.Fatal(err)
 			}

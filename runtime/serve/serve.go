@@ -23,10 +23,10 @@ import (
 
 // Config says how to serve.
 type Config struct {
-	Machine    *runtime.Machine // with the parameters; the server alone uses it from now on
-	Checkpoint string           // what was loaded, for clients to see
-	Step       int
-	Vocabulary *data.Vocabulary // that texts become tokens with, nil for none
+	Machine      *runtime.Machine // with the parameters; the server alone uses it from now on
+	Checkpoint   string           // what was loaded, for clients to see
+	Step         int
+	data.Learned // what texts become tokens with, and values are scaled with
 
 	Token       string // clients must send it; "": only this machine's clients are served
 	Certificate *tls.Certificate
@@ -96,7 +96,7 @@ type Server struct {
 func New(c Config) (*Server, error) {
 	c.Defaults()
 	p := c.Machine.Program
-	s := &Server{Config: c, reader: newReader(p.Modality, c.Vocabulary), memory: semaphore.NewWeighted(c.Memory), slots: semaphore.NewWeighted(int64(c.Requests))}
+	s := &Server{Config: c, reader: newReader(p.Modality, c.Learned), memory: semaphore.NewWeighted(c.Memory), slots: semaphore.NewWeighted(int64(c.Requests))}
 	s.metrics = newMetrics(map[string]string{"model": p.Name, "modality": p.Modality.Name, "step": strconv.Itoa(c.Step), "target": p.Target, "spec_digest": p.Digest}, p.Batch)
 	var err error
 	if s.batcher, err = newBatcher(c.Machine, c.Queue, c.Wait, s.metrics); err != nil {

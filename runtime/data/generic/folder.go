@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math"
 	"path"
 	"regexp"
 	"slices"
@@ -53,11 +52,14 @@ type folder struct {
 	random bool // draws at random differ from epoch to epoch
 	// decode writes the example that a file's bytes hold; draw makes what is random in it.
 	decode func(raw []byte, x []float32, draw func(n int) int) (message string)
-	scale  *scaling
+	scale  *data.Scaling
 }
 
 func (f *folder) Len() int            { return len(f.items) }
 func (f *folder) Labels() data.Labels { return f.labels }
+
+// Scaling is that of standardised values, nil for others.
+func (f *folder) Scaling() *data.Scaling { return f.scale }
 
 // Look is that of the kind of files.
 func (f *folder) Look() data.Look { return f.look }
@@ -79,7 +81,7 @@ func (f *folder) Example(i int, epoch uint64, e *data.Example) error {
 		if v-v != 0 {
 			return f.bad(it, fmt.Sprintf("holds %v, expected finite numbers", v))
 		}
-		e.X[j] = f.scale.apply(j, len(e.X), float64(v))
+		e.X[j] = standardised(f.scale, j, len(e.X), float64(v))
 	}
 	if e.Labels[0] = float64(it.label); len(f.rank) > 0 {
 		e.Labels[0] = f.rank[it.label]
@@ -358,34 +360,21 @@ func (g *gathering) split(all []item) (train, test []item, err error) {
 const maxFolderMoments = 4096
 
 // standardize sets the scaling by the channels' moments: the first axis of the shape.
-func (f *folder) standardize() error {
-	shape := f.s.Input.Shape
-	channels := shape[0]
-	n, mean, square := make([]float64, channels), make([]float64, channels), make([]float64, channels)
-	e := data.NewExample(f.s.Want, f.labels)
-	step := (len(f.items) + maxFolderMoments - 1) / maxFolderMoments
-	for i := 0; i < len(f.items); i += step {
-		f.s.Progress("mean and deviation", int64(i), int64(len(f.items)))
-		if err := f.Example(i, 0, e); err != nil {
-			if err := f.s.Bad(err); err != nil {
-				return err
+func (f *folder) standardize() (err error) {
+	f.scale, err = f.s.Standardise(f.s.Input.Shape[0], func(m *data.Moments) error {
+		e := data.NewExample(f.s.Want, f.labels)
+		step := (len(f.items) + maxFolderMoments - 1) / maxFolderMoments
+		for i := 0; i < len(f.items); i += step {
+			f.s.Progress("mean and deviation", int64(i), int64(len(f.items)))
+			if err := f.Example(i, 0, e); err != nil {
+				if err := f.s.Bad(err); err != nil {
+					return err
+				}
+				continue
 			}
-			continue
+			m.Example(e.X)
 		}
-		for j, v := range e.X {
-			c := j * channels / len(e.X)
-			n[c]++
-			d := float64(v) - mean[c]
-			mean[c] += d / n[c]
-			square[c] += d * (float64(v) - mean[c])
-		}
-	}
-	f.scale = &scaling{mean, make([]float64, channels)}
-	for c := range channels {
-		f.scale.inv[c] = 1
-		if d := math.Sqrt(square[c] / max(1, n[c])); d > 1e-12 {
-			f.scale.inv[c] = 1 / d
-		}
-	}
-	return nil
+		return nil
+	})
+	return err
 }

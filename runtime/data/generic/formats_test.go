@@ -8,6 +8,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"maps"
 	"math"
 	"os"
 	"slices"
@@ -189,6 +190,78 @@ func TestVocabulary(t *testing.T) {
 		t.Errorf("numbers: %v", both)
 	}
 	refused(t, "csv", numbers, words(3, 5), map[string]string{"tokens": "numbers"}, "line 3", "token 5, expected 0..4")
+}
+
+// Whatever data a model is used on, values are scaled as those that it was trained with.
+func TestScalingOfTheModel(t *testing.T) {
+	type set struct {
+		reader  string
+		want    data.Want
+		options map[string]string
+		a, b    fstest.MapFS
+	}
+	rows := map[string]string{"label": "y", "split": "last", "test_fraction": "0.5"}
+	for name, c := range map[string]set{
+		"rows": {"csv", row(2), rows, fstest.MapFS{"a.csv": file("y,u,v\n0,1,10\n1,3,50\n0,1,1\n1,2,1\n")}, fstest.MapFS{"b.csv": file("y,u,v\n1,100,7\n0,120,8\n1,100,9\n0,101,9\n")}},
+		"windows": {"csv", data.Want{{Shape: []int{2, 2}}}, rows, fstest.MapFS{"a.csv": file("y,u,v\n0,1,10\n1,3,50\n0,1,1\n1,2,1\n")},
+			fstest.MapFS{"b.csv": file("y,u,v\n1,100,7\n0,120,8\n1,100,9\n0,101,9\n")}},
+		"random": {"jsonl", row(1), map[string]string{"label": "y", "test_fraction": "0.5"}, fstest.MapFS{"a.jsonl": file("{\"y\":0,\"x\":1}\n{\"y\":1,\"x\":5}\n{\"y\":1,\"x\":7}\n{\"y\":1,\"x\":8}\n")},
+			fstest.MapFS{"b.jsonl": file("{\"y\":0,\"x\":-1}\n{\"y\":1,\"x\":25}\n")}},
+		"files": {"audio", row(2), nil, fstest.MapFS{"train/a/1.wav": {Data: wav(8000, 100, 200)}, "train/b/1.wav": {Data: wav(8000, 300, -200)}, "test/b/1.wav": {Data: wav(8000, 3, 2)}},
+			fstest.MapFS{"train/a/1.wav": {Data: wav(8000, 10, 20)}, "train/b/1.wav": {Data: wav(8000, 30, -20)}, "test/a/1.wav": {Data: wav(8000, 30, 200)}}},
+		"higgs": {"higgs", row(2), map[string]string{"train": "a.csv", "test": "t.csv"}, fstest.MapFS{"a.csv": file("1,2,3\n0,4,4\n"), "t.csv": file("1,2,3\n")},
+			fstest.MapFS{"a.csv": file("1,22,33\n0,4,4\n"), "t.csv": file("0,3,3\n")}},
+	} {
+		open := func(root fstest.MapFS, standardize string, l data.Learned) (x [][]float32, learned data.Learned) {
+			o := maps.Clone(c.options)
+			if o == nil {
+				o = map[string]string{}
+			}
+			o["standardize"] = standardize
+			train, test, err := data.Open(c.reader, o, root, "folder", c.want, data.OpenOptions{Learned: l, Skip: &data.Skip{Limit: 1}})
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			for _, part := range []data.Dataset{train, test} {
+				for i := range part.Len() {
+					e := data.NewExample(c.want, part.Labels())
+					if err := part.Example(i, 0, e); err != nil {
+						t.Fatalf("%s: %v", name, err)
+					}
+					x = append(x, e.X)
+				}
+			}
+			return x, data.LearnedOf(train)
+		}
+		plain, none := open(c.b, "false", data.Learned{})
+		_, first := open(c.a, "true", data.Learned{})
+		text, err := json.Marshal(first)
+		var kept data.Learned
+		if err != nil || json.Unmarshal(text, &kept) != nil || none.Scaling != nil || first.Scaling == nil {
+			t.Fatalf("%s: %s, %v, %v", name, text, none, err)
+		}
+		got, second := open(c.b, "true", kept)
+		for i, x := range plain {
+			first.Scaling.Apply(x)
+			if !slices.Equal(x, got[i]) {
+				t.Errorf("%s: example %d is %v, expected %v", name, i, got[i], x)
+			}
+		}
+		if fmt.Sprint(second.Scaling) != fmt.Sprint(first.Scaling) {
+			t.Errorf("%s: scaled with %v, expected %v", name, second.Scaling, first.Scaling)
+		}
+		for message, wrong := range map[string]*data.Scaling{"is of 9 channels": {Mean: make([]float64, 9), Factor: make([]float64, 9)}, "is damaged": {Mean: kept.Scaling.Mean}} {
+			o := maps.Clone(c.options)
+			if o == nil {
+				o = map[string]string{}
+			}
+			o["standardize"] = "true"
+			if _, _, err := data.Open(c.reader, o, c.b, "folder", c.want, data.OpenOptions{Learned: data.Learned{Scaling: wrong}}); err == nil || !strings.Contains(err.Error(), message) {
+				t.Errorf("%s: error %v, expected %q", name, err, message)
+			}
+		}
+	}
+	refused(t, "csv", fstest.MapFS{"a.csv": file("y,text\n0,a\n")}, words(2, 4), map[string]string{"columns": "text", "standardise": "true"}, "option standardize", "texts become tokens")
 }
 
 // tfRecords is a file of examples with a float list, an int list and bytes.

@@ -96,7 +96,7 @@ func (x *index) sets(trainTables int) (data.Dataset, data.Dataset, error) {
 		}
 		train, test, err := s.Split(all)
 		if err == nil && p.standardise {
-			all.scale, err = all.moments(train)
+			all.scale, err = all.standardise(train)
 		}
 		return train, test, err
 	}
@@ -114,7 +114,7 @@ func (x *index) sets(trainTables int) (data.Dataset, data.Dataset, error) {
 		}
 	}
 	if p.standardise {
-		if train.scale, err = train.moments(train); err != nil {
+		if train.scale, err = train.standardise(train); err != nil {
 			return nil, nil, err
 		}
 		test.scale = train.scale

@@ -90,6 +90,9 @@ func newPlan(s *data.Source) (*plan, error) {
 	if p.standardise, err = s.Boolean("standardize"); err != nil {
 		return nil, err
 	}
+	if p.standardise && s.Input.Tokens {
+		return nil, s.BadOption("standardize", "false where texts become tokens")
+	}
 	if p.scale, err = strconv.ParseFloat(s.Text("scale"), 64); err != nil || !(p.scale > 0) || p.scale > 1e30 {
 		return nil, s.BadOption("scale", "a number above 0")
 	}

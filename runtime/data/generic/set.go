@@ -18,7 +18,7 @@ type set struct {
 	n      int
 	labels data.Labels
 	rank   []float64
-	scale  *scaling
+	scale  *data.Scaling
 	keep   bool      // missing values stay NaN: moments are computed
 	pool   sync.Pool // of *scratch
 }
@@ -68,6 +68,9 @@ func (s *set) Look() data.Look {
 	}
 	return data.Look{Words: s.x.tok.words.Words}
 }
+
+// Scaling is that of standardised values, nil for others.
+func (s *set) Scaling() *data.Scaling { return s.scale }
 
 // Vocabulary is that which was built from the training texts.
 func (s *set) Vocabulary() *data.Vocabulary {
@@ -165,7 +168,7 @@ func (s *set) write(dst []float32, rows []float64, n int) {
 	for t := range n {
 		for c, v := range rows[t*width : (t+1)*width] {
 			if dst[c*n+t] = float32(v); !s.keep {
-				dst[c*n+t] = s.scale.apply(c, len(dst)/n, v)
+				dst[c*n+t] = standardised(s.scale, c, len(dst)/n, v)
 			}
 		}
 	}
@@ -314,64 +317,45 @@ func chooseGroups(s *data.Source, names, given []string) (map[int]bool, error) {
 	return tested, nil
 }
 
-// scaling standardises: (x - mean) / deviation, each channel with its own. What is missing
-// becomes 0, which stands for the mean.
-type scaling struct{ mean, inv []float64 }
-
-func (s *scaling) apply(column, columns int, v float64) float32 {
-	if math.IsNaN(v) {
+// standardised is value i of n, scaled where there is a scaling. What is missing becomes 0,
+// which stands for the mean.
+func standardised(scale *data.Scaling, i, n int, v float64) float32 {
+	switch {
+	case math.IsNaN(v):
 		return 0
-	}
-	if s == nil {
+	case scale == nil:
 		return float32(v)
 	}
-	c := column * len(s.mean) / columns
-	return float32((v - s.mean[c]) * s.inv[c])
+	return scale.At(i, n, v)
 }
 
 // maxMoments is how many training examples the moments are computed from.
 const maxMoments = 1 << 16
 
-// moments are the mean and the deviation of each channel of a data set's examples; of
-// examples that have one channel, of each value.
-func (s *set) moments(from data.Dataset) (*scaling, error) {
+// standardise is the scaling of each channel of the examples; where they have one channel, of each value.
+func (s *set) standardise(train data.Dataset) (*data.Scaling, error) {
 	shape := s.x.s.Input.Shape
 	channels := s.x.s.Input.Size()
 	if s.x.p.window > 0 || len(shape) == 3 || len(shape) == 2 && shape[0] > 1 {
 		channels = shape[0]
 	}
-	n, mean, square := make([]float64, channels), make([]float64, channels), make([]float64, channels)
-	e := data.NewExample(s.x.s.Want, s.labels)
-	s.keep = true
-	defer func() { s.keep = false }()
-	total := min(from.Len(), maxMoments)
-	for i := range total {
-		if i%1024 == 0 {
-			s.x.s.Progress("mean and deviation", int64(i), int64(total))
-		}
-		if err := from.Example(i, 0, e); err != nil {
-			if err := s.x.s.Bad(err); err != nil {
-				return nil, err
+	return s.x.s.Standardise(channels, func(m *data.Moments) error {
+		e := data.NewExample(s.x.s.Want, s.labels)
+		s.keep = true
+		defer func() { s.keep = false }()
+		total := min(train.Len(), maxMoments)
+		for i := range total {
+			if i%1024 == 0 {
+				s.x.s.Progress("mean and deviation", int64(i), int64(total))
 			}
-			continue
-		}
-		for j, x := range e.X {
-			c, v := j*channels/len(e.X), float64(x)
-			if math.IsNaN(v) {
+			if err := train.Example(i, 0, e); err != nil {
+				if err := s.x.s.Bad(err); err != nil {
+					return err
+				}
 				continue
 			}
-			n[c]++
-			d := v - mean[c]
-			mean[c] += d / n[c]
-			square[c] += d * (v - mean[c])
+			m.Example(e.X)
 		}
-	}
-	scale := &scaling{mean, make([]float64, channels)}
-	for c := range channels {
-		scale.inv[c] = 1
-		if d := math.Sqrt(square[c] / max(1, n[c])); d > 1e-12 {
-			scale.inv[c] = 1 / d
-		}
-	}
-	return scale, nil
+		return nil
+	})
 }

@@ -1,0 +1,40 @@
+package data
+
+// Learned is what readers learn from the training data. It belongs to the model that was trained
+// with it and is kept in checkpoints: whatever data the model is used on later, tokens and
+// scaled values mean the same.
+type Learned struct {
+	Vocabulary *Vocabulary `json:"vocabulary,omitempty"` // that was built from the texts; nil: none was
+	Scaling    *Scaling    `json:"scaling,omitempty"`    // of values that are standardised; nil: none are
+}
+
+// LearnedOf is what the reader of a data set has learned, or was told. A Dataset says so by methods
+// Vocabulary() *Vocabulary and Scaling() *Scaling; it may lack both.
+func LearnedOf(set Dataset) (l Learned) {
+	if s, ok := innermost[interface{ Vocabulary() *Vocabulary }](set); ok {
+		l.Vocabulary = s.Vocabulary()
+	}
+	if s, ok := innermost[interface{ Scaling() *Scaling }](set); ok {
+		l.Scaling = s.Scaling()
+	}
+	return l
+}
+
+// innermost finds what a data set can beside giving examples, below the wrappers of this package.
+func innermost[T any](set Dataset) (T, bool) {
+	for {
+		switch s := set.(type) {
+		case T:
+			return s, true
+		case tolerant:
+			set = s.Dataset
+		case scaled:
+			set = s.Dataset
+		case *subset:
+			set = s.Dataset
+		default:
+			var none T
+			return none, false
+		}
+	}
+}
