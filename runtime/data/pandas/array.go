@@ -249,6 +249,18 @@ func call(c pickle.Class, args pickle.Tuple) (any, bool, error) {
 			return nil, true, err
 		}
 		return a.At(0), true, nil
+	case "builtins.bytearray", "__builtin__.bytearray":
+		if len(args) == 0 {
+			return []byte{}, true, nil
+		}
+		switch of := args[0].(type) {
+		case []byte:
+			return of, true, nil
+		case string:
+			b, err := latin1(of)
+			return b, true, err
+		}
+		return nil, true, errors.New("bytes of an unknown form")
 	case "_codecs.encode":
 		if len(args) != 2 {
 			return nil, true, errors.New("bytes of an unknown form")

@@ -124,6 +124,9 @@ func plainArray(v any) (*Array, error) {
 	case *Array:
 		return v, nil
 	case *pickle.Object:
+		if d, ok := v.State.(*pickle.Dict); ok && v.Class.Name == "ArrowStringArray" {
+			return arrowTexts(d.Get("_pa_array"))
+		}
 		for _, x := range pickle.Items(v.State) { // NDArrayBacked: (dtype, array), in either order
 			if a, ok := x.(*Array); ok {
 				return a, nil

@@ -1,6 +1,7 @@
 package pandas
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -21,7 +22,7 @@ func read(t testing.TB, name string) []byte {
 // The table that testdata/make.py writes, read from every version and protocol.
 func TestRead(t *testing.T) {
 	names, err := filepath.Glob("testdata/pandas*.pkl")
-	if err != nil || len(names) != 6 {
+	if err != nil || len(names) != 9 {
 		t.Fatal(err, names)
 	}
 	for _, name := range names {
@@ -84,6 +85,50 @@ func TestOld(t *testing.T) {
 	}
 }
 
+// Texts that pandas keeps with pyarrow, some of them missing.
+func TestArrowTexts(t *testing.T) {
+	f, err := Read(read(t, "arrow.pkl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for c, want := range [][]any{{"bb", nil, "", "ÄÖ"}, {"x", nil, "yy", "zzz"}} {
+		for row, text := range want {
+			if got := f.At(row, c); f.Rows != 4 || got != text {
+				t.Errorf("row %d of %q is %#v, expected %#v", row, f.Columns[c], got, text)
+			}
+		}
+	}
+	called := func(name string, args ...any) *pickle.Object {
+		return &pickle.Object{Class: pickle.Class{Module: "pyarrow.lib", Name: name}, Args: args}
+	}
+	array := func(kind string, n, first int64, buffers ...any) *pickle.Object {
+		list := &pickle.List{}
+		for _, b := range buffers {
+			if text, ok := b.(string); ok {
+				b = called("py_buffer", []byte(text))
+			}
+			list.Items = append(list.Items, b)
+		}
+		return called("_restore_array", pickle.Tuple{called("type_for_alias", kind), n, int64(0), first, list, &pickle.List{}, nil})
+	}
+	// Older versions keep several arrays, of a type with shorter offsets, that may begin within their buffers.
+	starts := "\x00\x00\x00\x00\x01\x00\x00\x00\x03\x00\x00\x00\x03\x00\x00\x00"
+	a, err := arrowTexts(called("chunked_array", &pickle.List{Items: []any{array("string", 2, 1, "\x02", starts, "abc"), array("string", 0, 0, nil, nil, nil), array("string", 3, 0, nil, starts, "abc")}}))
+	if err != nil || fmt.Sprint(a.objects) != "[bc <nil> a bc ]" || a.Shape[0] != 5 {
+		t.Errorf("%v, %v", a, err)
+	}
+	for what, bad := range map[string]any{
+		"no array": nil, "another class": called("other", pickle.Tuple{}), "no parts": called("_restore_array", pickle.Tuple{}), "another type": array("int64", 1, 0, nil, starts, "abc"),
+		"too long": array("string", 4, 0, nil, starts, "abc"), "too far": array("string", 1, 3, nil, starts, "abc"), "far too far": array("string", 1, 1<<62, nil, starts, "abc"),
+		"without end": array("string", 1<<62, 0, nil, starts, "abc"), "few bits": array("string", 3, 0, "", starts, "abc"), "few letters": array("string", 3, 0, nil, starts, "ab"),
+		"backwards": array("string", 1, 0, nil, starts[4:8]+starts[:4], "abc"), "negative": array("string", -1, 0, nil, starts, "abc"), "no buffers": array("string", 1, 0),
+	} {
+		if a, err := arrowTexts(bad); err == nil {
+			t.Errorf("%s: %v", what, a)
+		}
+	}
+}
+
 func TestDamage(t *testing.T) {
 	raw := read(t, "pandas3-protocol5.pkl")
 	for cut := 0; cut < len(raw); cut += 17 {
@@ -106,7 +151,7 @@ func TestColumnsWithoutEnd(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	for _, n := range []string{"pandas3-protocol5.pkl", "pandas1-protocol2.pkl", "old.pkl"} {
+	for _, n := range []string{"pandas3-protocol5.pkl", "pandas1-protocol2.pkl", "old.pkl", "arrow.pkl"} {
 		f.Add(read(f, n))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {

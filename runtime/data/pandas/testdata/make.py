@@ -2,6 +2,7 @@
 
 Run with Python 3.11, once with pandas 3.1.1 (NumPy 2.4.6) and once with pandas 1.5.3 (NumPy 1.26.4):
     python make.py
+With pandas 3.1.1, first without pyarrow and then with pyarrow 26.0.1, which pandas keeps texts with where it is there.
 old.pkl has the layout that pandas wrote before 1.1 (as LSWMD.pkl has it), made from what pandas 1.5.3 has.
 """
 import pickle
@@ -9,7 +10,13 @@ import pickle
 import numpy as np
 import pandas as pd
 
+try:
+    import pyarrow as pa
+except ImportError:
+    pa = None
+
 major = pd.__version__.split(".")[0]
+arrow = "arrow" if pa and major == "3" else ""
 maps = [(np.arange(h * w * 3).reshape(h, w, 3) * 7 % 3 * 127).astype(np.uint8) for h, w in [(2, 3), (4, 2), (1, 1)]]
 maps[1] = np.asfortranarray(maps[1])
 table = pd.DataFrame({
@@ -22,7 +29,12 @@ table = pd.DataFrame({
     "good": [True, False, True],
 })
 for protocol in (2, 4, 5):
-    table.to_pickle(f"pandas{major}-protocol{protocol}.pkl", protocol=protocol)
+    table.to_pickle(f"pandas{major}{arrow}-protocol{protocol}.pkl", protocol=protocol)
+if arrow:
+    # Texts of which some are missing, in both types that pandas has for them.
+    texts = pd.DataFrame({"cut": ["a", "bb", None, "", "ÄÖ"]})[1:].reset_index(drop=True)
+    texts["short"] = pd.array(["x", None, "yy", "zzz"], dtype=pd.ArrowDtype(pa.string())).astype("string[pyarrow]")
+    texts.to_pickle("arrow.pkl")
 
 if major == "1":
     # A stand-in for the classes of pandas 0.14 to 1.0: the state of a DataFrame is its manager, whose state is a tuple.
