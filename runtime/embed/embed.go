@@ -61,17 +61,23 @@ func Write(name string, info Info, stream Stream) error {
 		return fmt.Errorf("%s: expected a name ending in %s", name, strings.Join(Endings(), ", "))
 	}
 	var f format
+	var unread error // of the stream itself: nothing that has to do with the file
 	err := ckpt.Atomic(name, func(w io.Writer) error {
 		var err error
 		if f, err = open(w, info); err != nil {
 			return err
 		}
 		rows := 0
+		var unwritten error
 		err = stream(func(first int, x []float32, y []float64) error {
 			rows += len(y)
-			return f.add(first, x, y)
+			unwritten = f.add(first, x, y)
+			return unwritten
 		})
 		if err != nil {
+			if unwritten == nil {
+				unread = err
+			}
 			return err
 		}
 		if rows != info.Rows {
@@ -79,7 +85,10 @@ func Write(name string, info Info, stream Stream) error {
 		}
 		return f.close()
 	})
-	if n, ok := f.(*npy); ok && err == nil {
+	switch n, ok := f.(*npy); {
+	case unread != nil:
+		return unread
+	case ok && err == nil:
 		return n.sidecars(name)
 	}
 	return err
