@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strings"
@@ -99,7 +98,7 @@ func openParquet(s *data.Source, p *plan, name string) (t table, err error) {
 		return nil, err
 	}
 	for _, g := range f.RowGroups() {
-		if err := q.unpack(g, f.NumRows()); err != nil {
+		if err := q.unpack(f, g); err != nil {
 			return nil, err
 		}
 	}
@@ -122,10 +121,10 @@ func parquetError(b *data.Blob, column string, err error) error {
 	return b.Fail(column, err.Error(), "it is no sound Parquet file: fetch it again")
 }
 
-// check looks at the pages of all columns: the library reads whole rows.
+// check looks at the pages of the wanted columns.
 func (t *parquetTable) check(b *data.Blob, f *parquet.File) error {
 	columns := f.Schema().Columns()
-	for c := range columns {
+	for _, c := range t.kept {
 		leaf, ok := f.Schema().Lookup(columns[c]...)
 		if !ok {
 			return b.Fail("", "has no column "+t.names[c], "it is no sound Parquet file: fetch it again")
@@ -145,43 +144,45 @@ func (t *parquetTable) check(b *data.Blob, f *parquet.File) error {
 }
 
 // unpack writes the rows of a group into the spool.
-func (t *parquetTable) unpack(g parquet.RowGroup, total int64) error {
-	rows := g.Rows()
-	defer rows.Close()
-	place := make([]int, len(t.names))
-	for i := range place {
-		place[i] = slices.Index(t.kept, i)
+func (t *parquetTable) unpack(f *parquet.File, g parquet.RowGroup) error {
+	var columns []*parquetColumn
+	for _, c := range t.kept {
+		leaf, _ := f.Schema().Lookup(f.Schema().Columns()[c]...)
+		column := newParquetColumn(g.ColumnChunks()[c], leaf.MaxRepetitionLevel > 0)
+		defer column.close()
+		columns = append(columns, column)
 	}
-	cells := make([]cell, len(t.kept))
-	buf, out := make([]parquet.Row, 256), []byte(nil)
-	for {
-		n, err := rows.ReadRows(buf)
-		for _, row := range buf[:n] {
-			clear(cells)
-			for _, v := range row {
-				if c := v.Column(); c >= 0 && c < len(place) && place[c] >= 0 {
-					if message := addValue(&cells[place[c]], v, t.numbers[c]); message != "" {
-						return t.s.Fail(t.file, t.at(t.rows()), "the column "+t.names[c]+" "+message, "choose others with the option columns")
-					}
+	cells, out := make([]cell, len(t.kept)), []byte(nil)
+	for row := range g.NumRows() {
+		if row%4096 == 0 {
+			t.s.Progress("unpacking "+t.file, int64(t.rows()), f.NumRows())
+		}
+		clear(cells)
+		for i, c := range t.kept {
+			err := columns[i].row(func(v parquet.Value) error {
+				if message := addValue(&cells[i], v, t.numbers[c]); message != "" {
+					return t.s.Fail(t.file, t.at(t.rows()), "the column "+t.names[c]+" "+message, "choose others with the option columns")
 				}
+				return nil
+			})
+			var own *data.Error
+			if errors.As(err, &own) {
+				return own
 			}
-			out = encodeCells(out[:0], cells)
-			if len(out) > maxRecord || t.spool.Size() > maxUnpacked {
-				return t.s.Fail(t.file, t.at(t.rows()), "is larger than 64 MiB, or the file than 64 GiB", "choose fewer columns with the option columns")
+			if err != nil {
+				return t.s.Fail(t.file, t.at(t.rows()), "the column "+t.names[c]+" cannot be read: "+data.Cause(err), "it is damaged: fetch it again")
 			}
-			if _, err := t.spool.Write(out); err != nil {
-				return t.s.Fail(t.file, t.at(t.rows()), "cannot be unpacked: "+data.Cause(err), "make room on the disk")
-			}
-			t.offsets = append(t.offsets, t.spool.Size())
 		}
-		t.s.Progress("unpacking "+t.file, int64(t.rows()), total)
-		if errors.Is(err, io.EOF) {
-			return nil
+		out = encodeCells(out[:0], cells)
+		if len(out) > maxRecord || t.spool.Size() > maxUnpacked {
+			return t.s.Fail(t.file, t.at(t.rows()), "is larger than 64 MiB, or the file than 64 GiB", "choose fewer columns with the option columns")
 		}
-		if err != nil {
-			return t.s.Fail(t.file, t.at(t.rows()), "cannot be read: "+data.Cause(err), "it is damaged: fetch it again")
+		if _, err := t.spool.Write(out); err != nil {
+			return t.s.Fail(t.file, t.at(t.rows()), "cannot be unpacked: "+data.Cause(err), "make room on the disk")
 		}
+		t.offsets = append(t.offsets, t.spool.Size())
 	}
+	return nil
 }
 
 // parquetNumber makes numbers of the stored values where these are not the numbers themselves: those of

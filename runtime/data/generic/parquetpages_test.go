@@ -3,6 +3,7 @@ package generic
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -153,6 +154,39 @@ func TestParquetBombs(t *testing.T) {
 			t.Errorf("%s: takes %d MiB", name, taken>>20)
 		}
 	}
+}
+
+// Rows whose values and texts lie in many pages and groups, of which a column that nobody wants is damaged.
+func TestParquetPages(t *testing.T) {
+	type record struct {
+		Y      string    `parquet:"y,zstd"`
+		V      []float64 `parquet:"v,list"`
+		Unread int64     `parquet:"unread,zstd"`
+	}
+	var b bytes.Buffer
+	w := parquet.NewGenericWriter[record](&b, parquet.PageBufferSize(100), parquet.MaxRowsPerRowGroup(300))
+	var want []string
+	for i := range 1000 {
+		r := record{Y: strings.Repeat("ä", 1+i%2), V: []float64{float64(i), float64(i) / 2, -1}, Unread: int64(i)}
+		if _, err := w.Write([]record{r}); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, fmt.Sprintf("[%v %v -1] [%d]", float32(i), float32(i)/2, i%2))
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	raw := b.Bytes()
+	f, err := parquet.OpenFile(bytes.NewReader(raw), int64(len(raw)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	unread := f.Metadata().RowGroups[0].Columns[2].MetaData
+	clear(raw[unread.DataPageOffset:][:unread.TotalCompressedSize])
+	root := fstest.MapFS{"a.parquet": &fstest.MapFile{Data: raw}}
+	got, _ := read(t, "parquet", root, row(3), map[string]string{"label": "y", "columns": "v", "split": "last"})
+	equal(t, "rows", append(got.train, got.test...), want)
+	refused(t, "parquet", root, row(3), map[string]string{"label": "y", "columns": "unread"}, "a.parquet, column unread", "no sound Parquet file")
 }
 
 // What Thrift's structures say of their lengths is held against what is there.
