@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -51,6 +52,29 @@ func Atomic(name string, write func(io.Writer) error) (err error) {
 		return err
 	}
 	return SyncFolder(dir) // the rename itself reaches the disk with its folder
+}
+
+// MakeFolder makes a folder, and those above it that are missing, and forces their names to disk:
+// a file is not safe in a folder that may be gone after a power cut.
+func MakeFolder(dir string) error {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	above := filepath.Dir(filepath.Clean(dir))
+	if above != dir {
+		if err := MakeFolder(above); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		if info, e := os.Stat(dir); e != nil || !info.IsDir() { // nor did another process make it
+			return err
+		}
+	}
+	if err := SyncFolder(above); !errors.Is(err, fs.ErrPermission) { // one that may be written but not read
+		return err
+	}
+	return nil
 }
 
 // SyncFolder forces the names in a folder to disk, where the system can do that.

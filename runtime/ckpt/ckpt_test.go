@@ -142,6 +142,31 @@ func machine(t *testing.T) *runtime.Machine {
 	return m
 }
 
+func TestMakeFolder(t *testing.T) {
+	dir := t.TempDir()
+	deep := filepath.Join(dir, "a", "b", "c")
+	for range 2 { // the second time it is there
+		if err := MakeFolder(deep); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if info, err := os.Stat(deep); err != nil || !info.IsDir() {
+		t.Error(err)
+	}
+	t.Chdir(dir)
+	if err := MakeFolder("here"); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile("file", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"file", filepath.Join("file", "below")} {
+		if err := MakeFolder(name); err == nil {
+			t.Errorf("%s was made, where a file is in the way", name)
+		}
+	}
+}
+
 func TestCheckpoint(t *testing.T) {
 	m := machine(t)
 	for i, s := range m.Program.StateTensors() {

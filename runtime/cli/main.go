@@ -94,6 +94,9 @@ func (a *app) prepare(above *cobra.Command, name string) {
 		run := c.RunE
 		c.RunE = func(cmd *cobra.Command, args []string) error {
 			a.started = true
+			if err := noneEmpty(cmd); err != nil {
+				return err
+			}
 			return run(cmd, args)
 		}
 		c.Example = strings.ReplaceAll(c.Example, "BIN", name)
@@ -102,6 +105,18 @@ func (a *app) prepare(above *cobra.Command, name string) {
 		}
 		a.prepare(c, name)
 	}
+}
+
+// noneEmpty refuses flags that were given nothing, as happens with a variable of the shell that is not
+// set: --resume "$RUN" would begin a new run, --data "$DIR" take the sample data.
+func noneEmpty(cmd *cobra.Command) error {
+	for _, name := range []string{"modality", "data", "reader", "task", "resume", "init-from", "checkpoint", "in", "out"} {
+		f := cmd.Flags().Lookup(name)
+		if f != nil && f.Changed && f.Value.String() == "" && f.DefValue == "" { // else "" has a meaning
+			return usagef("--%s is empty; give a value or leave it out", name)
+		}
+	}
+	return nil
 }
 
 // maxThreads is more than any machine has cores for: beyond it a number is a mistake.

@@ -186,7 +186,7 @@ func (s *session) goOn() error {
 	if s.old == nil && !f.changed("summary-every") {
 		f.summaryEvery = summaryEvery(s.m.Program.Train.Steps)
 	}
-	if isRun && (f.out == "" || filepath.Clean(f.out) == filepath.Clean(string(from))) {
+	if isRun && (f.out == "" || sameFolder(f.out, string(from))) {
 		s.dir = from
 		if s.keep, err = runs.Acquire(from); err != nil {
 			return err
@@ -213,6 +213,13 @@ func (s *session) goOn() error {
 		}
 	}
 	return s.restore(found)
+}
+
+// sameFolder says whether two names stand for the same folder.
+func sameFolder(a, b string) bool {
+	x, err := os.Stat(a)
+	y, e := os.Stat(b)
+	return err == nil && e == nil && os.SameFile(x, y)
 }
 
 // sayKilled says so where the session before ended without a word.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 
+	"mspecc/runtime/ckpt"
 	"mspecc/runtime/runs"
 )
 
@@ -39,7 +40,7 @@ func Append(dir runs.Dir, e *Evaluation) error {
 	if _, err := f.Write(append(line, '\n')); err != nil {
 		return err
 	}
-	return f.Sync()
+	return errors.Join(f.Sync(), ckpt.SyncFolder(string(dir)))
 }
 
 // ReadLog reads the evaluations of a run directory, oldest first; none where there is no log.

@@ -11,6 +11,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 
 	"mspecc/runtime/ckpt"
 )
@@ -93,7 +94,11 @@ func OpenLog(name string, last int, names []string) (*Log, error) {
 		l.records.add(r.pick(names))
 		l.size += int64(len(line))
 	}
-	if err := l.file.Truncate(l.size); err != nil {
+	err := l.file.Truncate(l.size)
+	if err == nil {
+		err = ckpt.SyncFolder(filepath.Dir(name)) // that the file is there; Sync is for what is in it
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("the metrics cannot be written: %w", err), l.file.Close())
 	}
 	return l, nil

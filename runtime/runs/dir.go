@@ -4,8 +4,9 @@ package runs
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
+
+	"mspecc/runtime/ckpt"
 )
 
 // Dir is a run directory. Its methods are the layout, the only place that knows it:
@@ -32,7 +33,7 @@ func (d Dir) file(parts ...string) string {
 // Make creates the folders that every run has.
 func (d Dir) Make() error {
 	for _, f := range []string{d.Checkpoints(), d.Pictures()} {
-		if err := os.MkdirAll(f, 0o755); err != nil {
+		if err := ckpt.MakeFolder(f); err != nil {
 			return fmt.Errorf("the run directory cannot be made: %w", err)
 		}
 	}

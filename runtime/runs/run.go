@@ -120,7 +120,7 @@ func (r *Run) writeSpec() error {
 		if old, err := os.ReadFile(name); err == nil && string(old) == s.Text {
 			continue
 		}
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		if err := ckpt.MakeFolder(filepath.Dir(name)); err != nil {
 			return fmt.Errorf("the spec cannot be kept: %w", err)
 		}
 		if err := ckpt.Atomic(name, func(w io.Writer) error {

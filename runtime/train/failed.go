@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 
@@ -118,7 +117,7 @@ func (r *run) keepStep(f *FailedError) {
 		return
 	}
 	name := r.Run.Failed(f.Step)
-	err := os.MkdirAll(filepath.Dir(name), 0o755)
+	err := ckpt.MakeFolder(filepath.Dir(name))
 	if err == nil {
 		err = file.WriteFile(name)
 	}
