@@ -18,7 +18,9 @@ func newCheckCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check FILE...",
 		Short: "Report errors and warnings in specs",
-		Args:  someFiles,
+		Example: `  mspecc check model.mspec
+  mspecc check examples/*.mspec`,
+		Args: someFiles,
 		RunE: func(cmd *cobra.Command, files []string) error {
 			var all []spec.Diagnostic
 			for _, file := range files {

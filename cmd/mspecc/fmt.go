@@ -18,7 +18,9 @@ func newFmtCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fmt FILE...",
 		Short: "Format specs; prints the result unless -w or -d is given; - is standard input",
-		Args:  someFiles,
+		Example: `  mspecc fmt -w model.mspec
+  mspecc fmt -d examples/*.mspec`,
+		Args: someFiles,
 		RunE: func(cmd *cobra.Command, files []string) error {
 			failed := false
 			for _, file := range files {

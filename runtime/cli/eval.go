@@ -140,6 +140,8 @@ func (f *evalFlags) check() (random, raw bool, err error) {
 		err = usagef("--lr is %v, --tune-lr %v and --weight-decay %v, expected positive rates and a decay of at least 0", f.lr, f.tuneLR, f.weightDecay)
 	case len(f.k) == 0 || slices.Min(f.k) < 1 || len(f.shots) == 0 || slices.Min(f.shots) < 1:
 		err = usagef("--k is %v and --shots %v, expected numbers of at least 1", f.k, f.shots)
+	case f.metric != "" && !slices.Contains(eval.Metrics, f.metric):
+		err = usagef("--metric is %q, expected one of %s", f.metric, strings.Join(eval.Metrics, ", "))
 	case f.noCache && f.cache != "":
 		err = usagef("--feature-cache and --no-feature-cache exclude each other")
 	}

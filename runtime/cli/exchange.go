@@ -67,6 +67,9 @@ func (a *app) runExport(f *exportFlags) error {
 	if !ok {
 		return usagef("--out is %q, expected a name ending in %s", f.out, exportEndings())
 	}
+	if filepath.Ext(f.out) == ".onnx" && f.prefix != "" {
+		return usagef("--prefix is for files of parameters, not for an ONNX model")
+	}
 	m, state, err := a.trained(f.checkpoint)
 	if err != nil {
 		return err

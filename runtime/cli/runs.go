@@ -82,7 +82,7 @@ and lowest loss, and the highest test metric that an evaluation gave its encoder
 
 // findRuns lists the run directories in a folder, which may be one itself.
 func findRuns(root string) ([]runs.Dir, error) {
-	if _, err := os.Stat(root); err != nil {
+	if info, err := os.Stat(root); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("%s: no such folder of runs; train makes one", root)
 	}
 	var list []runs.Dir
