@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -241,6 +242,10 @@ cp -r $D/run $D/../said $KEEP`)
 		t.Fatal(err)
 	}
 	sameEnd(t, filepath.Join(keep, "run"))
+	said, err := os.ReadFile(filepath.Join(keep, "said"))
+	if err != nil || regexp.MustCompile(`step 60 is not written.*training goes on`).Match(said) {
+		t.Errorf("after the last step training is said to go on (%v):\n%s", err, said)
+	}
 	log, err := os.ReadFile(filepath.Join(keep, "run/log.txt"))
 	if err != nil || !bytes.Contains(log, []byte("finished at step 60")) {
 		t.Errorf("%v\n%s", err, log)

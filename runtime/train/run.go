@@ -85,7 +85,7 @@ func (r *run) loop(ctx context.Context) error {
 		r.result.Step, r.State.Step = step, step
 		r.note(step, values)
 		r.slowest = max(r.slowest, time.Since(begun))
-		if r.scheduled(step) || r.overdue() {
+		if step < r.State.Steps && (r.scheduled(step) || r.overdue()) { // saveLast follows the last step
 			if err := r.save(); err != nil {
 				return r.fail(step, err)
 			}
