@@ -101,18 +101,27 @@ func Decode(data []byte) (*Image, error) {
 		}
 		c, err := f.config(bytes.NewReader(data))
 		if err != nil {
-			return nil, fmt.Errorf("its %s header is damaged: %w", f.name, err)
+			return nil, f.fail("header", err)
 		}
 		if err := plausible(c.Width, c.Height, len(data), f.ratio); err != nil {
 			return nil, err
 		}
 		m, err := f.decode(bytes.NewReader(data))
 		if err != nil {
-			return nil, fmt.Errorf("the %s data is damaged: %w", f.name, err)
+			return nil, f.fail("data", err)
 		}
 		return fromGo(m), nil
 	}
 	return nil, ErrFormat
+}
+
+// fail says why a part of a file cannot be decoded: a sound TIFF of an unusual kind is no damage.
+func (f format) fail(part string, err error) error {
+	var kind tiff.UnsupportedError
+	if errors.As(err, &kind) {
+		return fmt.Errorf("it is a TIFF of a kind that is not supported (%s), expected grey or red, green and blue in whole numbers of 8 or 16 bits", string(kind))
+	}
+	return fmt.Errorf("the %s %s is damaged: %w", f.name, part, err)
 }
 
 // plausible refuses sizes that the file cannot hold.

@@ -192,6 +192,30 @@ func TestAbsurd(t *testing.T) {
 	}
 }
 
+// Sound TIFFs of other kinds are not called damaged, and damaged ones are not called unsupported.
+func TestUnsupportedTIFF(t *testing.T) {
+	colour := read(t, "colour.tif")
+	changed := func(tag, value byte) []byte {
+		raw := bytes.Clone(colour)
+		at := bytes.Index(raw, []byte{tag, 1, 3, 0, 1, 0, 0, 0}) // a directory's entry of one short number
+		if at < 0 {
+			t.Fatalf("colour.tif has no tag %d", 256+int(tag))
+		}
+		raw[at+8] = value
+		return raw
+	}
+	for name, raw := range map[string][]byte{"CMYK": changed(6, 5), "floats": read(t, "f32-predictor.tif"), "compression": changed(3, 99)} {
+		if _, err := Decode(raw); err == nil || !strings.Contains(err.Error(), "not supported") || strings.Contains(err.Error(), "damaged") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, cut := range []int{6, 40, len(colour) - 30} {
+		if _, err := Decode(colour[:cut]); err == nil || !strings.Contains(err.Error(), "damaged") {
+			t.Errorf("cut at %d: %v", cut, err)
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	names, _ := filepath.Glob("testdata/*.*")
 	for _, n := range names {
