@@ -56,7 +56,7 @@ What is wrong with the data is said as training would say it, and the exit code 
 	f.data.addTask(c)
 	fl := c.Flags()
 	fl.StringVar(&f.out, "out", "data.png", "picture to write; empty for none")
-	fl.IntVar(&f.count, "count", 8, "number of examples in the picture")
+	fl.IntVar(&f.count, "count", 8, fmt.Sprintf("number of examples in the picture, at most %d", report.MaxDrawn))
 	fl.IntVar(&f.max, "max-examples", 2000, "examples to read of each part, spread evenly; 0 for all")
 	fl.Uint64Var(&f.seed, "seed", 0, "seed of random windows and splits")
 	return c
@@ -105,6 +105,9 @@ type checkedTask struct {
 func (a *app) runCheck(ctx context.Context, f *checkFlags) error {
 	if f.count < 1 || f.max < 0 {
 		return usagef("--count is %d and --max-examples %d, expected at least 1 and 0", f.count, f.max)
+	}
+	if f.out != "" && f.count > report.MaxDrawn {
+		return usagef("--count is %d, a picture shows at most %d examples; lower it, or give --out '' for no picture", f.count, report.MaxDrawn)
 	}
 	if err := a.chooseByTask(&f.data); err != nil {
 		return err

@@ -53,10 +53,11 @@ func TestDataCheck(t *testing.T) {
 	}
 	for want, args := range map[string][]string{
 		`no task "nothing"; use one of same, gone`: {"data", "check", "--task", "nothing"},
-		"--count is 0":         {"data", "check", "--count", "0"},
-		`no reader "nothing"`:  {"data", "readers", "nothing"},
-		"--skip-bad is -1":     {"data", "check", "--skip-bad", "-1"},
-		"Try 'tiny data check": {"data", "check", "--count", "0"},
+		"--count is 0":                         {"data", "check", "--count", "0"},
+		"a picture shows at most 100 examples": {"data", "check", "--count", "101"},
+		`no reader "nothing"`:                  {"data", "readers", "nothing"},
+		"--skip-bad is -1":                     {"data", "check", "--skip-bad", "-1"},
+		"Try 'tiny data check":                 {"data", "check", "--count", "0"},
 	} {
 		if code, _, errs := command(p, args...); code != 2 || !strings.Contains(errs, want) {
 			t.Errorf("%v: %d, %s", args, code, errs)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -14,6 +15,37 @@ import (
 	"mspecc/runtime/data"
 	"mspecc/runtime/report"
 )
+
+// What reconstruct cannot draw is wrong usage, said before anything is computed; numbers have no limit.
+func TestReconstructFlags(t *testing.T) {
+	series := report.Layout{Kind: report.Series, Grid: []int{4}, Patch: []int{2}, Channels: 3}
+	unknown := report.Layout{Kind: report.Series}
+	words := report.Layout{Kind: report.Tokens, Grid: []int{4}}
+	for _, c := range []struct {
+		f     reconstructFlags
+		l     report.Layout
+		wrong string // part of the message, "" where all is well
+	}{
+		{reconstructFlags{count: report.MaxDrawn}, series, ""},
+		{reconstructFlags{count: report.MaxDrawn + 1}, series, "at most 100 examples; lower it"},
+		{reconstructFlags{count: 100000, out: "a.png"}, series, "--count is 100000"},
+		{reconstructFlags{count: 100000, out: "a.safetensors"}, series, ""},
+		{reconstructFlags{count: 100000}, words, ""},
+		{reconstructFlags{count: 1, channels: []int{0, 2}}, series, ""},
+		{reconstructFlags{count: 1, channels: []int{0, 3}}, series, "--channels has 3, expected channels from 0 to 2"},
+		{reconstructFlags{count: 1, channels: []int{-1}}, unknown, "--channels has -1"},
+		{reconstructFlags{count: 1, channels: []int{9}}, unknown, ""},
+	} {
+		err := c.f.check(c.l)
+		var usage usageError
+		switch {
+		case c.wrong == "" && err != nil:
+			t.Errorf("%+v: %v", c.f, err)
+		case c.wrong != "" && (!errors.As(err, &usage) || !strings.Contains(err.Error(), c.wrong)):
+			t.Errorf("%+v: %v, expected a usage error with %q", c.f, err, c.wrong)
+		}
+	}
+}
 
 func TestLayoutFollowsTheModality(t *testing.T) {
 	values := func(shape ...int) runtime.Input { return runtime.Input{Name: "image", Shape: shape} }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -40,7 +41,7 @@ they are. What comes out depends on the kind of data:
   tokens                 aligned text, hidden tokens marked · and wrong ones ^ below
 
 The errors on visible and hidden tokens are printed for every kind. An --out that ends in
-.safetensors keeps the numbers instead.`,
+.safetensors keeps the numbers instead, of any number of examples; a PNG shows at most ` + strconv.Itoa(report.MaxDrawn) + `.`,
 		Example: `  BIN reconstruct --checkpoint runs/a --data DIR --count 8 --out reconstruction.png
   BIN reconstruct --checkpoint runs/a --data DIR --task cifar10
   BIN reconstruct --checkpoint runs/a --as spectrogram`,
@@ -54,7 +55,7 @@ The errors on visible and hidden tokens are printed for every kind. An --out tha
 	fl.StringVar(&f.out, "out", "", "file to write (default reconstruction.png; for tokens none, they are printed)")
 	fl.StringVar(&f.as, "as", "", "show the examples as image, spectrogram or series (default follows from the modality)")
 	fl.IntSliceVar(&f.channels, "channels", nil, "channels of series to draw, such as 0,3,7 (default the first three)")
-	fl.IntVar(&f.count, "count", 8, "number of examples")
+	fl.IntVar(&f.count, "count", 8, fmt.Sprintf("number of examples, of a PNG at most %d", report.MaxDrawn))
 	fl.Uint64Var(&f.seed, "seed", 1, "seed of the choice of examples and of the masks")
 	return c
 }
@@ -71,6 +72,17 @@ func (f *reconstructFlags) check(l report.Layout) error {
 		return usagef("--as is %q, expected %s", f.as, strings.Join(kinds, ", "))
 	case f.out != "" && !slices.Contains([]string{l.Ending(), ".safetensors"}, filepath.Ext(f.out)):
 		return usagef("--out is %q, expected a name ending in %s or .safetensors", f.out, l.Ending())
+	case f.count > report.MaxDrawn && l.Kind != report.Tokens && filepath.Ext(f.out) != ".safetensors":
+		return usagef("--count is %d, a picture shows at most %d examples; lower it, or keep the numbers of all with an --out that ends in .safetensors", f.count, report.MaxDrawn)
+	}
+	for _, c := range f.channels {
+		if c < 0 || l.Channels > 0 && c >= l.Channels { // 0 where only the model's output tells
+			most := ""
+			if l.Channels > 0 {
+				most = fmt.Sprintf(" to %d", l.Channels-1)
+			}
+			return usagef("--channels has %d, expected channels from 0%s", c, most)
+		}
 	}
 	return nil
 }

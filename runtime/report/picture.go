@@ -13,6 +13,10 @@ import (
 // textColumns is the width of texts that go to a file.
 const textColumns = 100
 
+// MaxDrawn is how many examples a picture shows at most: more are no longer looked at, and a picture
+// of them all takes gigabytes of memory.
+const MaxDrawn = 100
+
 // Ending is that of the file that shows a panel: a picture, or text for tokens.
 func (l Layout) Ending() string {
 	if l.Kind == Tokens {
