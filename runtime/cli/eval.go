@@ -388,12 +388,7 @@ func (e *evaluation) report(from loaded) error {
 		if err := eval.Append(dir, all); err != nil {
 			e.a.note("the result is not kept in the run directory: %v", err)
 		} else {
-			if err := writeReport(dir); err != nil {
-				e.a.note("the report does not show it yet: %v", err)
-			}
-			if err := writeEvaluationEvents(dir); err != nil {
-				e.a.note("TensorBoard does not show it yet: %v", err)
-			}
+			showEvaluations(dir, e.a.note)
 		}
 	}
 	if f.out != "" {

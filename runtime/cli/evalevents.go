@@ -14,6 +14,22 @@ import (
 // oldEvaluations is how many evaluations a TensorBoard at work may lie behind.
 const oldEvaluations = 9
 
+// showEvaluations brings the evaluations of a run into its report and into TensorBoard, one process
+// at a time: else of two that end together the one that knew less might write last.
+func showEvaluations(dir runs.Dir, note func(format string, args ...any)) {
+	if release, err := dir.LockEvaluations(); err != nil {
+		note("an evaluation that ends at the same time may not be shown yet: %v", err)
+	} else {
+		defer release()
+	}
+	if err := writeReport(dir); err != nil {
+		note("the report does not show it yet: %v", err)
+	}
+	if err := writeEvaluationEvents(dir); err != nil {
+		note("TensorBoard does not show it yet: %v", err)
+	}
+}
+
 // writeEvaluationEvents shows all evaluations of a run in TensorBoard. It writes them anew, from
 // the log of evaluations and in the order of their steps: TensorBoard takes a step that is not
 // higher than the one before for a run that went back, and drops the later ones.

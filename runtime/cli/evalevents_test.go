@@ -1,10 +1,15 @@
 package cli
 
 import (
+	"bytes"
+	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"mspecc/runtime/eval"
 	"mspecc/runtime/overview"
@@ -53,5 +58,42 @@ func TestEvaluationEventsDoNotGather(t *testing.T) {
 	entries, err := os.ReadDir(dir.EvaluationEvents())
 	if err != nil || len(entries) != oldEvaluations+1 || entries[0].Name() != "events.out.tfevents.000003" {
 		t.Errorf("%v in the folder of events (%v), expected %d files, the first two removed", entries, err, oldEvaluations+1)
+	}
+}
+
+// Of two evaluations that end together both are shown: who shows them waits for the other, and
+// looks at the log afterwards.
+func TestEvaluationsAtTheSameTime(t *testing.T) {
+	dir := runs.Dir(t.TempDir())
+	add := func(method string) {
+		e := eval.Evaluation{Modality: "dna", Results: []eval.Result{{Method: method, Metric: "accuracy", Test: &eval.Score{Mean: 1}, Input: overview.TrainedInput}}}
+		if err := eval.Append(dir, &e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	release, err := dir.LockEvaluations() // the other one is at work
+	if err != nil {
+		t.Fatal(err)
+	}
+	add("linear")
+	var notes []string
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		showEvaluations(dir, func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) })
+	}()
+	time.Sleep(50 * time.Millisecond) // one that does not wait would be done by now
+	if entries, _ := os.ReadDir(dir.EvaluationEvents()); len(entries) > 0 {
+		t.Errorf("%v was written while another evaluation was being shown", entries)
+	}
+	add("knn")
+	release()
+	<-done
+	if len(notes) != 1 || !strings.Contains(notes[0], "the report does not show it yet") { // the folder is no run
+		t.Errorf("notes %q", notes)
+	}
+	raw, err := os.ReadFile(filepath.Join(dir.EvaluationEvents(), "events.out.tfevents.000001"))
+	if err != nil || !bytes.Contains(raw, []byte("eval/dna/linear/accuracy")) || !bytes.Contains(raw, []byte("eval/dna/knn/accuracy")) {
+		t.Errorf("the events do not show both evaluations (%v): %q", err, raw)
 	}
 }

@@ -17,6 +17,7 @@ import (
 //	checkpoints/best.safetensors    the one with the lowest loss
 //	metrics.jsonl                   losses, learning rate and speed, one JSON object a line
 //	eval.jsonl                      evaluations, one JSON object a line
+//	eval.lock                       held while the evaluations are shown in report.html and events/eval/
 //	log.txt                         what the trainer said, with the time
 //	events/                         the same numbers for TensorBoard, evaluations in events/eval/
 //	pictures/                       the loss curve; reconstructions of test examples, as numbers (step-NNNNNNNN.safetensors)
@@ -60,6 +61,9 @@ func (d Dir) Metrics() string { return d.file("metrics.jsonl") }
 
 // Evaluations is the file of evaluations.
 func (d Dir) Evaluations() string { return d.file("eval.jsonl") }
+
+// EvaluationsLock is the file that LockEvaluations locks.
+func (d Dir) EvaluationsLock() string { return d.file("eval.lock") }
 
 // Log is what the trainer said.
 func (d Dir) Log() string { return d.file("log.txt") }

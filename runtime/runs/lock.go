@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -52,6 +53,25 @@ func (d Dir) lock() (*flock.Flock, error) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+// evaluationsWait is for how long another process may show the evaluations of a run: it takes less
+// than a second, unless that process is stopped.
+const evaluationsWait = 20 * time.Second
+
+// LockEvaluations waits until no other process writes what shows the run's evaluations. Who adds an
+// evaluation first and takes the lock then, shows all that were there before: the last one shows all.
+func (d Dir) LockEvaluations() (release func(), err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), evaluationsWait)
+	defer cancel()
+	l := flock.New(d.EvaluationsLock(), flock.SetPermissions(0o644))
+	switch _, err := l.TryLockContext(ctx, 10*time.Millisecond); {
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("%s: another evaluation has held it for %v", d.EvaluationsLock(), evaluationsWait)
+	case err != nil:
+		return nil, fmt.Errorf("%s: cannot be locked: %w", d.EvaluationsLock(), err)
+	}
+	return func() { _ = l.Close() }, nil // the system drops the lock with the file
 }
 
 // sameFile says whether the name still stands for the file that is locked.
