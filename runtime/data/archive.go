@@ -3,13 +3,14 @@ package data
 import (
 	"archive/zip"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
 	"mspecc/runtime/data/numpy"
 )
 
-// Array is an array of NumPy's, of which any part can be read.
+// Array is an array of NumPy's in C's order, of which any part can be read.
 type Array struct {
 	*numpy.Header
 	Name  string // of the array, without .npy
@@ -30,7 +31,62 @@ func (b *Blob) array(place, name string, start, size int64) (*Array, error) {
 	case err != nil:
 		return nil, b.Source.Fail(place, "header", err.Error(), "give an array that numpy.save wrote")
 	}
-	return &Array{Header: h, Name: name, blob: b, start: start + h.Start}, nil
+	a := &Array{Header: h, Name: name, blob: b, start: start + h.Start}
+	if h.Fortran {
+		return a.turned(place, turnRoom)
+	}
+	return a, nil
+}
+
+// turnRoom is the memory that an array is turned in. Examples of which fewer than turnRows fit into
+// it would be read in pieces too small for any disk.
+const (
+	turnRoom = 64 << 20
+	turnRows = 8
+)
+
+// turned is the array in C's order. In that of Fortran, which transposed arrays and tables of pandas
+// have, the values of an example lie all over the file; so it is written anew once, some examples at a time.
+func (a *Array) turned(place string, room int) (*Array, error) {
+	n, row := a.Shape[0], a.PerRow()*a.Size
+	const fix = "save numpy.ascontiguousarray(x)"
+	if total := int64(n) * int64(row); total > maxUnpacked {
+		return nil, a.blob.Source.Fail(place, "", "is in Fortran's order and of more than 64 GiB, too much to be put into C's", fix)
+	}
+	rows := min(n, room/row)
+	if rows < min(n, turnRows) {
+		return nil, a.blob.Source.Fail(place, "", fmt.Sprintf("is in Fortran's order with examples of %d bytes, expected at most %d in that order", row, room/turnRows), fix)
+	}
+	r, closer, err := a.blob.open()
+	if err != nil {
+		return nil, err
+	}
+	defer closer.Close()
+	places, size := a.Places(), a.Size
+	piece, block := make([]byte, rows*size), make([]byte, rows*row)
+	p := a.blob.Source.NewSpool()
+	for lo := 0; lo < n; lo += rows {
+		k := min(rows, n-lo)
+		for i, to := range places {
+			at := a.start + (int64(i)*int64(n)+int64(lo))*int64(size)
+			if got, err := r.ReadAt(piece[:k*size], at); got < k*size {
+				return nil, a.blob.unread(at, err)
+			}
+			for j := range k {
+				copy(block[j*row+to*size:][:size], piece[j*size:])
+			}
+		}
+		if _, err := p.Write(block[:k*row]); err != nil {
+			return nil, a.blob.Source.Fail(place, "", "is in Fortran's order, and there is no room to put it into C's: "+Cause(err), fix)
+		}
+		a.blob.Source.Progress("putting "+place+" into C's order", int64(lo+k)*int64(row), int64(n)*int64(row))
+	}
+	if err := a.blob.Unchanged(); err != nil {
+		return nil, err
+	}
+	h := *a.Header
+	h.Fortran, h.Start = false, 0
+	return &Array{Header: &h, Name: a.Name, blob: a.blob.With(p)}, nil
 }
 
 // ReadFull reads bytes of elements, counted from the first element, into p, all of it.

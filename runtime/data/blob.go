@@ -165,12 +165,17 @@ func (b *Blob) ReadFull(p []byte, off int64) error {
 	}
 	defer c.Close()
 	if n, err := r.ReadAt(p, off); n < len(p) {
-		if err == nil || errors.Is(err, io.EOF) {
-			return b.Source.Changed(b.Name)
-		}
-		return b.Fail(fmt.Sprintf("byte %d", off), "cannot be read: "+Cause(err), "fetch it again, or check the disk")
+		return b.unread(off, err)
 	}
 	return nil
+}
+
+// unread says why bytes from off on could not be read.
+func (b *Blob) unread(off int64, err error) error {
+	if err == nil || errors.Is(err, io.EOF) {
+		return b.Source.Changed(b.Name)
+	}
+	return b.Fail(fmt.Sprintf("byte %d", off), "cannot be read: "+Cause(err), "fetch it again, or check the disk")
 }
 
 // ReadAt is that of io.ReaderAt, for packages that read files.

@@ -79,7 +79,7 @@ func TestNumPyArrays(t *testing.T) {
 	e := expect(t)
 	want := data.Want{{Shape: []int{2, 3}}}
 	number := map[string]string{"label": "k", "classes": "6", "columns": "x", "window": "0", "test_fraction": "0.5"}
-	for _, name := range []string{"stored.npz", "packed.npz"} {
+	for _, name := range []string{"stored.npz", "packed.npz", "fortran.npz", "fortran-packed.npz", "fortran/*.npy"} {
 		number["files"] = name
 		x, labels, _ := examples(t, "npy", want, number)
 		near(t, name, x, labels, e.X)

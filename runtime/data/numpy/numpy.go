@@ -12,13 +12,14 @@ import (
 	"strings"
 )
 
-// Header is what a file says about its array, which is in C's order.
+// Header is what a file says about its array.
 type Header struct {
-	Kind  byte // b, i, u, f numbers; U, S texts
-	Size  int  // bytes of an element
-	Order binary.ByteOrder
-	Shape []int // at least one axis
-	Start int64 // where the elements begin
+	Kind    byte // b, i, u, f numbers; U, S texts
+	Size    int  // bytes of an element
+	Order   binary.ByteOrder
+	Shape   []int // at least one axis
+	Fortran bool  // the first axis is the fastest, and that is another order than C's
+	Start   int64 // where the elements begin
 }
 
 // PerRow is the number of elements for each step along the first axis.
@@ -99,14 +100,29 @@ func (h *Header) setShape(shape string, fortran bool, size int64) error {
 	switch {
 	case len(h.Shape) == 0:
 		return fmt.Errorf("is of a single number, expected an array with an axis of examples")
-	case fortran && len(h.Shape) > 1:
-		return fmt.Errorf("says the array is in Fortran's order, expected C's: save numpy.ascontiguousarray(x)")
 	case total*int64(h.Size) != size-h.Start:
 		return fmt.Errorf("says %d bytes of numbers, the file has %d", total*int64(h.Size), size-h.Start)
 	case h.PerRow() == 0:
 		return fmt.Errorf("has the shape (%s): an example has no values", shape)
 	}
+	h.Fortran = fortran && h.Shape[0] > 1 && h.PerRow() > 1
 	return nil
+}
+
+// Places says for each element of a row, in the order of Fortran, where it is in that of C.
+func (h *Header) Places() []int {
+	places := []int{0}
+	step := h.PerRow()
+	for _, d := range h.Shape[1:] { // the first of them is the fastest of Fortran's, the slowest of C's
+		step /= d
+		inner := len(places)
+		for i := 1; i < d; i++ {
+			for _, p := range places[:inner] {
+				places = append(places, p+i*step)
+			}
+		}
+	}
+	return places
 }
 
 // Number is an element that is a number.
