@@ -30,9 +30,15 @@ func (p picking) at(axis int) picking {
 	return p
 }
 
-// pick takes the rows p of x.
+// pick takes the rows p of x. Rows that are all equal need no picking.
 func (b *Builder) pick(x *Value, p picking) *Value {
-	if p.index != nil {
+	shape := withExtent(x.Shape(), p.axis, p.count())
+	switch {
+	case x.Op == OpConst:
+		return b.splatOf(x.Type.DType, x.Attr.Const, shape)
+	case x.Op == OpBroadcast && x.Args[0].Shape()[p.axis] == 1:
+		return b.Broadcast(x.Args[0], shape)
+	case p.index != nil:
 		return b.Gather(x, p.index, p.axis)
 	}
 	return b.piece(x, p.axis, p.lo, p.hi)
@@ -130,35 +136,23 @@ func (b *Builder) narrow(x *Value, p picking, take func(x *Value, p picking) *Va
 		return nil
 	}
 	shape := withExtent(x.Shape(), n, p.count())
-	rows := func(y *Value, p picking) *Value {
-		if y.Op == OpConst {
-			return b.splatOf(y.Type.DType, y.Attr.Const, withExtent(y.Shape(), p.axis, p.count()))
-		}
-		return take(y, p)
-	}
 	each := func(p picking) *Value {
 		args := make([]*Value, len(x.Args))
 		for i, a := range x.Args {
-			args[i] = rows(a, p)
+			args[i] = take(a, p)
 		}
 		return b.Apply(x.Op, x.Attr, args...)
 	}
 	leads := func(s []int) bool { return len(s) > n && slices.Equal(s[:n+1], x.Shape()[:n+1]) }
 	switch x.Op {
-	case OpConst:
-		return rows(x, p)
 	case OpReshape:
 		if y := rowsOf(x, p); y != x {
-			return b.Reshape(rows(y, p), shape)
+			return b.Reshape(take(y, p), shape)
 		}
-		return b.narrowProduct(x, p, shape, rows)
+		return b.narrowProduct(x, p, shape, take)
 	case OpBroadcast:
-		y := x.Args[0]
-		switch s := y.Shape(); {
-		case s[n] == 1: // all rows are the same
-			return b.Broadcast(y, shape)
-		case ranged || leads(s):
-			return b.Broadcast(rows(y, p), shape)
+		if y := x.Args[0]; y.Shape()[n] > 1 && (ranged || leads(y.Shape())) {
+			return b.Broadcast(take(y, p), shape)
 		}
 	case OpSum, OpMax:
 		if x.Attr.Axes[0] > n {
@@ -184,17 +178,17 @@ func (b *Builder) narrow(x *Value, p picking, take func(x *Value, p picking) *Va
 		}
 	case OpMatMul:
 		if n == x.Rank()-2 {
-			return b.Apply(OpMatMul, Attr{}, rows(x.Args[0], p), x.Args[1])
+			return b.Apply(OpMatMul, Attr{}, take(x.Args[0], p), x.Args[1])
 		}
 	case OpGather:
 		if x.Attr.Batch == n && !ranged {
 			if lo, ok := undone(x.Args[1], p.index); ok {
-				return rows(x.Args[0], picking{axis: n, lo: lo, hi: lo + p.count()})
+				return take(x.Args[0], picking{axis: n, lo: lo, hi: lo + p.count()})
 			}
-			return rows(x.Args[0], picking{axis: n, index: b.Gather(x.Args[1], p.index, n)})
+			return take(x.Args[0], picking{axis: n, index: b.Gather(x.Args[1], p.index, n)})
 		}
 	case OpSlice:
-		return b.narrowSlice(x, p, rows)
+		return b.narrowSlice(x, p, take)
 	case OpStopGradient:
 		return each(p)
 	default:
@@ -222,7 +216,7 @@ func undone(inv, idx *Value) (lo int, ok bool) {
 
 // narrowProduct picks the rows of a product with a shared matrix, which MatMul built as
 // x = reshape(matmul(a, w)). Each row of x is one or several whole rows of a.
-func (b *Builder) narrowProduct(x *Value, p picking, shape []int, rows func(*Value, picking) *Value) *Value {
+func (b *Builder) narrowProduct(x *Value, p picking, shape []int, take func(*Value, picking) *Value) *Value {
 	product2 := unshaped(x)
 	if product2.Op != OpMatMul || product2.Rank() != 2 {
 		return nil
@@ -233,12 +227,12 @@ func (b *Builder) narrowProduct(x *Value, p picking, shape []int, rows func(*Val
 	if count == 0 || m%count != 0 {
 		return nil
 	}
-	y := rows(b.Reshape(a, append(slices.Clone(lead), m/count, k)), p)
+	y := take(b.Reshape(a, append(slices.Clone(lead), m/count, k)), p)
 	return b.Reshape(b.MatMul(b.Reshape(y, []int{y.Len() / max(k, 1), k}), product2.Args[1]), shape)
 }
 
 // narrowSlice picks from the whole instead of from a slice of it.
-func (b *Builder) narrowSlice(x *Value, p picking, rows func(*Value, picking) *Value) *Value {
+func (b *Builder) narrowSlice(x *Value, p picking, take func(*Value, picking) *Value) *Value {
 	y, n := x.Args[0], p.axis
 	if x.Attr.Step[n] != 1 {
 		return nil
@@ -247,7 +241,7 @@ func (b *Builder) narrowSlice(x *Value, p picking, rows func(*Value, picking) *V
 		p.lo, p.hi = p.lo+x.Attr.Lo[n], p.hi+x.Attr.Lo[n]
 		lo, hi := slices.Clone(x.Attr.Lo), slices.Clone(x.Attr.Hi)
 		lo[n], hi[n] = 0, p.count()
-		return b.Slice(rows(y, p), lo, hi, x.Attr.Step)
+		return b.Slice(take(y, p), lo, hi, x.Attr.Step)
 	}
 	for i, extent := range y.Shape() {
 		if i != n && x.Shape()[i] != extent {
@@ -255,5 +249,5 @@ func (b *Builder) narrowSlice(x *Value, p picking, rows func(*Value, picking) *V
 		}
 	}
 	p.index = b.add(p.index, b.SplatInt(x.Attr.Lo[n], p.index.Shape()...))
-	return rows(y, p)
+	return take(y, p)
 }
