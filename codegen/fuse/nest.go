@@ -44,7 +44,7 @@ func (l *lowering) splitRow() {
 	n := l.dims[last]
 	w := rowDivisor(n)
 	if e := l.f.opt.Examples; e > 1 && n%e == 0 {
-		if d := rowDivisor(n / e); d%16 == 0 && d >= 64 {
+		if d := rowDivisor(n / e); fills(d) && d >= 64 {
 			w = d
 		}
 	}
@@ -63,12 +63,15 @@ func (l *lowering) splitRow() {
 func rowDivisor(n int) int {
 	w := 1
 	for d := 2; d <= 1024; d++ {
-		if n%d == 0 && (d%16 == 0 || w%16 != 0) {
+		if n%d == 0 && (fills(d) || !fills(w)) {
 			w = d
 		}
 	}
 	return w
 }
+
+// fills reports whether the vectors of a row are full, but for one lane in 32.
+func fills(width int) bool { return 31*((width+15)/16*16) <= 32*width }
 
 // rows makes the launch of a row kernel: the last factor is the row, the one before it
 // the kernel's loop over rows, the others loops of the driver.
