@@ -53,15 +53,15 @@ func meet(a, b []int) bool {
 
 // gather sorts launches into groups. A launch joins the newest open group that takes it;
 // what it needs from groups opened later is moved before that group, if nothing stands
-// against it. Copies wait for the first launch that reads them and go where it goes. At most
-// so many groups are open: the oldest is closed first.
+// against it. Copies, and what is made from next to nothing, wait for the first launch that
+// reads them and go where it goes. At most so many groups are open: the oldest is closed first.
 //
 // Takes: launches in an order that respects every dependency. Promises: the same, in such
 // an order.
 func gather(launches []*Launch, most int, start func(l *Launch) group) []*Launch {
 	g := &gathering{most: most, start: start}
 	for _, l := range launches {
-		if l.Copy {
+		if l.Copy || l.source() {
 			g.held = append(g.held, l)
 			continue
 		}
@@ -88,11 +88,11 @@ type gathering struct {
 	most  int
 	start func(l *Launch) group
 	list  []*open   // open groups, oldest first
-	held  []*Launch // copies that nobody has read yet
+	held  []*Launch // what nobody has read yet, of what waits for that
 	done  []*Launch
 }
 
-// release takes out the held copies that l conflicts with, and those that these read.
+// release takes out what is held and l conflicts with, and those that these read.
 func (g *gathering) release(l *Launch) []*Launch {
 	var out []*Launch
 	for i := len(g.held) - 1; i >= 0; i-- {
@@ -114,14 +114,42 @@ func (g *gathering) place(ls ...*Launch) bool {
 			continue
 		}
 		if order, ok := before(g.list, i, ls); ok {
-			g.list[i].group = joined
-			g.list[i].add(ls...)
-			g.list = reorder(g.list, i, order)
+			o := g.list[i]
+			g.take(i, joined, order, ls)
+			g.unite(slices.Index(g.list, o))
 			return true
 		}
 	}
 	return false
 }
+
+// take adds launches to group i, which becomes joined, and puts the groups in order before it.
+func (g *gathering) take(i int, joined group, order []int, ls []*Launch) {
+	g.list[i].group = joined
+	g.list[i].add(ls...)
+	g.list = reorder(g.list, i, order)
+}
+
+// unite moves all of a group that was started lately into an older one. What a group starts
+// with may share nothing with the older one, and its first reader with both.
+func (g *gathering) unite(i int) {
+	young := g.list[i]
+	if len(young.members) > unitedMembers {
+		return
+	}
+	for j := i - 1; j >= 0; j-- {
+		if joined, ok := g.list[j].join(young.members...); ok {
+			if order, ok := before(g.list[:i], j, young.members); ok { // those behind may wait for it
+				g.list = slices.Delete(g.list, i, i+1)
+				g.take(j, joined, order, young.members)
+				return
+			}
+		}
+	}
+}
+
+// unitedMembers is how many launches move from a group to an older one at most.
+const unitedMembers = 4
 
 // open starts a group.
 func (g *gathering) open(l *Launch) {

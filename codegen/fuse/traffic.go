@@ -5,12 +5,7 @@ package fuse
 // again; far is what the arena holds for the whole batch.
 func (l *Launch) Traffic() (near, far int) {
 	for i, o := range l.Operands {
-		n := 4
-		for _, d := range l.whole(i) {
-			if d.stride != 0 {
-				n *= d.n
-			}
-		}
+		n := 4 * l.elements(i)
 		switch {
 		case o.Buf.Class == Local:
 			near += n * max(1, l.InBlocks)
@@ -22,3 +17,37 @@ func (l *Launch) Traffic() (near, far int) {
 	}
 	return near, far
 }
+
+// elements is the number of elements of an operand that one block touches.
+func (l *Launch) elements(i int) int {
+	n := 1
+	for _, d := range l.whole(i) {
+		if d.stride != 0 {
+			n *= d.n
+		}
+	}
+	return n
+}
+
+// source reports whether a launch makes much from little that is only there for a while:
+// zeros, random numbers, rows of a table. Run late, its result waits for no one.
+func (l *Launch) source() bool {
+	if l.Stages != nil {
+		return false
+	}
+	read, written := 0, 0
+	for i, o := range l.Operands {
+		switch {
+		case o.Write && o.Buf.Class != Temp:
+			return false
+		case o.Write:
+			written += l.elements(i)
+		case o.Buf.Class == Temp:
+			read += l.elements(i)
+		}
+	}
+	return read*sourceGrowth <= written
+}
+
+// sourceGrowth is how many times more than it reads a source writes.
+const sourceGrowth = 4
