@@ -17,7 +17,9 @@ import (
 const (
 	blockChainRows     = 96      // rows of a product that one block should have at least
 	blockChainWidth    = 128     // for weights of so many rows and columns; in proportion for larger ones
+	blockChainPatience = 6       // a product joins others with so many times fewer rows at most
 	blockChainStages   = 300     // launches of one chain
+	blockChainRecut    = 32      // launches of a chain that may still be cut into more blocks
 	blockChainOperands = 1000    // operands of one chain; runtime.Call has room for some more
 	blockChainSums     = 1 << 20 // floats of the sums over examples that a lane of a chain forms
 	openBlockChains    = 256     // how many may still grow
@@ -28,6 +30,7 @@ type blockChain struct {
 	examples int
 	rows     int  // of a product, at least
 	blocks   int  // 0: not known yet; only launches that take any number are there
+	most     int  // as many blocks as its products put up with; 0: any number
 	sums     int  // floats of sums over examples
 	closed   bool // it takes no more
 	whole    []*Launch
@@ -40,7 +43,8 @@ func blockChains(launches []*Launch, examples, rows int) []*Launch {
 		return launches
 	}
 	return gather(launches, openBlockChains, func(l *Launch) group {
-		return &blockChain{examples: examples, rows: rows, blocks: wantedBlocks(l, examples, rows), whole: []*Launch{l}}
+		want, most := wantedBlocks(l, examples, rows)
+		return &blockChain{examples: examples, rows: rows, blocks: want, most: most, whole: []*Launch{l}}
 	})
 }
 
@@ -57,20 +61,21 @@ func (c *blockChain) launch() *Launch {
 	return m
 }
 
-// wantedBlocks is the number of blocks that suits a product of many rows: as many as leave
-// each block enough of them to pay for reading the weights. Other launches take what they
-// get (0).
-func wantedBlocks(l *Launch, examples, rows int) int {
+// wantedBlocks is the number of blocks that suits a product of many rows, as many as leave
+// each block enough of them to pay for reading the weights, and the most that it puts up with in
+// order to share a chain. Other launches take what they get (0).
+func wantedBlocks(l *Launch, examples, rows int) (want, most int) {
 	for _, k := range l.Kernels() {
 		if k.Kind == MatMulKind && len(k.Outer) == 0 && k.Count%examples == 0 {
 			width := min(k.MatMul.N, k.K)
 			if k.MatMul.Pairs {
 				width = min(k.MatMul.N, 2*k.K)
 			}
-			return blocksOf(examples, k.Count/examples, min(max(1, width*width/(blockChainWidth*blockChainWidth)), 4)*rows)
+			enough := min(max(1, width*width/(blockChainWidth*blockChainWidth)), 4) * rows
+			return blocksOf(examples, k.Count/examples, enough), blocksOf(examples, k.Count/examples, enough/blockChainPatience)
 		}
 	}
-	return 0
+	return 0, 0
 }
 
 // blocksOf is the largest number of equal blocks of examples, each of so many rows, that
@@ -91,25 +96,29 @@ func (c *blockChain) join(ls ...*Launch) (group, bool) {
 	}
 	d := *c
 	for _, l := range ls {
-		switch want := wantedBlocks(l, c.examples, c.rows); {
-		case d.blocks == 0:
-			d.blocks = want
-		case want != 0 && want != d.blocks:
-			return nil, false
+		want, most := wantedBlocks(l, c.examples, c.rows)
+		d.blocks = max(d.blocks, want)
+		if d.most == 0 || most != 0 && most < d.most {
+			d.most = most
 		}
 	}
-	if d.blocks == 0 {
+	if d.blocks == 0 || d.blocks > d.most {
 		return nil, false
 	}
 	d.whole = append(slices.Clone(c.whole), ls...)
-	d.stages = slices.Clone(c.stages)
+	if d.stages = slices.Clone(c.stages); d.blocks != c.blocks {
+		if len(c.whole) > blockChainRecut {
+			return nil, false
+		}
+		d.stages, d.sums = nil, 0
+	}
 	linked := false
-	for _, w := range d.whole[len(d.stages):] {
-		tied, ok := d.take(w, len(c.whole))
+	for i := len(d.stages); i < len(d.whole); i++ {
+		tied, ok := d.take(d.whole[i], len(c.whole))
 		if !ok {
 			return nil, false
 		}
-		linked = linked || tied
+		linked = linked || tied && i >= len(c.whole)
 	}
 	for _, l := range c.whole {
 		for _, m := range ls {
