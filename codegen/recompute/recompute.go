@@ -56,6 +56,7 @@ func Run(p *ir.Program, run *fuse.Result, level string, limit int) (*ir.Program,
 func (s *schedule) choose(level string, limit int) Result {
 	peak, _ := highest(s.memory())
 	r := Result{Before: peak, After: peak}
+	s.smallest = max(s.smallest, peak/1024)
 	if level == None || peak <= limit {
 		return r
 	}
