@@ -34,22 +34,27 @@ func (l *lowering) collapse(boundaries ...int) {
 	}
 }
 
-// splitRow gives a flat index space rows of a good length: the longest divisor up to 1024
-// that fills vectors, or the whole. An example is a whole number of rows, if it can be.
+// splitRow gives a flat index space rows of a good length. An example is a whole number of rows,
+// if it has a vector at least and the rows are not too short for the work; without examples, rows
+// are as long as they can be.
 func (l *lowering) splitRow() {
 	last := len(l.dims) - 1
-	if last < 0 || l.dims[last] <= 2048 {
+	if last < 0 {
 		return
 	}
-	n := l.dims[last]
-	w := rowDivisor(n)
-	if e := l.f.opt.Examples; e > 1 && n%e == 0 {
-		if d := rowDivisor(n / e); fills(d) && d >= 64 {
+	n, w := l.dims[last], 0
+	if e := l.f.opt.Examples; e > 1 && n%e == 0 && n/e >= 16 {
+		if d := rowDivisor(n / e); n <= flatRows || d >= 64 && fills(d) {
 			w = d
 		}
 	}
-	if w < 16 && n <= 1<<16 {
-		return
+	if w == 0 {
+		if n <= 2048 {
+			return
+		}
+		if w = rowDivisor(n); w < 16 && n <= flatRows {
+			return
+		}
 	}
 	l.dims = append(l.dims[:last:last], n/w, w)
 	for k := range l.operands {
@@ -57,6 +62,9 @@ func (l *lowering) splitRow() {
 		l.operands[k].view.Strides = append(s[:last:last], s[last]*w, s[last])
 	}
 }
+
+// flatRows is the number of elements for which the length of rows makes no difference.
+const flatRows = 1 << 16
 
 // rowDivisor is the longest divisor of n up to 1024, of those that fill vectors if there are
 // any.
