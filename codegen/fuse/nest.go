@@ -34,8 +34,8 @@ func (l *lowering) collapse(boundaries ...int) {
 	}
 }
 
-// splitRow gives a flat index space rows of a good length. An example is a whole number of rows,
-// if it has a vector at least and the rows are not too short for the work; without examples, rows
+// splitRow gives a flat index space rows of a good length. An example is a whole number of rows
+// where these are not too short for so much work; without examples, rows
 // are as long as they can be.
 func (l *lowering) splitRow() {
 	last := len(l.dims) - 1
@@ -43,7 +43,7 @@ func (l *lowering) splitRow() {
 		return
 	}
 	n, w := l.dims[last], 0
-	if e := l.f.opt.Examples; e > 1 && n%e == 0 && n/e >= 16 {
+	if e := l.f.opt.Examples; e > 1 && n%e == 0 && n > e {
 		if d := rowDivisor(n / e); n <= flatRows || d >= 64 && fills(d) {
 			w = d
 		}
