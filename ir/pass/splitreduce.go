@@ -4,15 +4,18 @@ import (
 	"mspecc/ir"
 )
 
-// maxWhole is the largest full reduction that stays one step; beyond it the rows are
-// reduced first, by all workers.
-const maxWhole = 4096
+// Bounds of full reductions. Larger ones than maxWhole reduce rows first, by all workers and where
+// these rows are made.
+const (
+	maxWhole = 64
+	maxRow   = 4096
+)
 
 // splitReduce brings every reduction into one of the two forms that kernels have: over a
 // block of trailing axes, or over a block of neighbouring axes with kept axes after it.
 //
 // Takes: any program. Promises: the axes of every sum and maximum are neighbours; one
-// that leaves a single element reduces at most 4096, unless those have one axis.
+// that leaves a single element reduces at most 64, unless those have one axis.
 //
 //	%1: f32[3] = sum %0 {axes: [0, 2]}        %1 = sum %0 {axes: [2]}; %2 = sum %1 {axes: [0]}
 func splitReduce(p *Program, _ bool) {
@@ -48,7 +51,7 @@ func blocks(x *ir.Value, axes []int) [][]int {
 		return out
 	}
 	width, cut := 1, len(axes)
-	for cut > 1 && (cut == len(axes) || width*x.Shape()[cut-1] <= maxWhole) {
+	for cut > 1 && (cut == len(axes) || width*x.Shape()[cut-1] <= maxRow) {
 		cut--
 		width *= x.Shape()[cut]
 	}
