@@ -147,14 +147,15 @@ func align(stages []*Launch, l *Launch) (chain, bool) {
 	return append(out, l), true
 }
 
-// sameGrid reports whether two launches cut their work into blocks alike.
+// sameGrid reports whether two launches cut their work into blocks alike: what is cut along
+// outer loops, or by the blocks of a block chain, may have rows of its own.
 func sameGrid(a, b *Launch) bool {
 	_, ca := a.Tasks()
 	_, cb := b.Tasks()
 	if !slices.Equal(a.Outer, b.Outer) || ca != cb {
 		return false
 	}
-	return ca == 1 && len(a.Outer) > 0 || a.Count == b.Count && a.Chunk == b.Chunk
+	return ca == 1 && (len(a.Outer) > 0 || a.InBlocks > 0) || a.Count == b.Count && a.Chunk == b.Chunk
 }
 
 // regrid cuts a row kernel, whose rows are independent, into the blocks of another launch.
