@@ -17,7 +17,8 @@ import (
 const (
 	blockChainRows     = 96      // rows of a product that one block should have at least
 	blockChainWidth    = 128     // for weights of so many rows and columns; in proportion for larger ones
-	blockChainPatience = 6       // a product joins others with so many times fewer rows at most
+	blockChainPatience = 6       // for these, a block may have so many times fewer rows in order to share a chain; for larger ones
+	largePatience      = 2       // only so many, since they do not stay in the second-level cache
 	blockChainStages   = 300     // launches of one chain
 	blockChainRecut    = 32      // launches of a chain that may still be cut into more blocks
 	blockChainOperands = 1000    // operands of one chain; runtime.Call has room for some more
@@ -71,8 +72,11 @@ func wantedBlocks(l *Launch, examples, rows int) (want, most int) {
 			if k.MatMul.Pairs {
 				width = min(k.MatMul.N, 2*k.K)
 			}
-			enough := min(max(1, width*width/(blockChainWidth*blockChainWidth)), 4) * rows
-			return blocksOf(examples, k.Count/examples, enough), blocksOf(examples, k.Count/examples, enough/blockChainPatience)
+			times, patience := min(max(1, width*width/(blockChainWidth*blockChainWidth)), 4), blockChainPatience
+			if times > 1 {
+				patience = largePatience
+			}
+			return blocksOf(examples, k.Count/examples, times*rows), blocksOf(examples, k.Count/examples, times*rows/patience)
 		}
 	}
 	return 0, 0

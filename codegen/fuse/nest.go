@@ -35,16 +35,15 @@ func (l *lowering) collapse(boundaries ...int) {
 }
 
 // splitRow gives a flat index space rows of a good length. An example is a whole number of rows
-// where these are not too short for so much work; without examples, rows
-// are as long as they can be.
+// where these are not too short for so much work; otherwise rows are as long as they can be.
 func (l *lowering) splitRow() {
 	last := len(l.dims) - 1
 	if last < 0 {
 		return
 	}
 	n, w := l.dims[last], 0
-	if e := l.f.opt.Examples; e > 1 && n%e == 0 && n > e {
-		if d := rowDivisor(n / e); n <= flatRows || d >= 64 && fills(d) {
+	if e := l.f.opt.Examples; last == 0 && e > 1 && n%e == 0 {
+		if d := rowDivisor(n / e); d >= 8 && n <= flatRows || d >= 64 && fills(d) {
 			w = d
 		}
 	}
