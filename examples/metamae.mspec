@@ -12,7 +12,7 @@ model metamae(m: modality) {
     set support_ratio = 0.1, contrast_weight = 0.1, temperature = 0.5
     set enc_width = 256, enc_layers = 12, enc_heads = 8, enc_mlp = 2.0
     set dec_width = 128, dec_layers = 4, dec_heads = 4, dec_mlp = 2.0
-    set lr = 1e-4, weight_decay = 1e-4, precision = "f32", recompute = "none"
+    set lr = 1e-4, weight_decay = 1e-4, precision = "f32", recompute = "cheap"
 
     require mask_ratio > 0 && mask_ratio < 1, "mask_ratio must lie between 0 and 1, it is {mask_ratio}"
     require dropout >= 0 && dropout < 1, "dropout must be at least 0 and below 1, it is {dropout}"
