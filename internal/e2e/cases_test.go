@@ -146,7 +146,7 @@ func buildSpec(t *testing.T, file, dir string, opt build.Options) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f := mod.Programs[0].Functions[0]; m.Variants[0].Train.Recompute != "none" && f.Again == 0 {
+	if f := mod.Programs[0].Functions[0]; m.Variants[0].Train.Recompute == "all" && f.Again == 0 {
 		t.Errorf("%s computes nothing again", f.Name)
 	}
 	return buildModule(t, mod, dir, strings.ReplaceAll(harness, "PROGRAM", m.Variants[0].Modality.Name+"Program"))
