@@ -185,17 +185,8 @@ func (l *lowering) describe(la *Launch) {
 			la.Flops += l.c.n
 		}
 	}
-	for _, o := range l.operands {
-		n := 1
-		for i, s := range o.view.Strides {
-			if s != 0 {
-				n *= l.dims[i]
-			}
-		}
-		if o.half {
-			n = (n + 1) / 2
-		}
-		la.Bytes += 4 * n
+	for i := range la.Operands {
+		la.Bytes += 4 * la.elements(i)
 	}
 	if len(l.c.roots) > 0 {
 		la.Note = fmt.Sprintf("%d stored values, %d operands, %d operations fused", len(l.c.roots), len(la.Operands), len(l.nodes))
@@ -254,7 +245,7 @@ func (l *lowering) colReduce() ([]*Launch, error) {
 		la.PerTask = max(1, taskElements/max(1, cs.r*cs.w))
 	}
 	var combine []*Launch
-	ri, written := 0, 0
+	ri := 0
 	for i, o := range all {
 		if !o.write {
 			s := reads[ri].view.Strides
@@ -268,7 +259,6 @@ func (l *lowering) colReduce() ([]*Launch, error) {
 			return nil, fmt.Errorf("internal error: a column reduction's result does not fit %v", outer)
 		}
 		kernel.Operands = append(kernel.Operands, loop.Operand{Name: "out", Col: dst.Strides[len(outer)]})
-		written += product(outer) * chunks * cs.w
 		if chunks == 1 {
 			la.Operands = append(la.Operands, Access{Buf: dst.Buf, Offset: dst.Offset, Outer: dst.Strides[:len(outer)], Write: true})
 			continue
@@ -280,9 +270,7 @@ func (l *lowering) colReduce() ([]*Launch, error) {
 		la.Operands = append(la.Operands, Access{Buf: part, Outer: scaled(ir.Strides(outer), chunks*cs.w), Chunk: cs.w, Write: true})
 		combine = append(combine, l.combine(i, part, dst, outer, chunks))
 	}
-	l.operands = reads // results have fewer factors
 	l.describe(la)
-	la.Bytes += 4 * written
 	return append([]*Launch{la}, combine...), nil
 }
 
