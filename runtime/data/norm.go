@@ -79,22 +79,7 @@ func (s *Source) Standardise(channels int, gather func(m *Moments) error) (*Scal
 
 // standardise scales both sets, by the moments over all training examples.
 func (s *Source) standardise(train, test Dataset, channels int) (Dataset, Dataset, error) {
-	scale, err := s.Standardise(channels, func(m *Moments) error {
-		e := NewExample(s.Want, train.Labels())
-		for i := range train.Len() {
-			if i%4096 == 0 {
-				s.Progress("mean and deviation", int64(i), int64(train.Len()))
-			}
-			if err := train.Example(i, 0, e); err != nil {
-				if err := s.Bad(err); err != nil {
-					return err
-				}
-				continue
-			}
-			m.Example(e.X)
-		}
-		return nil
-	})
+	scale, err := s.Standardise(channels, func(m *Moments) error { return m.Examples(s, train, train.Len(), 1) })
 	return scaled{train, scale}, scaled{test, scale}, err
 }
 
@@ -122,6 +107,24 @@ func (m *Moments) Example(x []float32) {
 			m.Add(i/per, float64(v))
 		}
 	}
+}
+
+// Examples takes every step-th of the first n examples of a set, but those that are bad and left out.
+func (m *Moments) Examples(s *Source, set Dataset, n, step int) error {
+	e := NewExample(s.Want, set.Labels())
+	for i := 0; i < n; i += step {
+		if i/step%64 == 0 {
+			s.Progress("mean and deviation", int64(i), int64(n))
+		}
+		if err := set.Example(i, 0, e); err != nil {
+			if err := s.Bad(err); err != nil {
+				return err
+			}
+			continue
+		}
+		m.Example(e.X)
+	}
+	return nil
 }
 
 // row takes one value of every channel.

@@ -362,19 +362,8 @@ const maxFolderMoments = 4096
 // standardize sets the scaling by the channels' moments: the first axis of the shape.
 func (f *folder) standardize() (err error) {
 	f.scale, err = f.s.Standardise(f.s.Input.Shape[0], func(m *data.Moments) error {
-		e := data.NewExample(f.s.Want, f.labels)
-		step := (len(f.items) + maxFolderMoments - 1) / maxFolderMoments
-		for i := 0; i < len(f.items); i += step {
-			f.s.Progress("mean and deviation", int64(i), int64(len(f.items)))
-			if err := f.Example(i, 0, e); err != nil {
-				if err := f.s.Bad(err); err != nil {
-					return err
-				}
-				continue
-			}
-			m.Example(e.X)
-		}
-		return nil
+		n := len(f.items)
+		return m.Examples(f.s, f, n, (n+maxFolderMoments-1)/maxFolderMoments)
 	})
 	return err
 }

@@ -340,22 +340,8 @@ func (s *set) standardise(train data.Dataset) (*data.Scaling, error) {
 		channels = shape[0]
 	}
 	return s.x.s.Standardise(channels, func(m *data.Moments) error {
-		e := data.NewExample(s.x.s.Want, s.labels)
 		s.keep = true
 		defer func() { s.keep = false }()
-		total := min(train.Len(), maxMoments)
-		for i := range total {
-			if i%1024 == 0 {
-				s.x.s.Progress("mean and deviation", int64(i), int64(total))
-			}
-			if err := train.Example(i, 0, e); err != nil {
-				if err := s.x.s.Bad(err); err != nil {
-					return err
-				}
-				continue
-			}
-			m.Example(e.X)
-		}
-		return nil
+		return m.Examples(s.x.s, train, min(train.Len(), maxMoments), 1)
 	})
 }
