@@ -1,9 +1,9 @@
 package cli
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -15,24 +15,9 @@ func TestScalingStaysWithTheModel(t *testing.T) {
 	p := tiny.Program()
 	p.Modality.Inputs[0].Shape = []int{1, 16} // a row of a table
 	dir := t.TempDir()
-	write := func(name string, more int) {
-		var table strings.Builder
-		for c := range 16 {
-			fmt.Fprintf(&table, "c%d,", c)
-		}
-		table.WriteString("y\n")
-		for row := range 40 + more {
-			for c := range 16 {
-				fmt.Fprintf(&table, "%d,", (row*row+c)%7+row/40*100)
-			}
-			fmt.Fprintf(&table, "%d\n", row%2)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(table.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("a.csv", 0)
-	write("b.csv", 40)
+	cell := func(row, c int) string { return strconv.Itoa((row*row+c)%7 + row/40*100) }
+	writeTable(t, filepath.Join(dir, "a.csv"), 40, cell)
+	writeTable(t, filepath.Join(dir, "b.csv"), 80, cell)
 	run := func(name, file string, args ...string) string {
 		t.Helper()
 		args = append([]string{name, "--data", dir, "--reader", "csv", "--data-option", "files=" + file, "--data-option", "label=y", "--data-option", "split=last", "--data-option", "standardise=true"}, args...)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -12,29 +13,36 @@ import (
 	"mspecc/runtime/runs"
 )
 
-// What training leaves out is told, counted and kept, and the run goes on with the same allowance.
-func TestTrainLeavesOutBadRecords(t *testing.T) {
-	p := tiny.Program()
-	p.Modality.Inputs[0].Shape = []int{1, 16} // a row of a table
-	dir, run := t.TempDir(), filepath.Join(t.TempDir(), "run")
+// writeTable writes a CSV file of 16 columns c0, c1, ... and the label y, which is 0 or 1.
+func writeTable(t *testing.T, name string, rows int, cell func(row, c int) string) {
+	t.Helper()
 	var table strings.Builder
 	for c := range 16 {
 		fmt.Fprintf(&table, "c%d,", c)
 	}
 	table.WriteString("y\n")
-	for row := range 40 {
+	for row := range rows {
 		for c := range 16 {
-			if row == 3 && c == 2 {
-				table.WriteString("broken,")
-			} else {
-				fmt.Fprintf(&table, "%d,", (row+c)%5)
-			}
+			table.WriteString(cell(row, c) + ",")
 		}
 		fmt.Fprintf(&table, "%d\n", row%2)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "a.csv"), []byte(table.String()), 0o644); err != nil {
+	if err := os.WriteFile(name, []byte(table.String()), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// What training leaves out is told, counted and kept, and the run goes on with the same allowance.
+func TestTrainLeavesOutBadRecords(t *testing.T) {
+	p := tiny.Program()
+	p.Modality.Inputs[0].Shape = []int{1, 16} // a row of a table
+	dir, run := t.TempDir(), filepath.Join(t.TempDir(), "run")
+	writeTable(t, filepath.Join(dir, "a.csv"), 40, func(row, c int) string {
+		if row == 3 && c == 2 {
+			return "broken"
+		}
+		return strconv.Itoa((row + c) % 5)
+	})
 	args := []string{"train", "--data", dir, "--reader", "csv", "--data-option", "label=y", "--data-option", "test_fraction=0.25", "--out", run, "--steps", "10"}
 	if code, _, errs := command(p, args...); code != 1 || !strings.Contains(errs, "broken") {
 		t.Fatalf("without --skip-bad: %d, %s", code, errs)
