@@ -91,7 +91,7 @@ func attempt(roots []Root, leaf func(*ir.Value) *Buffer, hints []Hint, opt Optio
 		vals[i] = r.Value
 		keep[base(r.Value)] = true
 	}
-	order := ir.Reachable(vals)
+	order := sumsFirst(ir.Reachable(vals), opt.Examples)
 	f := &fuser{analysis: analyse(order, keep), leaf: leaf, plain: plain, out: &Result{Leaves: map[*ir.Value]*Buffer{}},
 		storage: map[*ir.Value]View{}, unitOf: map[*ir.Value]*unit{}, copies: map[*ir.Value]copied{},
 		views: map[*ir.Value][]*ir.Value{}, partOf: map[*ir.Value]*parts{}, split: map[*ir.Value]*parts{},
