@@ -6,8 +6,12 @@ package codegen
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"mspecc/codegen/fuse"
 	"mspecc/codegen/onnx"
@@ -36,8 +40,9 @@ type Module struct {
 	Kernels  []*Kernel
 	Drivers  []*Driver
 
-	kernels map[string]*Kernel
-	drivers map[string]*Driver
+	sync.Mutex // of kernels, while functions are compiled side by side
+	kernels    map[string]*Kernel
+	drivers    map[string]*Driver
 }
 
 // Program is the model compiled for one modality. Its arena begins with four regions of
@@ -196,11 +201,31 @@ func (mod *Module) program(v *build.Variant, opt Options) (*Program, error) {
 	}
 	p.Region = (p.Region + regionAlign - 1) / regionAlign * regionAlign
 	p.Floats = 4 * p.Region
-	for _, f := range entries(v) {
-		c := &compilation{mod: mod, prog: p, opt: opt, fn: &Function{Name: f.name}, leaves: map[string]*fuse.Buffer{}}
-		if err := c.compile(f.fn); err != nil {
-			return nil, fmt.Errorf("%s: %w", f.name, err)
+	list := entries(v)
+	all, errs := make([]*compilation, len(list)), make([]error, len(list))
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	if opt.Observe != nil {
+		g.SetLimit(1) // stages are seen in order
+	}
+	for i, f := range list {
+		all[i] = &compilation{mod: mod, prog: p, opt: opt, fn: &Function{Name: f.name}, leaves: map[string]*fuse.Buffer{}}
+		g.Go(func() error {
+			errs[i] = all[i].compile(f.fn)
+			return nil
+		})
+	}
+	g.Wait()
+	for i, err := range errs { // the first in the list, whichever was first in time
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", list[i].name, err)
 		}
+	}
+	for _, c := range all { // one after another: kernels and drivers are numbered as they come
+		for _, l := range c.launches {
+			c.fn.Calls = append(c.fn.Calls, Call{l, mod.driver(l)})
+		}
+		p.Local = max(p.Local, c.local)
 		p.Functions = append(p.Functions, c.fn)
 	}
 	p.Graph, p.NoGraph = onnx.Features(v)
@@ -243,14 +268,17 @@ var LaunchPasses = []pass.Pass{
 	{Name: localName, Doc: "what lives within one block is memory of the worker"},
 }
 
-// compilation is the work on one function.
+// compilation is the work on one function. Those of one program run side by side: of the module
+// they share the kernels alone, and of the program they change nothing.
 type compilation struct {
-	mod    *Module
-	prog   *Program
-	opt    Options
-	fn     *Function
-	leaves map[string]*fuse.Buffer
-	pinned []pinned
+	mod      *Module
+	prog     *Program
+	opt      Options
+	fn       *Function
+	leaves   map[string]*fuse.Buffer
+	pinned   []pinned
+	launches []*fuse.Launch // in order
+	local    int            // floats for values that live within one block of a launch
 }
 
 // pinned remembers which buffer a named tensor lies in until offsets are known.
@@ -351,7 +379,7 @@ func (c *compilation) graph(p *pass.Program, start, named int, dest func(i int, 
 	if c.fn.Again += f.again; f.again > 0 && c.opt.Observe != nil {
 		c.opt.Observe(c.fn.Name, "recompute", p)
 	}
-	c.fn.Floats, c.prog.Local = max(c.fn.Floats, end), max(c.prog.Local, local)
+	c.fn.Floats, c.local = max(c.fn.Floats, end), max(c.local, local)
 	for i, o := range p.Outputs {
 		if w := res.Roots[i]; i < named || c.fn.Name != "Step" {
 			c.fn.Outputs = append(c.fn.Outputs, Tensor{o.Name, o.Value.Type, w.Buf.Offset + w.Offset})
@@ -361,9 +389,7 @@ func (c *compilation) graph(p *pass.Program, start, named int, dest func(i int, 
 		*q.list = append(*q.list, Tensor{q.name, q.typ, q.buf.Offset})
 	}
 	c.pinned = nil
-	for _, l := range res.Launches {
-		c.fn.Calls = append(c.fn.Calls, Call{l, c.mod.driver(l)})
-	}
+	c.launches = append(c.launches, res.Launches...)
 	return nil
 }
 
@@ -418,6 +444,8 @@ func kernelSpec(l *fuse.Launch) lowering {
 // kernel returns the kernel of a spec; equal specs share one.
 func (mod *Module) kernel(l *fuse.Launch, spec lowering) *Kernel {
 	key := spec.Key()
+	mod.Lock()
+	defer mod.Unlock()
 	if k, ok := mod.kernels[key]; ok {
 		return k
 	}

@@ -72,7 +72,16 @@ func (mod *Module) programFile(p *Program, constantAt int) ([]byte, error) {
 			set("Sample", jen.Id("sample").Call(jen.Lit(v.Modality.Name)))
 		}
 	}))))
+	for _, fn := range p.Functions {
+		f.Line()
+		f.Comment(callsName(p, fn) + " are the launches of " + fn.Name + ".") // of a package, Go's compiler makes data and not code
+		f.Var().Id(callsName(p, fn)).Op("=").Add(calls(fn))
+	}
 	return render(f)
+}
+
+func callsName(p *Program, fn *Function) string {
+	return identifier(p.Variant.Modality.Name) + fn.Name + "Calls"
 }
 
 func tensor(t Tensor, typed bool) *jen.Statement {
@@ -114,22 +123,24 @@ func function(p *Program, fn *Function) *jen.Statement {
 		jen.Id("Outputs"): tensors(fn.Outputs),
 		jen.Id("Run"):     jen.Id(runName(p, fn)),
 		jen.Id("FLOPs"):   jen.Lit(float64(flops)),
-		jen.Id("Calls"): jen.Index().Add(rt("CallInfo")).ValuesFunc(func(g *jen.Group) {
-			for _, c := range fn.Calls {
-				g.Line().Values(jen.Dict{jen.Id("Stages"): stageInfos(c)})
-			}
-		}),
+		jen.Id("Calls"):   jen.Id(callsName(p, fn)),
 	})
 }
 
-// stageInfos describes the kernels of a launch.
-func stageInfos(c Call) *jen.Statement {
-	return jen.Index().Add(rt("StageInfo")).ValuesFunc(func(g *jen.Group) {
-		names := c.names()
-		for i, s := range c.Launch.Kernels() {
-			g.Values(jen.Dict{jen.Id("Name"): jen.Lit(names[i]), jen.Id("Phase"): jen.Lit(s.Main().Phase.String()),
-				jen.Id("FLOPs"): jen.Lit(float64(s.Flops)), jen.Id("Bytes"): jen.Lit(float64(s.Bytes))})
+// calls describes the launches of a function, a line for each of their kernels.
+func calls(fn *Function) *jen.Statement {
+	return jen.Index().Add(rt("CallInfo")).ValuesFunc(func(g *jen.Group) {
+		for _, c := range fn.Calls {
+			names := c.names()
+			g.Line().Values(jen.Id("Stages").Op(":").Index().Add(rt("StageInfo")).ValuesFunc(func(g *jen.Group) {
+				for i, s := range c.Launch.Kernels() {
+					g.Line().Values(jen.Id("Name").Op(":").Lit(names[i]), jen.Id("Phase").Op(":").Lit(s.Main().Phase.String()),
+						jen.Id("FLOPs").Op(":").Lit(s.Flops), jen.Id("Bytes").Op(":").Lit(s.Bytes))
+				}
+				g.Line()
+			}))
 		}
+		g.Line()
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 )
@@ -22,7 +23,14 @@ func (e *trainerExit) Error() string {
 // usageError marks wrong usage, which exits with 2.
 type usageError struct{ error }
 
+// gcPercent lets the heap grow further between collections than Go does by itself: a compilation
+// is short and allocates much of what it keeps to its end.
+const gcPercent = 300
+
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	root := &cobra.Command{
 		Use:   "mspecc",
 		Short: "Compile a model written in mspec into a static binary that trains it",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"go/token"
 	"go/types"
+	"runtime"
 	"sort"
 	"strings"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/mmcloughlin/avo/ir"
 	"github.com/mmcloughlin/avo/pass"
 	"github.com/mmcloughlin/avo/printer"
+	"golang.org/x/sync/errgroup"
 
 	"mspecc/ir/loop"
 )
@@ -31,14 +33,15 @@ func Emit(kernels []*loop.Kernel, pkg string) (asm, stubs string, err error) {
 	file.Constraints = buildtags.Constraints{{{buildtags.Term("amd64")}}}
 	globals := map[string]*ir.Global{}
 	docs := map[string][]string{}
-	for _, k := range kernels {
+	parts, err := compileAll(kernels)
+	if err != nil {
+		return "", "", err
+	}
+	for i, k := range kernels {
 		if docs[k.Name] != nil {
 			return "", "", fmt.Errorf("two kernels are named %s", k.Name)
 		}
-		part, err := compile(k)
-		if err != nil {
-			return "", "", fmt.Errorf("kernel %s: %w", k.Name, err)
-		}
+		part := parts[i]
 		docs[k.Name] = append([]string{""}, k.Doc...)
 		file.Includes = part.Includes
 		for _, s := range part.Sections {
@@ -62,6 +65,23 @@ func Emit(kernels []*loop.Kernel, pkg string) (asm, stubs string, err error) {
 		return "", "", err
 	}
 	return document(string(text), docs), declare(kernels, pkg), nil
+}
+
+// compileAll compiles kernels side by side: allocating registers takes most of a build's time,
+// and each kernel has its own.
+func compileAll(kernels []*loop.Kernel) ([]*ir.File, error) {
+	parts := make([]*ir.File, len(kernels))
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, k := range kernels {
+		g.Go(func() (err error) {
+			if parts[i], err = compile(k); err != nil {
+				err = fmt.Errorf("kernel %s: %w", k.Name, err)
+			}
+			return err
+		})
+	}
+	return parts, g.Wait()
 }
 
 // compile runs one kernel through avo; an error of its register allocation

@@ -36,6 +36,8 @@ type blockChain struct {
 	closed   bool // it takes no more
 	whole    []*Launch
 	stages   []*Launch
+	touched  [][]touch // by each stage
+	operands int       // of all stages, each place once
 }
 
 // blockChains groups launches that examples pass through independently.
@@ -109,12 +111,13 @@ func (c *blockChain) join(ls ...*Launch) (group, bool) {
 	if d.blocks == 0 || d.blocks > d.most {
 		return nil, false
 	}
-	d.whole = append(slices.Clone(c.whole), ls...)
-	if d.stages = slices.Clone(c.stages); d.blocks != c.blocks {
+	d.whole = append(slices.Clip(c.whole), ls...)
+	d.stages, d.touched = slices.Clip(c.stages), slices.Clip(c.touched)
+	if d.blocks != c.blocks {
 		if len(c.whole) > blockChainRecut {
 			return nil, false
 		}
-		d.stages, d.sums = nil, 0
+		d.stages, d.touched, d.operands, d.sums = nil, nil, 0, 0
 	}
 	linked := false
 	for i := len(d.stages); i < len(d.whole); i++ {
@@ -147,31 +150,45 @@ func (c *blockChain) take(l *Launch, first int) (linked, ok bool) {
 		if !ok {
 			continue
 		}
-		linked, ok := c.follows(s, first)
+		t := touches(s)
+		linked, ok := c.follows(t, first)
 		if !ok {
 			continue
 		}
-		c.stages = append(c.stages, s)
+		c.operands += c.newOperands(s)
+		c.stages, c.touched = append(c.stages, s), append(c.touched, t)
 		if s.Sum {
 			c.sums += s.Count * s.MatMul.N
 		}
-		return linked, len(merge(BlocksKind, c.stages).Operands) <= blockChainOperands
+		return linked, c.operands <= blockChainOperands
 	}
 	return false, false
 }
 
-// follows reports whether each block of s depends on the same block of the stages only, and
-// whether it depends on any of the first ones.
-func (c *blockChain) follows(s *Launch, first int) (linked, ok bool) {
-	for i, stage := range c.stages {
+// newOperands counts the places that a launch touches and no stage does.
+func (c *blockChain) newOperands(s *Launch) int {
+	n := 0
+	for i, o := range s.Operands {
+		known := func(l *Launch) bool { return l.Operand(o) >= 0 }
+		if !slices.ContainsFunc(c.stages, known) && s.Operand(o) == i {
+			n++
+		}
+	}
+	return n
+}
+
+// follows reports whether each block of a launch, of which it gets what it touches, depends on
+// the same block of the stages only, and whether it depends on any of the first ones.
+func (c *blockChain) follows(s []touch, first int) (linked, ok bool) {
+	for i, stage := range c.touched {
 		tied, ok := c.pair(stage, s)
 		if !ok {
 			return false, false
 		}
 		linked = linked || tied && i < first
 	}
-	for i, b := range touches(s) { // nor does a block write what another one writes
-		for _, a := range touches(s)[:i+1] {
+	for i, b := range s { // nor does a block write what another one writes
+		for _, a := range s[:i+1] {
 			if x, y := a.access(), b.access(); x.Lane == 0 && conflict(a, b) && (x.Block != y.Block || !apart(a, b, c.blocks, x.Block)) {
 				return false, false
 			}
@@ -182,9 +199,9 @@ func (c *blockChain) follows(s *Launch, first int) (linked, ok bool) {
 
 // pair reports whether each block of s depends on the same block of another stage only, and
 // whether it depends on it at all.
-func (c *blockChain) pair(stage, s *Launch) (linked, ok bool) {
-	for _, b := range touches(s) {
-		for _, a := range touches(stage) {
+func (c *blockChain) pair(stage, s []touch) (linked, ok bool) {
+	for _, b := range s {
+		for _, a := range stage {
 			if !conflict(a, b) {
 				continue
 			}
