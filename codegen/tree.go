@@ -2,20 +2,56 @@ package codegen
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 )
 
 // marker names the file that says a folder belongs to the compiler: only such a folder, or
-// an empty one, is written to.
+// an empty one, is written to. Its last line is the seal, which says what the folder holds.
 const marker = ".mspecc"
 
+const markerText = "This folder is written by mspecc; changes in it are lost.\n"
+
+// Sealed reports whether a folder still holds the module that WriteTree wrote with this key.
+func Sealed(dir, key string) bool {
+	files := map[string][]byte{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		files[filepath.ToSlash(rel)], err = os.ReadFile(path)
+		return err
+	})
+	text := files[marker]
+	delete(files, marker)
+	return err == nil && string(text) == markerText+seal(key, files)
+}
+
+// seal is a line that no other key and no other files have.
+func seal(key string, files map[string][]byte) string {
+	h := sha256.New()
+	part := func(b []byte) { fmt.Fprintf(h, "%d ", len(b)); h.Write(b) }
+	part([]byte(key))
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		part([]byte(name))
+		part(files[name])
+	}
+	return fmt.Sprintf("%x\n", h.Sum(nil))
+}
+
 // WriteTree writes a generated module to a folder: files that are equal already stay
-// untouched, files of an earlier module that are no longer part of it are removed.
-func WriteTree(dir string, files map[string][]byte) error {
+// untouched, files of an earlier module that are no longer part of it are removed. key stands
+// for all that the module was made of, so that Sealed recognises it.
+func WriteTree(dir string, files map[string][]byte, key string) error {
 	if st, err := os.Stat(dir); err == nil && !st.IsDir() {
 		return fmt.Errorf("%s is a file; name an empty folder or one that mspecc wrote", dir)
 	}
@@ -24,20 +60,15 @@ func WriteTree(dir string, files map[string][]byte) error {
 			return fmt.Errorf("%s holds other files; name an empty folder or one that mspecc wrote", dir)
 		}
 	}
-	names := make([]string, 0, len(files))
-	for name := range files {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	if err := writeFile(filepath.Join(dir, marker), []byte("This folder is written by mspecc; changes in it are lost.\n")); err != nil {
+	if err := writeFile(filepath.Join(dir, marker), []byte(markerText)); err != nil {
 		return err
 	}
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if err := writeFile(filepath.Join(dir, filepath.FromSlash(name)), files[name]); err != nil {
 			return err
 		}
 	}
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -50,6 +81,10 @@ func WriteTree(dir string, files map[string][]byte) error {
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(dir, marker), []byte(markerText+seal(key, files)))
 }
 
 func writeFile(path string, data []byte) error {

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"math"
 	"os"
 	"os/exec"
@@ -67,12 +70,17 @@ func (f *buildFlags) load(file string) (*build.Model, error) {
 	return m, nil
 }
 
-// compile elaborates and compiles the spec.
-func (f *buildFlags) compile(file string) (*codegen.Module, error) {
+// loadAndCompile does both.
+func (f *buildFlags) loadAndCompile(file string) (*codegen.Module, error) {
 	m, err := f.load(file)
 	if err != nil {
 		return nil, err
 	}
+	return f.compile(m)
+}
+
+// compile compiles a model.
+func (f *buildFlags) compile(m *build.Model) (*codegen.Module, error) {
 	o, err := f.options()
 	if err != nil {
 		return nil, err
@@ -127,17 +135,10 @@ func (f *buildFlags) build(file string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	f.say("compiling %s", file)
-	mod, err := f.compile(file)
+	m, err := f.load(file)
 	if err != nil {
 		return "", err
 	}
-	mod.Library = f.library
-	files, err := mod.Files()
-	if err != nil {
-		return "", err
-	}
-	f.say("%d kernels, %d launches a step, %.0f MB arena (%.1f s)", len(mod.Kernels), launches(mod), float64(arena(mod))*4/1e6, time.Since(start).Seconds())
 	dir, err := moduleDir(file)
 	if err != nil {
 		return "", err
@@ -154,11 +155,30 @@ func (f *buildFlags) build(file string) (string, error) {
 		}
 		defer lock.Unlock()
 	}
-	if err := codegen.WriteTree(dir, files); err != nil {
+	key, err := f.key(m)
+	if err != nil {
 		return "", err
 	}
+	if codegen.Sealed(dir, key) {
+		f.say("%s is as it was when its module was written: nothing to compile (%.1f s)", file, time.Since(start).Seconds())
+	} else {
+		f.say("compiling %s", file)
+		mod, err := f.compile(m)
+		if err != nil {
+			return "", err
+		}
+		mod.Library = f.library
+		files, err := mod.Files()
+		if err != nil {
+			return "", err
+		}
+		f.say("%d kernels, %d launches a step, %.0f MB arena (%.1f s)", len(mod.Kernels), launches(mod), float64(arena(mod))*4/1e6, time.Since(start).Seconds())
+		if err := codegen.WriteTree(dir, files, key); err != nil {
+			return "", err
+		}
+	}
 	f.say("building with go build")
-	cmd := exec.Command("go", "build", "-trimpath", "-o", out, ".")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-w", "-o", out, ".") // no tables for debuggers: half a second less, a fifth of the file
 	if f.library {
 		cmd = exec.Command("go", "build", "-trimpath", ".")
 	}
@@ -183,6 +203,49 @@ func (f *buildFlags) build(file string) (string, error) {
 		f.say("wrote the Go module to %s", f.emit)
 	}
 	return out, nil
+}
+
+// key stands for all that a module is made of: this compiler, the sources, the settings, and the
+// data that is copied into it.
+func (f *buildFlags) key(m *build.Model) (string, error) {
+	h := sha256.New()
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	if err := hashFile(h, self); err != nil {
+		return "", err
+	}
+	fmt.Fprintf(h, "%q %q %q %q %q %q %v\n", filepath.Base(m.File), m.Digest, f.sets, f.target, f.memory, f.disable, f.library)
+	for _, s := range m.Sources {
+		fmt.Fprintf(h, "%q\n", s.Name)
+	}
+	for _, v := range m.Variants {
+		fmt.Fprintf(h, "%q\n", v.Modality.Name)
+		if dir := v.Modality.Sample; dir != "" {
+			err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+				if err != nil || d.IsDir() {
+					return err
+				}
+				fmt.Fprintf(h, "%q\n", path)
+				return hashFile(h, path)
+			})
+			if err != nil {
+				return "", err
+			}
+		}
+	}
+	return fmt.Sprintf("%x", h.Sum(nil)), nil
+}
+
+func hashFile(h io.Writer, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(h, f)
+	return err
 }
 
 // binary is the path of the trainer to write.

@@ -118,7 +118,7 @@ func (f *buildFlags) dump(w io.Writer, file, stage, function string) error {
 		}
 		return nil
 	case "loops", "plan", "asm":
-		mod, err := f.compile(file)
+		mod, err := f.loadAndCompile(file)
 		if err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ of a server, or the machine on which --measured was written. That is what a trai
   mspecc explain examples/metamae.mspec --modality pamap2 --measured bench.json`,
 		Args: oneFile,
 		RunE: func(_ *cobra.Command, args []string) error {
-			mod, err := f.compile(args[0])
+			mod, err := f.loadAndCompile(args[0])
 			if err != nil {
 				return err
 			}

@@ -161,7 +161,7 @@ func buildModule(t *testing.T, mod *codegen.Module, dir, harness string) string 
 	}
 	files["harness.go"] = []byte(harness)
 	module := filepath.Join(dir, "module")
-	if err := codegen.WriteTree(module, files); err != nil {
+	if err := codegen.WriteTree(module, files, ""); err != nil {
 		t.Fatal(err)
 	}
 	bin := filepath.Join(dir, "trainer")
