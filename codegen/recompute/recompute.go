@@ -29,7 +29,7 @@ import (
 // The levels: what may be computed again.
 const (
 	None  = "none"  // nothing
-	Cheap = "cheap" // what needs no matrix product
+	Cheap = "cheap" // what needs no matrix product but those of a short inner extent
 	All   = "all"   // anything
 )
 
@@ -132,16 +132,17 @@ func (s *schedule) cheapest(t int, level string) *choice {
 
 // Bounds of the search.
 const (
-	minBytes = 1 << 12 // of a value that is worth the trouble
-	longest  = 48      // values of one choice
-	keep     = 4       // an argument that takes so many times less than the value is kept instead
+	minBytes   = 1 << 12 // of a value that is worth the trouble
+	longest    = 48      // values of one choice
+	shortInner = 32      // inner extent of products that are cheap: a result takes as long to compute as to store and load
+	keep       = 4       // an argument that takes so many times less than the value is kept instead
 )
 
 // require adds v, and what its kernel reads and is not in memory at the time, to a choice
 // about a value of so many bytes. It fails where that is too much or not allowed.
 func (s *schedule) require(c *choice, v *ir.Value, bytes int, level string) bool {
-	matrix := v.Op == ir.OpMatMul
-	if matrix && level != All || s.at[v] >= c.at || s.fixed[v] || len(c.values) >= longest {
+	costly := v.Op == ir.OpMatMul && inner(v) > shortInner
+	if costly && level != All || s.at[v] >= c.at || s.fixed[v] || len(c.values) >= longest {
 		return false
 	}
 	if _, twice := s.again[v]; !twice {
@@ -168,6 +169,16 @@ const (
 	flopRate = 400e9 // matrix products, operations a second
 	byteRate = 40e9  // everything else, bytes a second
 )
+
+// inner is the inner extent of a product.
+func inner(v *ir.Value) int {
+	x := v.Args[0].Type
+	n := x.Shape[len(x.Shape)-1]
+	if x.DType == ir.BF16x2 {
+		n *= 2
+	}
+	return n
+}
 
 // seconds predicts the time of v's kernel.
 func seconds(v *ir.Value, loads []*ir.Value) float64 {

@@ -1,6 +1,7 @@
 package recompute
 
 import (
+	"slices"
 	"testing"
 
 	"mspecc/codegen/fuse"
@@ -8,14 +9,14 @@ import (
 	"mspecc/ir"
 )
 
-// mlp is the step of a network of so many layers, h = tanh(h W), on 128 examples of 64
-// numbers: its loss and the gradients of its weights.
-func mlp(layers int) *ir.Program {
+// mlp is the step of a network of so many layers, h = h + tanh(h W sin(h W)), on 128 examples of
+// so many numbers: its loss and the gradients of its weights.
+func mlp(layers, width int) *ir.Program {
 	b := ir.NewBuilder()
-	h := b.Input("x", ir.F32, []int{128, 64})
+	h := b.Input("x", ir.F32, []int{128, width})
 	var weights []*ir.Value
 	for i := range layers {
-		w := b.Param("w"+string(rune('a'+i)), []int{64, 64}, ir.Init{})
+		w := b.Param("w"+string(rune('a'+i)), []int{width, width}, ir.Init{})
 		weights = append(weights, w)
 		y := b.MatMul(h, w)
 		h = b.Binary(ir.Add, h, b.Unary(ir.Tanh, b.Binary(ir.Mul, y, b.Unary(ir.Sin, y))))
@@ -49,7 +50,7 @@ func fused(t *testing.T, p *ir.Program) *fuse.Result {
 // Each level gives the same numbers, keeps its promise about matrix products, and takes
 // less memory than the level below.
 func TestLevels(t *testing.T) {
-	p := mlp(12)
+	p := mlp(12, 64)
 	res := fused(t, p)
 	last := 0
 	for _, level := range []string{None, Cheap, All} {
@@ -87,9 +88,21 @@ func TestLevels(t *testing.T) {
 	}
 }
 
+// Products of few steps are cheap.
+func TestShortProducts(t *testing.T) {
+	for width, want := range map[int]bool{shortInner: true, 2 * shortInner: false} {
+		p := mlp(12, width)
+		q, _ := Run(p, fused(t, p), Cheap, 0)
+		got := slices.ContainsFunc(q.Live(), func(v *ir.Value) bool { return v.Phase == ir.Recompute && v.Op == ir.OpMatMul })
+		if got != want {
+			t.Errorf("products of %d steps are computed again: %v, want %v", width, got, want)
+		}
+	}
+}
+
 // A limit is met with as little as it takes.
 func TestLimit(t *testing.T) {
-	p := mlp(12)
+	p := mlp(12, 64)
 	res := fused(t, p)
 	_, none := Run(p, res, All, 1<<40)
 	_, least := Run(p, res, All, 0)
