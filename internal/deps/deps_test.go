@@ -63,7 +63,7 @@ var outside = map[string][]string{
 	"github.com/schollz/progressbar/v3":   {"runtime/cli"},
 	"github.com/spf13/cobra":              {"cmd/mspecc", "runtime/cli"},
 	"golang.org/x/image":                  {"runtime/data/picture"},
-	"golang.org/x/sync":                   {"runtime/serve"},
+	"golang.org/x/sync":                   {"codegen", "codegen/avx512", "runtime/serve"},
 	"golang.org/x/sys":                    {"runtime", "test"},
 	"golang.org/x/term":                   {"cmd/mspecc", "runtime/cli"},
 	"golang.org/x/text":                   {"runtime/data/wordpiece"},
