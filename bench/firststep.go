@@ -101,17 +101,20 @@ func (b *bench) ourStart(c *refcase.Case) (*start, error) {
 		return nil, err
 	}
 	s := &start{Data: c.Name, Model: c.Objective.Name, Program: "mspecc"}
-	changed := with(c, func(c *refcase.Case) { c.Batch++ })
+	spec, sets, err := b.spec(c)
+	if err != nil {
+		return nil, err
+	}
+	_, others, err := b.spec(with(c, func(c *refcase.Case) { c.Batch++ }))
+	if err != nil {
+		return nil, err
+	}
+	bin := filepath.Join(filepath.Dir(spec), "trainer")
 	for _, turn := range []struct {
-		c  *refcase.Case
-		to *float64
-	}{{changed, &s.Cold}, {c, &s.Fresh}, {c, &s.Warm}} {
-		spec, sets, err := b.spec(turn.c)
-		if err != nil {
-			return nil, err
-		}
-		bin := filepath.Join(filepath.Dir(spec), "trainer")
-		out, err := b.command(buildArgs(b.mspecc, spec, bin, c.Name, sets), []string{"GOCACHE=" + cache})
+		sets []string
+		to   *float64
+	}{{others, &s.Cold}, {sets, &s.Fresh}, {sets, &s.Warm}} {
+		out, err := b.command(buildArgs(b.mspecc, spec, bin, c.Name, turn.sets), []string{"GOCACHE=" + cache})
 		if err != nil {
 			return nil, err
 		}

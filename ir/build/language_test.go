@@ -77,25 +77,27 @@ func evalLoss(t *testing.T, body string) float64 {
 
 func TestMeaning(t *testing.T) {
 	for body, want := range map[string]float64{
-		"return sum(w) + int(250 * (1 - 0.9))":                                                        45, // 24.99... in doubles
-		"return sum(w[1]) + sum(w[:, -1]) + sum(w[:, ::2]) + w[0, 1]":                                 15 + 9 + 14 + 2,
-		"return sum(w * [1, 2][1]) + 6 / 3 + 1 / 2 + 7 % 4 + -7 % 4":                                  42 + 2 + 0.5 + 3 + 1,
-		"let a = [1, 2, 3]\nlet b = a\na[1] = 7\nreturn sum(w) + a[1] * 10 + b[1]":                    21 + 70 + 2,
-		"let s = 0\nfor i in 0..4 { if i == 2 { s = s + 10 } else { s = s + i } }\nreturn sum(w) + s": 21 + 14,
-		"return sum(where(w > 3, w, 0)) + sum(w >= 2) + sum(w != 1) + sum(w == 2)":                    15 + 5 + 5 + 1,
-		"let g = grad(sum(w * w * w), w)\nreturn sum(grad(sum(g), w))":                                6 * 21,
-		"let a, b = grad(sum(w * w), [w, w])\nreturn sum(a) + sum(b)":                                 84,
-		"return sum(pow(w, 2)) + pow(2, 3) + max(2, 3) + min(w[0, 0], 0)":                             91 + 8 + 3,
-		"return sum(w @ transpose(w)) + sum(reshape(w, [3, -1])[2])":                                  14 + 32*2 + 77 + 11,
-		"return sum(concat([w, w], axis: 1)[:, 3]) + sum(pad(w, 0, 1, 1)[0])":                         5,
-		"return sum(mean(w, 0)) + maximum(w) + minimum(w) + sum(w, -1, keep: true)[0, 0]":             10.5 + 6 + 1 + 6,
-		"return sum(softmax(w)) + sum(one_hot(argsort(w), 3)) + sum(iota(4))":                         2 + 6 + 6,
-		"return sum(cross_entropy(w, argsort(w[:, 0])))":                                              2*math.Log(math.Exp(1)+math.Exp(2)+math.Exp(3)) - 1 + 3 - 5,
-		"return sum(dropout(w, 0.5)) + (training ? 100 : 0)":                                          21,
-		"let x = sum(w)\nreturn true || 1 / 0 > 1 ? x : 0":                                            21,
-		"return sum(gather(w, int(ones([2])), batch: 0)) + sum(scatter_add(w, int(ones([2])), 3))":    30 + 21,
+		"return sum(w) + int(250 * (1 - 0.9))":                                                                            45, // 24.99... in doubles
+		"return sum(w[1]) + sum(w[:, -1]) + sum(w[:, ::2]) + w[0, 1]":                                                     15 + 9 + 14 + 2,
+		"return sum(w * [1, 2][1]) + 6 / 3 + 1 / 2 + 7 % 4 + -7 % 4":                                                      42 + 2 + 0.5 + 3 + 1,
+		"let a = [1, 2, 3]\nlet b = a\na[1] = 7\nreturn sum(w) + a[1] * 10 + b[1]":                                        21 + 70 + 2,
+		"let s = 0\nfor i in 0..4 { if i == 2 { s = s + 10 } else { s = s + i } }\nreturn sum(w) + s":                     21 + 14,
+		"return sum(where(w > 3, w, 0)) + sum(w >= 2) + sum(w != 1) + sum(w == 2)":                                        15 + 5 + 5 + 1,
+		"let g = grad(sum(w * w * w), w)\nreturn sum(grad(sum(g), w))":                                                    6 * 21,
+		"let a, b = grad(sum(w * w), [w, w])\nreturn sum(a) + sum(b)":                                                     84,
+		"return sum(pow(w, 2)) + pow(2, 3) + max(2, 3) + min(w[0, 0], 0)":                                                 91 + 8 + 3,
+		"return sum(w @ transpose(w)) + sum(reshape(w, [3, -1])[2])":                                                      14 + 32*2 + 77 + 11,
+		"return sum(concat([w, w], axis: 1)[:, 3]) + sum(pad(w, 0, 1, 1)[0])":                                             5,
+		"return sum(mean(w, 0)) + maximum(w) + minimum(w) + sum(w, -1, keep: true)[0, 0]":                                 10.5 + 6 + 1 + 6,
+		"return sum(softmax(w)) + sum(one_hot(argsort(w), 3)) + sum(iota(4))":                                             2 + 6 + 6,
+		"return sum(cross_entropy(w, argsort(w[:, 0])))":                                                                  2*math.Log(math.Exp(1)+math.Exp(2)+math.Exp(3)) - 1 + 3 - 5,
+		"return sum(dropout(w, 0.5)) + (training ? 100 : 0)":                                                              21,
+		"let z = relu(-w)\nlet g = grad(sum(unit(z) * z), z)\nreturn sum(unit(z)) + sum(g) + sum(grad(sum(g), z)) / 1e12": 12,
+		"let g = grad(unit(w)[0, 0], w)\nreturn 100 * g[0, 0] * pow(14, 1.5) + sum(g[1])":                                 1300,
+		"let x = sum(w)\nreturn true || 1 / 0 > 1 ? x : 0":                                                                21,
+		"return sum(gather(w, int(ones([2])), batch: 0)) + sum(scatter_add(w, int(ones([2])), 3))":                        30 + 21,
 	} {
-		if got := evalLoss(t, body); math.Abs(got-want) > 1e-9 {
+		if got := evalLoss(t, body); !(math.Abs(got-want) <= 1e-9) {
 			t.Errorf("%s\ngives %v, want %v", body, got, want)
 		}
 	}

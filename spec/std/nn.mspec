@@ -61,5 +61,5 @@ fn one_hot(ids, count) = float(reshape(ids, shape(ids) + [1])) == iota(count)
 fn cross_entropy(logits: [..., V], ids) =
     logsumexp(logits) - sum(logits * one_hot(ids, V), -1)
 
-// unit scales the last axis to length 1.
-fn unit(x) = x / max(sqrt(sum(x * x, -1, keep: true)), 1e-12)
+// unit scales the last axis to length 1; zeros stay zeros, and so does what flows back through them.
+fn unit(x) = x / sqrt(max(sum(x * x, -1, keep: true), 1e-24))
