@@ -107,7 +107,7 @@ func TestInnerActivations(t *testing.T) {
 
 func TestParseStat(t *testing.T) {
 	got, err := parseStat("cpu  100 20 30 4000 500 6 7 80 9 10\ncpu0 1 2 3 4 5 6 7 8 9 10\n")
-	if want := 2.43; err != nil || math.Abs(got-want) > 1e-12 {
+	if want := 2.43; err != nil || !(math.Abs(got-want) <= 1e-12) {
 		t.Errorf("%g seconds (%v), expected %g: idle, waiting and guest time are not counted", got, err, want)
 	}
 	for _, text := range []string{"", "cpu 1 2 3", "cpu0 1 2 3 4 5 6 7 8", "cpu 1 2 x 4 5 6 7 8"} {

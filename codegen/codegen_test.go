@@ -63,7 +63,7 @@ func TestPaperConfigurations(t *testing.T) {
 					again = p.MatrixFlops
 				}
 			}
-			if got := float64(flop-again) / 1e9; math.Abs(got-c.gflop) > 0.005*c.gflop {
+			if got := float64(flop-again) / 1e9; !(math.Abs(got-c.gflop) <= 0.005*c.gflop) {
 				t.Errorf("%.1f GFLOP of matrix work, expected %g", got, c.gflop)
 			}
 			if share := float64(again) / float64(flop); share > 0.03 {
@@ -76,7 +76,7 @@ func TestPaperConfigurations(t *testing.T) {
 			for _, k := range r.Kernels {
 				byKernel += k.Predicted
 			}
-			if least := float64(flop) / codegen.TwoCores.FLOPs; byKernel < least || math.Abs(byPhase-byKernel) > 1e-9*byKernel {
+			if least := float64(flop) / codegen.TwoCores.FLOPs; byKernel < least || !(math.Abs(byPhase-byKernel) <= 1e-9*byKernel) {
 				t.Errorf("predicted are %g s by phase and %g s by kernel; the products alone take %g s", byPhase, byKernel, least)
 			}
 			longest := 0

@@ -30,7 +30,7 @@ func TestFoldSamples(t *testing.T) {
 				}
 				for j, x := range results[0] {
 					for l := range x {
-						if y := results[1][j][l]; math.Abs(x[l]-y) > 1e-12*(1+math.Abs(x[l])) {
+						if y := results[1][j][l]; !(math.Abs(x[l]-y) <= 1e-12*(1+math.Abs(x[l]))) {
 							t.Fatalf("value %d, element %d: %v, folded %v", j, l, x[l], y)
 						}
 					}

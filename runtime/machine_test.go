@@ -127,7 +127,7 @@ func TestFillUniformIsTheStream(t *testing.T) {
 		}
 		mean += float64(u) / n
 	}
-	if math.Abs(mean-0.5) > 0.01 {
+	if !(math.Abs(mean-0.5) <= 0.01) {
 		t.Errorf("mean %v", mean)
 	}
 	for _, threads := range threadCounts {
@@ -174,7 +174,7 @@ func TestInitialize(t *testing.T) {
 		mean += float64(v) / 10000
 		square += (float64(v) - 1) * (float64(v) - 1) / 10000
 	}
-	if m.Mem[5] != 3 || math.Abs(mean-1) > 1e-3 || math.Abs(math.Sqrt(square)-0.02) > 1e-3 {
+	if m.Mem[5] != 3 || !(math.Abs(mean-1) <= 1e-3) || !(math.Abs(math.Sqrt(square)-0.02) <= 1e-3) {
 		t.Errorf("const %v, normal mean %v deviation %v", m.Mem[5], mean, math.Sqrt(square))
 	}
 	c := m.Floats(p.Params[2].Tensor)

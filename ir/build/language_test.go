@@ -139,7 +139,7 @@ func TestMAML(t *testing.T) {
 		x[0] -= 2 * h
 		down := eval(loss)[0]
 		x[0] += h
-		if d := (up - down) / (2 * h); math.Abs(d-exact) > 1e-5*(1+math.Abs(exact)) {
+		if d := (up - down) / (2 * h); !(math.Abs(d-exact) <= 1e-5*(1+math.Abs(exact))) {
 			t.Errorf("%s: gradient %v, difference %v", f.Params[i].Attr.Name, exact, d)
 		}
 	}

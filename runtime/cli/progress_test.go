@@ -24,7 +24,7 @@ func TestMeter(t *testing.T) {
 	for i := 1; i <= 100; i++ {
 		m.set(500+i, start.Add(time.Duration(i)*time.Second))
 	}
-	if left, _ := m.left(); math.Abs(left-400) > 1e-6 {
+	if left, _ := m.left(); !(math.Abs(left-400) <= 1e-6) {
 		t.Errorf("400 steps of a second each take %v s", left)
 	}
 	// Ten times slower from here on: the estimate moves there within minutes.

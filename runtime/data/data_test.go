@@ -118,7 +118,7 @@ func TestStandardize(t *testing.T) {
 			n++
 		}
 	}
-	if mean, variance := sum/n, squares/n; math.Abs(mean) > 1e-4 || math.Abs(variance-1) > 1e-4 {
+	if mean, variance := sum/n, squares/n; !(math.Abs(mean) <= 1e-4) || !(math.Abs(variance-1) <= 1e-4) {
 		t.Errorf("mean %g, variance %g, expected 0 and 1", mean, variance)
 	}
 }

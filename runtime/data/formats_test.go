@@ -334,7 +334,7 @@ func TestGaps(t *testing.T) {
 		}
 		for i := range n {
 			want := float32(10 * min(i, n-2))
-			if i == 0 && got[0] == got[0] || i > 0 && math.Abs(float64(got[2*i]-want)) > 1e-2 {
+			if i == 0 && got[0] == got[0] || i > 0 && !(math.Abs(float64(got[2*i]-want)) <= 1e-2) {
 				t.Fatalf("row %d is %v, expected %v", i, got[2*i], want)
 			}
 		}

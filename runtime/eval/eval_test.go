@@ -100,7 +100,7 @@ func TestLinearSeeds(t *testing.T) {
 
 func TestScore(t *testing.T) {
 	s := score([]float64{1, 2, 6})
-	if math.Abs(s.Mean-3) > 1e-12 || math.Abs(s.Deviation-math.Sqrt(7)) > 1e-12 {
+	if !(math.Abs(s.Mean-3) <= 1e-12) || !(math.Abs(s.Deviation-math.Sqrt(7)) <= 1e-12) {
 		t.Errorf("%+v", s)
 	}
 	if s := score([]float64{5}); s.Mean != 5 || s.Deviation != 0 {
@@ -143,11 +143,11 @@ func TestOneStepOfAdam(t *testing.T) {
 		for c := range w {
 			for j := range w[c] {
 				m := 0.1 * g[c][j]
-				if math.Abs(float64(h.m[c][j])-m) > 1e-6 {
+				if !(math.Abs(float64(h.m[c][j])-m) <= 1e-6) {
 					t.Fatalf("%d classes: first moment [%d,%d] is %v, expected %v", classes, c, j, h.m[c][j], m)
 				}
 				want := w[c][j] - 0.1*g[c][j]/(math.Abs(g[c][j])+1e-8)
-				if math.Abs(float64(h.w[c][j])-want) > 1e-4 {
+				if !(math.Abs(float64(h.w[c][j])-want) <= 1e-4) {
 					t.Fatalf("%d classes: weight [%d,%d] is %v, expected %v", classes, c, j, h.w[c][j], want)
 				}
 			}
@@ -184,7 +184,7 @@ func loss(w [][]float64, s *Set) float64 {
 
 func TestMetrics(t *testing.T) {
 	near := func(name string, got, want float64) {
-		if math.Abs(got-want) > 1e-12 {
+		if !(math.Abs(got-want) <= 1e-12) {
 			t.Errorf("%s is %v, expected %v", name, got, want)
 		}
 	}
@@ -298,7 +298,7 @@ func TestFeatures(t *testing.T) {
 		for j, x := range raw.Row(i) {
 			sum += x * w[j*5+2]
 		}
-		if got := b.Row(i)[2]; math.Abs(float64(got-sum)) > 1e-5 {
+		if got := b.Row(i)[2]; !(math.Abs(float64(got-sum)) <= 1e-5) {
 			t.Errorf("feature 2 of example %d is %v, expected %v", i, got, sum)
 		}
 	}
@@ -424,7 +424,7 @@ func TestMetricsOfOtherTools(t *testing.T) {
 				continue
 			}
 			compared[name]++
-			if got := Metric(name, numbers(c["predictions"]), numbers(c["labels"]), int(c["classes"].(float64))); math.Abs(got-want) > 1e-12 {
+			if got := Metric(name, numbers(c["predictions"]), numbers(c["labels"]), int(c["classes"].(float64))); !(math.Abs(got-want) <= 1e-12) {
 				t.Errorf("case %d: %s is %v, expected %v", i, name, got, want)
 			}
 		}

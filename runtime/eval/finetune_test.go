@@ -111,7 +111,7 @@ func TestPullInParts(t *testing.T) {
 		weight[i] -= 2 * e
 		want := (up - lossAt()) / (2 * e)
 		weight[i] += e
-		if math.Abs(float64(got)-want) > 1e-6 {
+		if !(math.Abs(float64(got)-want) <= 1e-6) {
 			t.Fatalf("element %d is %v, expected %v", i, got, want)
 		}
 	}
@@ -134,7 +134,7 @@ func TestAdamW(t *testing.T) {
 		mean, square = 0.9*mean+0.1*g, 0.999*square+0.001*g*g
 		w = w*(1-0.01*0.3) - 0.01*(mean/(1-math.Pow(0.9, float64(step))))/(math.Sqrt(square/(1-math.Pow(0.999, float64(step))))+1e-8)
 	}
-	if math.Abs(float64(p.value[7])-w) > 1e-6 {
+	if !(math.Abs(float64(p.value[7])-w) <= 1e-6) {
 		t.Errorf("the weight is %v, expected %v", p.value[7], w)
 	}
 }

@@ -70,7 +70,7 @@ func TestNearest(t *testing.T) {
 					t.Fatal(err)
 				}
 				for i, p := range r.Predictions {
-					if math.Abs(p-want[i]) > 1e-4 {
+					if !(math.Abs(p-want[i]) <= 1e-4) {
 						t.Fatalf("%d classes, k %d: example %d is %v, expected %v", classes, k, i, p, want[i])
 					}
 				}

@@ -58,7 +58,7 @@ func TestAddScaled(t *testing.T) {
 					want += float64(d[i]) * float64(v[i][k])
 				}
 			}
-			if math.Abs(float64(to[k])-want) > 1e-6 {
+			if !(math.Abs(float64(to[k])-want) <= 1e-6) {
 				t.Errorf("length %d: element %d is %v, expected %v", n, k, to[k], want)
 			}
 		}

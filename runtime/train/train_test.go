@@ -162,7 +162,7 @@ func TestLearningRate(t *testing.T) {
 		{runtime.Schedule{Kind: "step", Every: 3, Factor: 0.1}, [5]float64{1, 1, 0.1, 0.1, 0.001}},
 	} {
 		for i, step := range []int{1, 2, 4, 6, 10} {
-			if got := LearningRate(c.s, 1, step, 10); math.Abs(got-c.want[i]) > 1e-12 {
+			if got := LearningRate(c.s, 1, step, 10); !(math.Abs(got-c.want[i]) <= 1e-12) {
 				t.Errorf("%+v: step %d has rate %v, expected %v", c.s, step, got, c.want[i])
 			}
 		}

@@ -112,7 +112,7 @@ func same(t *testing.T, x *expectation, part string, set data.Dataset) {
 			}
 		}
 		for k, want := range row.X {
-			if got := float64(e.X[k*7919%len(e.X)]); math.Abs(got-want) > x.Tolerance*max(1, math.Abs(want)) {
+			if got := float64(e.X[k*7919%len(e.X)]); !(math.Abs(got-want) <= x.Tolerance*max(1, math.Abs(want))) {
 				t.Errorf("%s %d: value %d is %g, expected %g", part, i, k, got, want)
 				break
 			}

@@ -138,7 +138,7 @@ func TestPandasTables(t *testing.T) {
 			t.Fatalf("%s: examples %v", reader, labels)
 		}
 		for i, v := range x {
-			if w := e.AB[int(labels[i])]; math.Abs(float64(v[0])-*w[0]) > 1e-6 || math.Abs(float64(v[1])-*w[1]) > 1e-6 {
+			if w := e.AB[int(labels[i])]; !(math.Abs(float64(v[0])-*w[0]) <= 1e-6) || !(math.Abs(float64(v[1])-*w[1]) <= 1e-6) {
 				t.Errorf("%s: example %v is %v, expected %v", reader, labels[i], v, w)
 			}
 		}
