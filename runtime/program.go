@@ -190,7 +190,7 @@ type Args struct {
 }
 
 // Call holds the operands of one launch, shared by all of its tasks.
-type Call struct{ Off [1024]int }
+type Call struct{ Off [5120]int }
 
 // Worker is what a task knows about the thread that runs it. Results must not depend on it.
 type Worker struct {

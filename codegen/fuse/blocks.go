@@ -19,9 +19,9 @@ const (
 	blockChainWidth    = 128     // for weights of so many rows and columns; in proportion for larger ones
 	blockChainPatience = 6       // for these, a block may have so many times fewer rows in order to share a chain; for larger ones
 	largePatience      = 2       // only so many, since they do not stay in the second-level cache
-	blockChainStages   = 900     // launches of one chain
+	blockChainStages   = 6000    // launches of one chain
 	blockChainRecut    = 32      // launches of a chain that may still be cut into more blocks
-	blockChainOperands = 1000    // operands of one chain; runtime.Call has room for some more
+	blockChainOperands = 5000    // operands of one chain; runtime.Call has room for some more
 	blockChainSums     = 1 << 20 // floats of the sums over examples that a lane of a chain forms
 	openBlockChains    = 256     // how many may still grow
 )
