@@ -40,9 +40,9 @@ type Module struct {
 	Kernels  []*Kernel
 	Drivers  []*Driver
 
-	sync.Mutex // of kernels, while functions are compiled side by side
-	kernels    map[string]*Kernel
-	drivers    map[string]*Driver
+	mu      sync.Mutex // of kernels, while functions are compiled side by side
+	kernels map[string]*Kernel
+	drivers map[string]*Driver
 }
 
 // Program is the model compiled for one modality. Its arena begins with four regions of
@@ -444,8 +444,8 @@ func kernelSpec(l *fuse.Launch) lowering {
 // kernel returns the kernel of a spec; equal specs share one.
 func (mod *Module) kernel(l *fuse.Launch, spec lowering) *Kernel {
 	key := spec.Key()
-	mod.Lock()
-	defer mod.Unlock()
+	mod.mu.Lock()
+	defer mod.mu.Unlock()
 	if k, ok := mod.kernels[key]; ok {
 		return k
 	}

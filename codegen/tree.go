@@ -19,21 +19,30 @@ const markerText = "This folder is written by mspecc; changes in it are lost.\n"
 
 // Sealed reports whether a folder still holds the module that WriteTree wrote with this key.
 func Sealed(dir, key string) bool {
+	text, err := os.ReadFile(filepath.Join(dir, marker))
+	if err != nil || !bytes.HasPrefix(text, []byte(markerText)) {
+		return false // somebody else's folder may be large
+	}
 	files := map[string][]byte{}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	err = walk(dir, func(name, path string) (err error) {
+		files[name], err = os.ReadFile(path)
+		return err
+	})
+	return err == nil && string(text) == markerText+seal(key, files)
+}
+
+// walk visits the files of a module's folder but its marker, by their names inside the module.
+func walk(dir string, visit func(name, path string) error) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		rel, err := filepath.Rel(dir, path)
-		if err != nil {
+		if err != nil || rel == marker {
 			return err
 		}
-		files[filepath.ToSlash(rel)], err = os.ReadFile(path)
-		return err
+		return visit(filepath.ToSlash(rel), path)
 	})
-	text := files[marker]
-	delete(files, marker)
-	return err == nil && string(text) == markerText+seal(key, files)
 }
 
 // seal is a line that no other key and no other files have.
@@ -68,15 +77,8 @@ func WriteTree(dir string, files map[string][]byte, key string) error {
 			return err
 		}
 	}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		rel, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		if _, ok := files[filepath.ToSlash(rel)]; !ok && rel != marker {
+	err := walk(dir, func(name, path string) error {
+		if _, ok := files[name]; !ok {
 			return os.Remove(path)
 		}
 		return nil
