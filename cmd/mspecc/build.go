@@ -31,6 +31,7 @@ type buildFlags struct {
 	disable    []string
 	emit       string
 	library    bool
+	dataless   bool // nothing is made that reads data: a reader that is not known is but a warning
 	output     string
 	quiet      bool
 }
@@ -42,7 +43,7 @@ func (f *buildFlags) model(cmd *cobra.Command) {
 	fl.StringArrayVar(&f.sets, "set", nil, "override a setting, as `name=value`; may be repeated")
 	fl.StringSliceVar(&f.disable, "disable", nil, "leave out these optional passes (see 'mspecc dump --help')")
 	fl.StringVar(&f.memory, "memory", "", "`limit` of the arena, such as 800MB or 1.5GiB: as much as needed is computed again instead of being kept")
-	fl.StringVar(&f.target, "target", "auto", "auto, avx512, portable or ptx; auto chooses at start by the CPU")
+	fl.StringVar(&f.target, "target", "auto", "auto, avx512 or portable; auto chooses at start by the CPU")
 }
 
 func (f *buildFlags) full(cmd *cobra.Command) {
@@ -55,12 +56,10 @@ func (f *buildFlags) full(cmd *cobra.Command) {
 func (f *buildFlags) load(file string) (*build.Model, error) {
 	switch f.target {
 	case "auto", "avx512", "portable":
-	case "ptx":
-		return nil, fmt.Errorf("--target ptx: this version has no PTX backend; use auto, avx512 or portable")
 	default:
-		return nil, usageError{fmt.Errorf("--target %s: the targets are auto, avx512, portable and ptx", f.target)}
+		return nil, usageError{fmt.Errorf("--target %s: the targets are auto, avx512 and portable", f.target)}
 	}
-	m, diags := build.Load(file, build.Options{Modalities: f.modalities, Set: f.sets})
+	m, diags := build.Load(file, build.Options{Modalities: f.modalities, Set: f.sets, OwnReaders: f.library || f.dataless})
 	if len(diags) > 0 {
 		spec.Render(os.Stderr, diags, nil)
 	}

@@ -44,6 +44,7 @@ func newCheckCmd() *cobra.Command {
 	}
 	cmd.Flags().StringSliceVar(&opt.Modalities, "modality", nil, "only these modalities")
 	cmd.Flags().StringArrayVar(&opt.Set, "set", nil, "override a setting of the model: NAME=VALUE")
+	cmd.Flags().BoolVar(&opt.OwnReaders, "library", false, "check as for build --library: data readers may be the program's own")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print diagnostics as JSON")
 	return cmd
 }

@@ -21,7 +21,7 @@ import (
 var stages = []string{"ast", "ir", "grad", "opt", "loops", "plan", "asm"}
 
 func newDumpCmd() *cobra.Command {
-	f := &buildFlags{}
+	f := &buildFlags{dataless: true}
 	var stage, function, html string
 	list := &strings.Builder{}
 	for _, p := range pass.List() {

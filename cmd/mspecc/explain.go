@@ -11,7 +11,7 @@ import (
 )
 
 func newExplainCmd() *cobra.Command {
-	f := &buildFlags{}
+	f := &buildFlags{dataless: true}
 	var asJSON, verbose bool
 	var measured string
 	cmd := &cobra.Command{

@@ -80,9 +80,12 @@ func checkArchive(t *testing.T, file string) {
 func flags(comment string) (opt Options) {
 	words := strings.Fields(strings.TrimPrefix(strings.TrimSpace(comment), "flags:"))
 	for i := 0; i+1 < len(words); i += 2 {
-		if words[i] == "--set" {
+		switch words[i] {
+		case "--set":
 			opt.Set = append(opt.Set, words[i+1])
-		} else {
+		case "--library":
+			opt.OwnReaders = true
+		default:
 			opt.Modalities = append(opt.Modalities, words[i+1])
 		}
 	}

@@ -18,8 +18,8 @@ func TestSeveralInputs(t *testing.T) {
 	}
 	src := `import "` + filepath.ToSlash(model) + `"
 modality captions = image_text(3, 8, 8, patch: 4, vocab: 20, words: 6) {
-    data csv(columns: ["a", "b"])
-    task "other" { data csv(label: "y", split: "by subject") metric "spearman" }
+    data captioned(columns: ["a", "b"])
+    task "other" { data captioned(label: "y", split: "by subject") metric "spearman" }
     set batch = 4, enc_width = 8, enc_heads = 2, enc_layers = 1, dec_width = 4, dec_layers = 1, dec_heads = 1
 }
 `
@@ -32,7 +32,7 @@ modality captions = image_text(3, 8, 8, patch: 4, vocab: 20, words: 6) {
 		!slices.Equal(m.Inputs[0].Type.Shape, []int{3, 8, 8}) || !slices.Equal(m.Grid, []int{2, 2}) {
 		t.Errorf("inputs %+v, grid %v", m.Inputs, m.Grid)
 	}
-	if len(m.Tasks) != 1 || m.Tasks[0].Name != "other" || m.Tasks[0].Reader != "csv" || len(m.Tasks[0].Options) != 2 || m.Tasks[0].Metric != "spearman" || m.Options[0].Value != "[a, b]" {
+	if len(m.Tasks) != 1 || m.Tasks[0].Name != "other" || m.Tasks[0].Reader != "captioned" || len(m.Tasks[0].Options) != 2 || m.Tasks[0].Metric != "spearman" || m.Options[0].Value != "[a, b]" {
 		t.Errorf("tasks %+v, options %v", m.Tasks, m.Options)
 	}
 	var names []string

@@ -14,7 +14,7 @@ import (
 // Load reads, checks and elaborates a spec. The model is nil if there are errors; there
 // may be warnings either way.
 func Load(file string, opt Options) (*Model, []spec.Diagnostic) {
-	p, diags := read(file)
+	p, diags := read(file, opt)
 	if spec.HasErrors(diags) {
 		return nil, errorsOf(diags)
 	}
@@ -29,7 +29,7 @@ func Load(file string, opt Options) (*Model, []spec.Diagnostic) {
 // Check is Load for files that need not be a whole program: of a file without model, such as
 // a library, only the names are checked, and the model is nil.
 func Check(file string, opt Options) (*Model, []spec.Diagnostic) {
-	p, diags := read(file)
+	p, diags := read(file, opt)
 	if spec.HasErrors(diags) {
 		return nil, errorsOf(diags)
 	}
@@ -53,7 +53,7 @@ type program struct {
 }
 
 // read loads a file with its imports and checks all names.
-func read(file string) (*program, []spec.Diagnostic) {
+func read(file string, opt Options) (*program, []spec.Diagnostic) {
 	l := &loader{files: map[string]*source{}}
 	main := l.load(filepath.Clean(file), spec.Range{})
 	if main == nil || spec.HasErrors(l.diags) {
@@ -65,7 +65,11 @@ func read(file string) (*program, []spec.Diagnostic) {
 	if !spec.HasErrors(l.diags) {
 		l.diags = append(l.diags, resolveAll(l.order, main)...)
 	}
-	return &program{main, l}, l.diags
+	p := &program{main, l}
+	if !spec.HasErrors(l.diags) {
+		l.diags = append(l.diags, p.data(opt.OwnReaders)...)
+	}
+	return p, l.diags
 }
 
 // index enters the file's functions and kinds under their names.

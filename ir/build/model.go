@@ -9,6 +9,7 @@ import (
 type Options struct {
 	Modalities []string // by name; empty: all that the file declares
 	Set        []string // "name=value" for settings of the model
+	OwnReaders bool     // the program may have data readers of its own: one that is not known is but a warning
 }
 
 // Model is an elaborated spec.

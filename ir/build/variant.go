@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"mspecc/ir"
+	"mspecc/runtime/options"
 	"mspecc/spec"
 )
 
@@ -184,20 +185,19 @@ func (vb *variantBuild) describe(e *elab, m *instance, outer *scope) {
 	}
 }
 
-// reader is a data reader with its options as text.
+// reader is a data reader with its options as text; program.data has checked them.
 func (e *elab) reader(x *spec.Call, env *scope) (string, []Option) {
-	id, ok := x.Fn.(*spec.Ident)
-	if !ok {
-		e.fail(x.Range, "E003", "expected the name of a data reader")
+	name := x.Fn.(*spec.Ident).Name
+	r, known := options.Find(name)
+	if inputs := e.v.out.Modality.Inputs; known && len(inputs) > 1 && !r.Several {
+		e.fail(x.Fn.Where(), "E075", "the data reader %s gives one input, an example of the modality has %d", name, len(inputs))
 	}
-	var options []Option
+	var list []Option
 	for _, a := range x.Args {
-		if a.Name == nil {
-			e.fail(a.Range, "E030", "options of a data reader have names: %s(name: value)", id.Name)
-		}
-		options = append(options, Option{a.Name.Text, text(e.eval(a.Value, env))})
+		o, _ := r.Option(a.Name.Text)
+		list = append(list, Option{a.Name.Text, optionText(e.eval(a.Value, env), o)})
 	}
-	return id.Name, options
+	return name, list
 }
 
 // evalSettings computes every setting: the command line wins over the modality, that over

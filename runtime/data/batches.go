@@ -8,16 +8,6 @@ import (
 	"mspecc/runtime/pickle"
 )
 
-// batchOptions are those of the readers of pictures in batches: files of data, [n, pixels] bytes
-// (red, then green, then blue), and labels.
-func batchOptions(train, test string) []Option {
-	return []Option{
-		{"train", "", "training files, a pattern; default " + train},
-		{"test", "", "test files, a pattern; default " + test},
-		{"standardize", "false", "bring every channel to mean 0 and deviation 1 (of the training images)"},
-	}
-}
-
 // openBatches opens the training and the test files, each a pattern of the option or one of the
 // usual ones. The pictures stay in the files.
 func (s *Source) openBatches(train, test []string, file func(b *Blob) (*pixels, error)) (Dataset, Dataset, error) {

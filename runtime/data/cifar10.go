@@ -7,14 +7,7 @@ import (
 	"io"
 )
 
-var cifar10Reader = Reader{
-	Name: "cifar10",
-	Doc:  "CIFAR-10, binary or Python version: 32x32 RGB images scaled to 0..1, 10 classes; the images are read where they lie",
-	Options: batchOptions("data_batch_*.bin, also in cifar-10-batches-bin/, or data_batch_? in cifar-10-batches-py/",
-		"test_batch.bin, also in cifar-10-batches-bin/, or test_batch in cifar-10-batches-py/"),
-	Fetch: "CIFAR-10, binary version: cs.toronto.edu/~kriz/cifar.html",
-	Open:  openCIFAR10,
-}
+var cifar10Reader = Builtin("cifar10", openCIFAR10)
 
 // cifarSize is the number of bytes of an image.
 const cifarSize = 3 * 32 * 32

@@ -18,6 +18,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"mspecc/runtime/options"
 )
 
 // Input is the type of one input of an example.
@@ -110,8 +112,8 @@ type Dataset interface {
 	Example(i int, epoch uint64, e *Example) error
 }
 
-// Option documents one option of a reader.
-type Option struct{ Name, Default, Doc string }
+// Option documents one option of a reader: its name, the values it takes, its default and its meaning.
+type Option = options.Option
 
 // Reader documents one reader.
 type Reader struct {
@@ -123,6 +125,15 @@ type Reader struct {
 	Letters string // how tokens 0, 1, ... are written, a letter each; "" where the reader has no tokens or no letters for them
 	// Open opens the data set; what it returns may hold files open until the process ends.
 	Open func(s *Source) (train, test Dataset, err error)
+}
+
+// Builtin is a reader that package options lists, with the function that opens its data.
+func Builtin(name string, open func(s *Source) (train, test Dataset, err error)) Reader {
+	r, ok := options.Find(name)
+	if !ok {
+		panic("data.Builtin: package options lists no reader " + name)
+	}
+	return Reader{Name: r.Name, Doc: r.Doc, Options: r.Options, Several: r.Several, Fetch: r.Fetch, Open: open}
 }
 
 // readers lists every reader by name.
@@ -155,7 +166,7 @@ type OpenOptions struct {
 
 // Open reads a data set. The reader and its options are those the spec names; root is the
 // data folder and name what messages call it. Errors are of type *Error.
-func Open(reader string, options map[string]string, root fs.FS, name string, want Want, o OpenOptions) (train, test Dataset, err error) {
+func Open(reader string, given map[string]string, root fs.FS, name string, want Want, o OpenOptions) (train, test Dataset, err error) {
 	at := slices.IndexFunc(readers, func(r Reader) bool { return r.Name == reader })
 	if at < 0 {
 		var names []string
@@ -164,13 +175,11 @@ func Open(reader string, options map[string]string, root fs.FS, name string, wan
 		}
 		return nil, nil, &Error{Reader: reader, Msg: "there is no such reader", Fix: "use one of " + strings.Join(names, ", ")}
 	}
-	options = maps.Clone(options)
-	if v, ok := options["standardise"]; ok { // either spelling
-		delete(options, "standardise")
-		options["standardize"] = v
-	}
-	s := &Source{Root: root, Name: name, Want: want, Seed: o.Seed, reader: readers[at], given: options, skip: o.Skip, progress: o.Progress,
+	s := &Source{Root: root, Name: name, Want: want, Seed: o.Seed, reader: readers[at], given: map[string]string{}, skip: o.Skip, progress: o.Progress,
 		memory: cmp.Or(o.Memory, maxMemory), Learned: o.Learned}
+	if err := s.take(given); err != nil {
+		return nil, nil, err
+	}
 	if err := s.check(); err != nil {
 		return nil, nil, err
 	}
@@ -181,21 +190,37 @@ func Open(reader string, options map[string]string, root fs.FS, name string, wan
 	return tolerate(train, o.Skip), tolerate(test, o.Skip), nil
 }
 
-// check refuses unknown options, wants that no reader can serve and folders that cannot be read.
-func (s *Source) check() error {
+// take checks the options that are given: their names and their values.
+func (s *Source) take(given map[string]string) error {
 	var names, unknown []string
 	for _, o := range s.reader.Options {
 		names = append(names, o.Name)
 	}
-	for o := range s.given {
-		if !slices.Contains(names, o) {
-			unknown = append(unknown, o)
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		known := options.Spelling(name)
+		_, twice := s.given[known]
+		switch {
+		case !slices.Contains(names, known):
+			unknown = append(unknown, name)
+		case twice:
+			return s.Fail("", "", fmt.Sprintf("the options %s and %s are the same", known, name), "leave one out")
+		default:
+			s.given[known] = given[name]
 		}
 	}
 	if len(unknown) > 0 {
-		slices.Sort(unknown)
 		return s.Fail("", "", "there is no option "+strings.Join(unknown, ", "), "the options are "+strings.Join(names, ", "))
 	}
+	for _, o := range s.reader.Options {
+		if v, ok := s.given[o.Name]; ok && !o.Fits(v) {
+			return s.BadOption(o.Name, o.Type.Want)
+		}
+	}
+	return nil
+}
+
+// check refuses wants that no reader can serve and folders that cannot be read.
+func (s *Source) check() error {
 	if err := s.checkWant(); err != nil {
 		return err
 	}

@@ -176,21 +176,6 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
-func TestReadersDocumented(t *testing.T) {
-	last := ""
-	for _, r := range Readers() {
-		if r.Name <= last || r.Doc == "" || len(r.Options) == 0 {
-			t.Errorf("reader %q is out of order or lacks documentation", r.Name)
-		}
-		last = r.Name
-		for _, o := range r.Options {
-			if o.Doc == "" {
-				t.Errorf("%s: option %s lacks documentation", r.Name, o.Name)
-			}
-		}
-	}
-}
-
 // take gives the first label of example i, whose values or tokens it writes into x or tok.
 func take(set Dataset, i int, epoch uint64, x []float32, tok []int32) (float64, error) {
 	e := &Example{X: x, Tokens: tok, Labels: make([]float64, set.Labels().Each)}

@@ -10,21 +10,7 @@ import (
 	"mspecc/runtime/data/tfrecord"
 )
 
-var genomicsReader = Reader{
-	Name: "genomics",
-	Doc:  "genomics_ood: TFRecord files of bacterial DNA, 250 bases A, C, G, T as tokens 0..3; CRCs are checked; .gz too",
-	Options: []Option{
-		{"train", "before_2011_in_tr/*.tfrecord*", "training files, a pattern"},
-		{"test", "between_2011-2016_in_val/*.tfrecord*", "test files, a pattern; between_2011-2016_ood_val/*.tfrecord* is out of distribution; split: a random part of the training files"},
-		fractionOption,
-		{"classes", "10", "number of classes"},
-		{"first_label", "", "label in the files that becomes class 0; default 0"},
-		{"test_classes", "", "number of classes of the test files where it differs; 60 out of distribution"},
-		{"test_first_label", "", "first_label of the test files where it differs; 10 out of distribution"},
-	},
-	Fetch: "genomics_ood: github.com/google-research/google-research, folder genomics_ood",
-	Open:  openGenomics,
-}
+var genomicsReader = Builtin("genomics", openGenomics)
 
 // genomes is a TFRecord file of DNA.
 type genomes struct {

@@ -6,21 +6,7 @@ import (
 	"strconv"
 )
 
-var higgsReader = Reader{
-	Name: "higgs",
-	Doc:  "tables in CSV as HIGGS has them: a label (0 or 1), then one number per feature; rows are read where they lie; .gz too",
-	Options: []Option{
-		{"train", "", "training file; default HIGGS_train.csv, higgsPretrain.csv or HIGGS.csv"},
-		{"test", "", "test file; default HIGGS_test.csv or higgsTransfer.csv; split: a random part of the training file; tenth: its last tenth, as DABS splits it"},
-		fractionOption,
-		TenthOptions[0],
-		TenthOptions[1],
-		{"classes", "2", "number of classes; labels are 0..classes-1; 1: the label is a number to regress"},
-		{"standardize", "false", "bring every feature to mean 0 and deviation 1 (of the training rows)"},
-	},
-	Fetch: "HIGGS: archive.ics.uci.edu/dataset/280",
-	Open:  openHiggs,
-}
+var higgsReader = Builtin("higgs", openHiggs)
 
 // table is a CSV file of rows of numbers.
 type table struct {

@@ -7,20 +7,7 @@ import (
 	"strings"
 )
 
-var idxReader = Reader{
-	Name: "idx",
-	Doc:  "images in IDX files (MNIST, Fashion-MNIST and the like), plain or gzip; pixels scaled to 0..1",
-	Options: []Option{
-		{"train_images", "train-images-idx3-ubyte", "training images: bytes [n, height, width] or [n, channels, height, width]"},
-		{"train_labels", "train-labels-idx1-ubyte", "training labels: bytes [n]; none where there are none"},
-		{"test_images", "t10k-images-idx3-ubyte", "test images"},
-		{"test_labels", "t10k-labels-idx1-ubyte", "test labels; none where there are none"},
-		{"classes", "10", "number of classes; labels are 0..classes-1"},
-		{"standardize", "false", "bring every channel to mean 0 and deviation 1 (of the training images)"},
-	},
-	Fetch: "Fashion-MNIST: github.com/zalandoresearch/fashion-mnist",
-	Open:  openIDX,
-}
+var idxReader = Builtin("idx", openIDX)
 
 func openIDX(s *Source) (Dataset, Dataset, error) {
 	if err := s.values(slices.Repeat([]int{-1}, len(s.Input.Shape))...); err != nil {

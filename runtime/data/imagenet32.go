@@ -6,14 +6,7 @@ import (
 	"strings"
 )
 
-var imagenet32Reader = Reader{
-	Name: "imagenet32",
-	Doc:  "downsampled ImageNet, the official batches of 32x32 (or 16x16, 64x64) RGB images, NPZ or pickles: scaled to 0..1, 1000 classes; the images are read where they lie",
-	Options: batchOptions("train_data_batch_*.npz or train_data_batch_*, also in Imagenet32_train_npz/ or Imagenet32_train/",
-		"val_data.npz or val_data, also in Imagenet32_val_npz/ or Imagenet32_val/"),
-	Fetch: "downsampled ImageNet: image-net.org, downloads of ILSVRC2012",
-	Open:  openImageNet32,
-}
+var imagenet32Reader = Builtin("imagenet32", openImageNet32)
 
 // imagenetClasses is the number of classes; labels in the files count from 1.
 const imagenetClasses = 1000

@@ -10,21 +10,7 @@ import (
 	"strings"
 )
 
-var pamap2Reader = Reader{
-	Name: "pamap2",
-	Doc:  "PAMAP2 activity recordings Protocol/subjectNNN.dat: random windows of 52 channels, 12 activities; the rows are unpacked once; .gz too",
-	Options: []Option{
-		{"window", "", "samples per window; default the length the model wants"},
-		{"train_subjects", "101,102,103,104,107,108,109", "subjects to train on"},
-		{"test_subjects", "105,106", "subjects kept for testing"},
-		{"train_items", "50000", "windows drawn per epoch of training"},
-		{"test_items", "10000", "windows of the test set, the same in every epoch"},
-		{"activities", "1,2,3,4,5,6,7,12,13,16,17,24", "activity ids that become the classes 0, 1, ...; rows of other ones are left out"},
-		{"standardize", "false", "bring every channel to mean 0 and deviation 1 (of the training rows)"},
-	},
-	Fetch: "PAMAP2: archive.ics.uci.edu/dataset/231",
-	Open:  openPAMAP2,
-}
+var pamap2Reader = Builtin("pamap2", openPAMAP2)
 
 const (
 	pamapColumns  = 54 // timestamp, activity, heart rate, 17 values of each of hand, chest and ankle

@@ -8,23 +8,7 @@ import (
 	"strings"
 )
 
-var sensorReader = Reader{
-	Name: "sensor_csv",
-	Doc:  "inertial recordings SUBJECT_RUN_DEVICE.csv (phone sp, watch sw) with a header line, in any subfolder, cut into windows; the samples are unpacked once; .gz too",
-	Options: []Option{
-		{"window", "", "samples per window; default the length the model wants"},
-		{"stride", "", "samples from one window to the next; default half a window"},
-		{"columns", "x_acc,y_acc,z_acc,x_gyro,y_gyro,z_gyro", "columns that become the channels, in this order"},
-		{"label_column", "label", "column with the activity; none where there is none"},
-		{"label", "majority", "label of a window: majority or last of its samples"},
-		{"classes", "", "names of the classes in order; default all labels found, sorted"},
-		{"device", "sp", "sp, sw, or both (every recording gives windows of its own)"},
-		{"test_subjects", "", "subjects kept for testing; default the last one in order of names"},
-		{"standardize", "true", "bring every channel to mean 0 and deviation 1 (of the training windows' recordings)"},
-	},
-	Fetch: "the recordings that the reader was made for: github.com/GeoTecINIT/sp-sw-har-dataset",
-	Open:  openSensor,
-}
+var sensorReader = Builtin("sensor_csv", openSensor)
 
 // recordings are what holds for all recordings.
 type recordings struct {

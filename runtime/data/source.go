@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"mspecc/runtime/options"
 )
 
 // Error says what is wrong with a data set.
@@ -123,35 +125,23 @@ func Cause(err error) string {
 
 // Text is the value of an option, its default where it was not given.
 func (s *Source) Text(option string) string {
-	if v, ok := s.given[option]; ok {
-		return strings.TrimSpace(v)
-	}
 	for _, o := range s.reader.Options {
-		if o.Name == option {
-			return o.Default
+		if o.Name != option {
+			continue
 		}
+		if v, ok := s.given[option]; ok && o.Type.Blank {
+			return v
+		} else if ok {
+			return strings.TrimSpace(v)
+		}
+		return o.Default
 	}
 	return ""
 }
 
 // List splits an option's value, a list of the spec or text, at its commas, or at blanks where
 // it has no comma.
-func (s *Source) List(option string) []string {
-	v := s.Text(option)
-	if strings.HasPrefix(v, "[") && strings.HasSuffix(v, "]") {
-		v = v[1 : len(v)-1]
-	}
-	if !strings.Contains(v, ",") {
-		return strings.Fields(v)
-	}
-	var list []string
-	for x := range strings.SplitSeq(v, ",") {
-		if x = strings.TrimSpace(x); x != "" {
-			list = append(list, x)
-		}
-	}
-	return list
-}
+func (s *Source) List(option string) []string { return options.Split(s.Text(option)) }
 
 // BadOption makes the error of an option whose value is wrong.
 func (s *Source) BadOption(option, expected string) *Error {
@@ -166,7 +156,7 @@ func (s *Source) Integer(option string, preset, min int) (int, error) {
 		return preset, nil
 	}
 	n, err := strconv.Atoi(v)
-	if err != nil || n < min || n > 1<<40 {
+	if err != nil || n < min || n > options.MaxWhole {
 		return 0, s.BadOption(option, fmt.Sprintf("a whole number of at least %d", min))
 	}
 	return n, nil

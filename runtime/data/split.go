@@ -22,9 +22,6 @@ func (s *subset) Example(i int, epoch uint64, e *Example) error {
 	return s.Dataset.Example(s.order(s.first+i), epoch, e)
 }
 
-// fractionOption is the part that a random split sets aside for testing.
-var fractionOption = Option{"test_fraction", "0.1", "the part that a random split sets aside for testing"}
-
 // Split sets a random part of the examples, decided by the seed, aside for testing; the
 // option test_fraction says how large it is.
 func (s *Source) Split(all Dataset) (train, test Dataset, err error) {

@@ -6,13 +6,11 @@ import (
 	"strconv"
 
 	"mspecc/runtime/data/mersenne"
+	"mspecc/runtime/options"
 )
 
 // TenthOptions are the options of readers that call Tenths.
-var TenthOptions = []Option{
-	{"rows", "all", "of a split into tenths: all, or reference: as the published code rounds, which loses a row where the number of rows is a multiple of ten"},
-	{"shuffle", "", "seed of the order before a split into tenths, as pandas' DataFrame.sample draws it, or none: the order of the file; default that of the benchmark"},
-}
+var TenthOptions = options.Tenths
 
 // Tenths sets the last tenth of the examples aside for testing, as the DABS benchmark does:
 // the first ceil(0.9 n) train. The shuffle is a seed, for numpy.random.RandomState, or "none".

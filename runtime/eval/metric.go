@@ -5,11 +5,13 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"mspecc/runtime/options"
 )
 
 // Metrics are the names of the metrics: for classes accuracy, weighted_f1 and, where there are
 // two, auroc; for numbers spearman and pearson.
-var Metrics = []string{"accuracy", "weighted_f1", "auroc", "spearman", "pearson"}
+var Metrics = options.Metrics
 
 // Metric compares predictions with labels: "accuracy", "weighted_f1" (the classes' F1 scores
 // weighted by how often they occur), "auroc" (the area under the receiver operating

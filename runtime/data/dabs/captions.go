@@ -14,18 +14,7 @@ import (
 	"mspecc/runtime/data/wordpiece"
 )
 
-var captionsReader = data.Reader{
-	Name:    "captions",
-	Several: true,
-	Doc:     "pictures with a text: MS COCO with captions, the same with half of the captions exchanged, or VQA; for models with an image and a text input",
-	Options: []data.Option{
-		{Name: "layout", Default: "coco", Doc: "coco (labels are the 80 kinds of objects), mismatched (is the caption the picture's own?) or vqa (is the answer right?)"},
-		{Name: "vocabulary", Default: "vocab.txt", Doc: "the vocabulary of BERT's tokenizer, a token a line; that of bert-base-uncased has 30522"},
-		{Name: "lower", Default: "true", Doc: "lower the text and drop accents, as models called uncased want it"},
-		{Name: "swap_seed", Default: "42", Doc: "vqa and mismatched: seed of what is exchanged. The published code seeds only mismatched, so its vqa cannot be drawn again"},
-	},
-	Open: openCaptions,
-}
+var captionsReader = data.Builtin("captions", openCaptions)
 
 // pair is a picture with a text.
 type pair struct {

@@ -13,17 +13,7 @@ import (
 	"mspecc/runtime/data/picture"
 )
 
-var eurosatReader = data.Reader{
-	Name: "eurosat",
-	Doc:  "EuroSAT with all bands: a pickled pandas table with label and sentinel2, or folders CLASS/*.tif; each band is brought to mean 0 and deviation 1",
-	Options: append([]data.Option{
-		{Name: "file", Default: "", Doc: "the table; default pretrain.pkl or transfer.pkl in eurosat_all/ or satellite_images/, otherwise the folders are read"},
-		{Name: "part", Default: "transfer", Doc: "of the folders: transfer, the tenth set aside for it; pretrain, the other nine; all. Of the tables: which one"},
-		{Name: "standardize", Default: "true", Doc: "divide by the published deviations after subtracting the published means"},
-	}, data.TenthOptions...),
-	Fetch: "EuroSAT: zenodo.org/records/7711810 (EuroSAT_MS.zip, TIFF)",
-	Open:  openEuroSAT,
-}
+var eurosatReader = data.Builtin("eurosat", openEuroSAT)
 
 // eurosatClasses are the classes in the order of their names, as TensorFlow Datasets numbers them.
 var eurosatClasses = []string{"AnnualCrop", "Forest", "HerbaceousVegetation", "Highway", "Industrial", "Pasture", "PermanentCrop", "Residential", "River", "SeaLake"}

@@ -10,19 +10,7 @@ import (
 	"mspecc/runtime/data/picture"
 )
 
-var picturesReader = data.Reader{
-	Name: "pictures",
-	Doc:  "pictures listed as a known data set lists them, resized as Pillow does (the aspect is not kept), values 0..1",
-	Options: []data.Option{
-		{Name: "layout", Default: "imagenet", Doc: "the data set: imagenet, cub, flowers, dtd, traffic_sign or aircraft"},
-		{Name: "split", Default: "", Doc: "flowers: random (80 % of each class, the default) or official; traffic_sign: tracks (the default: all pictures of " +
-			"one sign on one side) or pictures (a random 80 % of each class, as the published code has it: neighbouring frames leak)"},
-		{Name: "filter", Default: "bilinear", Doc: "resampling filter: bilinear, bicubic, lanczos or box"},
-		{Name: "mean", Default: "", Doc: "to subtract from each channel"},
-		{Name: "std", Default: "", Doc: "to divide each channel by"},
-	},
-	Open: openPictures,
-}
+var picturesReader = data.Builtin("pictures", openPictures)
 
 // layouts list the pictures of a data set: training, test, and the names of the classes.
 var layouts = map[string]func(s *data.Source) (train, test []item, names []string, err error){

@@ -12,26 +12,7 @@ import (
 	"mspecc/runtime/data/generic"
 )
 
-var sequencesReader = data.Reader{
-	Name: "sequences",
-	Doc:  "sequences of letters in CSV files with a header, such as Pfam, the transfer sets of TAPE and genomics_ood in the tables of DABS; letters become tokens",
-	Options: append([]data.Option{
-		{Name: "train", Default: "", Doc: "training file"},
-		{Name: "test", Default: "", Doc: "test file; default the last tenth of the training file"},
-		{Name: "sequence", Default: "primary", Doc: "the column with the sequence; b'...' as Python writes bytes is understood"},
-		{Name: "label", Default: "", Doc: "the column with the label; default no labels"},
-		{Name: "kind", Default: "class", Doc: "what the label is: class (a number from first_label on), rank (the place of the value among those of ranks_of), number (to regress) or " +
-			"tokens (a class for each letter, a Python list)"},
-		{Name: "classes", Default: "", Doc: "number of classes of class and tokens"},
-		{Name: "first_label", Default: "0", Doc: "the label that becomes class 0"},
-		{Name: "ranks_of", Default: "", Doc: "rank: the file whose values are ranked; default the training file"},
-		{Name: "alphabet", Default: "XARNDCQEGHILKMFPSTWYVUOBZJ", Doc: "the letters, token 0 first"},
-		{Name: "pad", Default: "X", Doc: "the letter that short sequences are filled up with; none: every sequence must have the model's length"},
-		{Name: "padding", Default: "ignore", Doc: "tokens: labels of what was filled up do not count, or class: they are one more class, which counts as the published code has it"},
-	}, data.TenthOptions...),
-	Fetch: "genomics_ood: TensorFlow Datasets; Pfam, remote homology, secondary structure, stability, fluorescence: TAPE (github.com/songlab-cal/tape)",
-	Open:  openSequences,
-}
+var sequencesReader = data.Builtin("sequences", openSequences)
 
 // sequences is a data set of rows of a CSV file.
 type sequences struct {

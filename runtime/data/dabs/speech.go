@@ -11,27 +11,7 @@ import (
 	"mspecc/runtime/data/sound"
 )
 
-var speechReader = data.Reader{
-	Name: "speech",
-	Doc:  "WAV or FLAC recordings listed as a known data set lists them, as mel spectrograms in decibels, brought to mean 0 and deviation 1",
-	Options: []data.Option{
-		{Name: "layout", Default: "librispeech", Doc: "the data set: librispeech (training parts, labels are speakers), librispeech_transfer (dev-clean, 80 % of each speaker's utterances), " +
-			"voxceleb1, audiomnist, google_speech or fluent"},
-		{Name: "label", Default: "action", Doc: "fluent: action, object or location"},
-		{Name: "parts", Default: "train-clean-100,train-clean-360,train-other-500", Doc: "librispeech: the folders to train on; dev-clean is for testing"},
-		{Name: "split", Default: "clean", Doc: "google_speech: clean, or reference: as the published code has it, which leaves the test recordings in training and doubles the validation ones"},
-		{Name: "mean", Default: "", Doc: "decibels to subtract; default that of the data set"},
-		{Name: "std", Default: "", Doc: "decibels to divide by; default that of the data set"},
-		{Name: "cut", Default: "", Doc: "what is kept of long recordings: random (the head or the tail) or head; default random in training, always head for testing and for librispeech_transfer"},
-		{Name: "rate", Default: "", Doc: "samples per second that every recording must have; default that of the first one; any: each has its own, as in a mixture"},
-		{Name: "samples", Default: "150526", Doc: "length that recordings are cut or padded with silence to, at the rate they have"},
-		{Name: "hop", Default: "672", Doc: "samples from frame to frame"},
-		{Name: "fft", Default: "2048", Doc: "samples of a frame"},
-		{Name: "pad_mode", Default: "constant", Doc: "what lies before the first sample and behind the last: constant (silence, as librosa since 0.10 does) or reflect"},
-		{Name: "squared", Default: "true", Doc: "square the power once more before taking decibels, as the benchmark does"},
-	},
-	Open: openSpeech,
-}
+var speechReader = data.Builtin("speech", openSpeech)
 
 // speechSet is what a layout finds.
 type speechSet struct {

@@ -9,16 +9,7 @@ import (
 	"mspecc/runtime/data/picture"
 )
 
-var waferReader = data.Reader{
-	Name: "wafer",
-	Doc:  "wafer maps of WM-811K, a pickled pandas table with failureType and pixels (or waferMap: 0 no die, 1 good, 2 failed), resized as Pillow does, values 0..1",
-	Options: append([]data.Option{
-		{Name: "file", Default: "", Doc: "the table; default labeled.pkl or unlabeled.pkl in wafer_map/ or semiconductors/, otherwise LSWMD.pkl"},
-		{Name: "labeled", Default: "true", Doc: "the labelled maps; false: the unlabelled ones, to train on without labels"},
-	}, data.TenthOptions...),
-	Fetch: "MIR-WM811K: mirlab.org/dataSet/public; LSWMD.pkl: kaggle.com/datasets/qingyi/wm811k-wafer-map",
-	Open:  openWafer,
-}
+var waferReader = data.Builtin("wafer", openWafer)
 
 // waferClasses are the failure types in the benchmark's order.
 var waferClasses = []string{"none", "random", "donut", "scratch", "center", "loc", "edge-loc", "edge-ring", "near-full"}

@@ -9,17 +9,7 @@ import (
 	"mspecc/runtime/data/sound"
 )
 
-var audioReader = data.Reader{
-	Name: "audio",
-	Doc:  "a folder of recordings, a folder for each class: WAV or FLAC, the first channel; samples -1..1, or mel spectrograms in decibels where the model wants [1, mels, frames]",
-	Options: folderOptions("*.wav,*.flac",
-		data.Option{Name: "rate", Default: "", Doc: "samples per second that all files must have; default that of the first file; any: whatever they have"},
-		data.Option{Name: "cut", Default: "random", Doc: "what is kept of a long recording: random (in training, the head for testing), head or middle; short ones are followed by silence"},
-		data.Option{Name: "fft", Default: "2048", Doc: "spectrograms: samples of a frame"},
-		data.Option{Name: "hop", Default: "512", Doc: "spectrograms: samples from frame to frame"},
-		data.Option{Name: "pad_mode", Default: "constant", Doc: "spectrograms: what lies beyond both ends, constant (silence) or reflect"}),
-	Open: openAudio,
-}
+var audioReader = data.Builtin("audio", openAudio)
 
 // audio is what the options say.
 type audio struct {

@@ -10,30 +10,7 @@ import (
 	"mspecc/runtime/data"
 )
 
-var captionedReader = data.Reader{
-	Name:    "captioned",
-	Several: true,
-	Doc: "pictures with a text each, for models of an image and a text such as image_text: a table (CSV, TSV, JSON lines or Parquet) with the picture's file " +
-		"in one column and the text in another",
-	Options: captionedOptions(),
-	Open:    openCaptioned,
-}
-
-func captionedOptions() []data.Option {
-	all := tableOptions("*.csv,*.tsv,*.csv.gz,*.tsv.gz,*.jsonl,*.ndjson,*.jsonl.gz,*.ndjson.gz,*.parquet",
-		data.Option{Name: "image", Default: "image", Doc: "the column with the name of the picture's file, from the data folder or from that of the table"})
-	for i := range all {
-		if all[i].Name == "columns" {
-			all[i].Default, all[i].Doc = "text", "the column with the text"
-		}
-	}
-	for _, o := range csvReader.Options {
-		if o.Name == "separator" || o.Name == "header" {
-			all = append(all, o)
-		}
-	}
-	return append(all, pictureOptions...)
-}
+var captionedReader = data.Builtin("captioned", openCaptioned)
 
 func openCaptioned(s *data.Source) (data.Dataset, data.Dataset, error) {
 	image := slices.IndexFunc(s.Want, func(in data.Input) bool { return !in.Tokens })

@@ -11,14 +11,7 @@ import (
 	"mspecc/runtime/data"
 )
 
-var csvReader = data.Reader{
-	Name: "csv",
-	Doc:  "tables in CSV or TSV, quoted or not; a row is an example, or a sample in time where there are windows; .gz too",
-	Options: tableOptions("*.csv,*.tsv,*.csv.gz,*.tsv.gz",
-		data.Option{Name: "separator", Default: "", Doc: "comma, tab, semicolon, pipe or blank; default tab for .tsv, comma for others"},
-		data.Option{Name: "header", Default: "true", Doc: "the first line has the columns' names; false: they are called 1, 2, ..."}),
-	Open: func(s *data.Source) (data.Dataset, data.Dataset, error) { return openTables(s, openCSV) },
-}
+var csvReader = data.Builtin("csv", func(s *data.Source) (data.Dataset, data.Dataset, error) { return openTables(s, openCSV) })
 
 // csvTable is a CSV file with the places of its records.
 type csvTable struct {
@@ -58,7 +51,7 @@ func openCSV(s *data.Source, _ *plan, name string) (table, error) {
 			sep = "tab"
 		}
 	}
-	separators := map[string]byte{"comma": ',', "tab": '\t', "semicolon": ';', "pipe": '|', "blank": ' ', ",": ',', ";": ';', "|": '|', "\\t": '\t'}
+	separators := map[string]byte{"comma": ',', "tab": '\t', "semicolon": ';', "pipe": '|', "blank": ' ', ",": ',', ";": ';', "|": '|', " ": ' ', "\t": '\t', "\\t": '\t'}
 	var ok bool
 	if t.sep, ok = separators[sep]; !ok {
 		return nil, s.BadOption("separator", "comma, tab, semicolon, pipe or blank")

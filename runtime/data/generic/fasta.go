@@ -14,25 +14,7 @@ import (
 	"mspecc/runtime/data"
 )
 
-var fastaReader = data.Reader{
-	Name: "fasta",
-	Doc:  "sequences in FASTA or FASTQ as tokens; a record is an example, cut or padded, or gives windows; .gz too",
-	Options: []data.Option{
-		{Name: "files", Default: "*.fa,*.fasta,*.fna,*.faa,*.ffn,*.fq,*.fastq,*.fa.gz,*.fasta.gz,*.fna.gz,*.faa.gz,*.ffn.gz,*.fq.gz,*.fastq.gz", Doc: "the files, names or patterns, in any subfolder"},
-		{Name: "test", Default: "", Doc: "files kept for testing, as in files; without it the option split decides"},
-		{Name: "alphabet", Default: "ACGT", Doc: "letters in the order of their ids; small letters count as large ones"},
-		{Name: "unknown", Default: "error", Doc: "a letter that is not in the alphabet: error, drop (the record, or the windows with it), or a letter of the alphabet to take instead"},
-		{Name: "pad", Default: "", Doc: "letter behind the end of a short sequence; default the first of the alphabet"},
-		{Name: "stride", Default: "", Doc: "letters from one window to the next; without it a record is one example, cut or padded"},
-		{Name: "label", Default: "none", Doc: "none, file, folder, word N (of the header; the name is word 0), or KEY= (the header's word KEY=VALUE)"},
-		{Name: "classes", Default: "", Doc: "names of the classes in order; a number n: labels are 0..n-1; 1: the label is a number to regress; default all labels found, sorted"},
-		{Name: "unique", Default: "true", Doc: "refuse a file in which two records have the same name"},
-		{Name: "split", Default: "", Doc: "random, last (the end of every sequence), by file, by folder, by record, by word N, or by KEY=; default random, for windows last"},
-		{Name: "test_fraction", Default: "0.1", Doc: "the part that a split sets aside for testing"},
-		{Name: "test_groups", Default: "", Doc: "the groups to test on, for a split by something"},
-	},
-	Open: openFASTA,
-}
+var fastaReader = data.Builtin("fasta", openFASTA)
 
 // checkpoint is the number of letters between the places that the index keeps.
 const checkpoint = 1 << 10

@@ -17,22 +17,6 @@ import (
 // maxFile bounds a file that is one example.
 const maxFile = 256 << 20
 
-// folderOptions are the options of the readers of folders.
-func folderOptions(files string, more ...data.Option) []data.Option {
-	return append([]data.Option{
-		{Name: "files", Default: files, Doc: "the files, names or patterns, in any subfolder"},
-		{Name: "train", Default: "train", Doc: "folder with the training files, where there is one, and"},
-		{Name: "test", Default: "test,val,valid,validation", Doc: "folder with the test files: the first of these that exists; without it the option split decides"},
-		{Name: "label", Default: "folder", Doc: "folder: the class is the name of the folder that a file lies in; none; or a regular expression, whose first group in the path is the class"},
-		{Name: "classes", Default: "", Doc: "names of the classes in order; default all found, sorted"},
-		{Name: "split", Default: "", Doc: "random; or by REGULAR EXPRESSION: files in whose paths the first group is the same stay together, such as those of one speaker; default random"},
-		{Name: "test_fraction", Default: "0.1", Doc: "the part that a split sets aside for testing"},
-		{Name: "test_groups", Default: "", Doc: "the groups to test on, for a split by something"},
-		{Name: "duplicates", Default: "keep", Doc: "files with the same bytes as another one: keep, or error, for which files of the same size are read once at the beginning"},
-		{Name: "standardize", Default: "false", Doc: "bring every channel to mean 0 and deviation 1 (of the training files, of at most 4096 of them)"},
-	}, more...)
-}
-
 // item is one file.
 type item struct {
 	name  string

@@ -9,13 +9,7 @@ import (
 	"mspecc/runtime/data/picture"
 )
 
-var imagesReader = data.Reader{
-	Name: "images",
-	Doc:  "a folder of pictures, a folder for each class: JPEG, PNG, PPM, PGM, GIF, BMP, WebP, TIFF (any number of bands); values 0..1, those of bands as they are",
-	Options: folderOptions("*.jpg,*.jpeg,*.png,*.ppm,*.pgm,*.gif,*.bmp,*.webp,*.tif,*.tiff",
-		pictureOptions...),
-	Open: openImages,
-}
+var imagesReader = data.Builtin("images", openImages)
 
 func openImages(s *data.Source) (data.Dataset, data.Dataset, error) {
 	decode, err := pictureDecoder(s, s.Input)
@@ -67,12 +61,6 @@ func pictureDecoder(s *data.Source, in data.Input) (func(raw []byte, x []float32
 		}
 		return ""
 	}, nil
-}
-
-// pictureOptions are the options of what makes a picture of the model's shape.
-var pictureOptions = []data.Option{
-	{Name: "resize", Default: "crop", Doc: "what makes a picture of the model's shape: crop (the shorter side is scaled, the middle kept), squash, or pad (the longer side is scaled, the rest is black)"},
-	{Name: "filter", Default: "bilinear", Doc: "resampling filter, as Pillow's: bilinear, bicubic, lanczos or box"},
 }
 
 // decodeBands takes a picture with as many bands, rows and columns as the model wants.

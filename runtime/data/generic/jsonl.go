@@ -11,12 +11,7 @@ import (
 	"mspecc/runtime/data"
 )
 
-var jsonlReader = data.Reader{
-	Name:    "jsonl",
-	Doc:     "JSON lines: an object for each record; its members are the columns: numbers, texts, or lists of numbers, also nested; .gz too",
-	Options: tableOptions("*.jsonl,*.ndjson,*.jsonl.gz,*.ndjson.gz"),
-	Open:    func(s *data.Source) (data.Dataset, data.Dataset, error) { return openTables(s, openJSONL) },
-}
+var jsonlReader = data.Builtin("jsonl", func(s *data.Source) (data.Dataset, data.Dataset, error) { return openTables(s, openJSONL) })
 
 // jsonlTable is a file of JSON lines with the places of its records.
 type jsonlTable struct {

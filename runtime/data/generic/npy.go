@@ -10,15 +10,7 @@ import (
 	"mspecc/runtime/data"
 )
 
-var npyReader = data.Reader{
-	Name: "npy",
-	Doc: "NumPy arrays whose first axis counts the examples: .npz files, whose arrays are the columns, or all .npy files of the folder together, each a column " +
-		"with the file's name",
-	Options: tableOptions(npzFiles,
-		data.Option{Name: "test_columns", Default: "", Doc: "arrays of the test examples, as columns, where they lie beside those for training"},
-		data.Option{Name: "test_label", Default: "", Doc: "array with the labels of test_columns"}),
-	Open: openNPYData,
-}
+var npyReader = data.Builtin("npy", openNPYData)
 
 // npzFiles are the files where nothing else is said; .npy files where there are none.
 const npzFiles = "*.npz"

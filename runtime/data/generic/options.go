@@ -10,34 +10,6 @@ import (
 	"mspecc/runtime/data"
 )
 
-// tableOptions are the options of all readers of tables.
-func tableOptions(files string, more ...data.Option) []data.Option {
-	return append([]data.Option{
-		{Name: "files", Default: files, Doc: "the files, names or patterns; a pattern without a slash is one of file names, in any subfolder"},
-		{Name: "test", Default: "", Doc: "files kept for testing, as in files; without it the option split decides"},
-		{Name: "columns", Default: "", Doc: "columns that make up an example, in order: names, patterns with *, or FIRST..LAST; default all that have no other use"},
-		{Name: "label", Default: "", Doc: "column with the label; default none"},
-		{Name: "classes", Default: "", Doc: "names of the classes in order; a number n: labels are 0..n-1; 1: the label is a number to regress; default all labels found, sorted"},
-		{Name: "labels", Default: "one", Doc: "one label for an example, or each: one for each token, as a list or, with names of one character, as text"},
-		{Name: "id", Default: "", Doc: "column whose values must differ, over all files, also those for testing"},
-		{Name: "missing", Default: "error", Doc: "a value that is missing: error, zero (with standardize: the mean), interpolate (along the rows of a window) or drop (the row or the window)"},
-		{Name: "standardize", Default: "false", Doc: "bring every column to mean 0 and deviation 1 (of the training examples, of at most 65536 of them)"},
-		{Name: "scale", Default: "1", Doc: "number that values are multiplied with before anything else, such as 0.00392156862745098 for bytes"},
-		{Name: "window", Default: "", Doc: "rows of an example: the rows are samples in time; default the length of a model's input [channels, samples] with more than one sample"},
-		{Name: "stride", Default: "", Doc: "rows from one window to the next; default half a window"},
-		{Name: "window_label", Default: "majority", Doc: "label of a window: majority or last of its rows"},
-		{Name: "split", Default: "", Doc: "random, last (the end of every file), by file, by folder, or by COLUMN: rows with the same value stay together; default random, for windows by file or last"},
-		{Name: "test_fraction", Default: "0.1", Doc: "the part that a split sets aside for testing"},
-		{Name: "test_groups", Default: "", Doc: "values of the column, files or folders to test on; default test_fraction of them, by the seed"},
-		{Name: "tokens", Default: "characters", Doc: "how a text becomes tokens: characters, words, or numbers"},
-		{Name: "alphabet", Default: "", Doc: "characters, each a token, that of the first is 0; instead of a vocabulary"},
-		{Name: "vocabulary", Default: "", Doc: "file with the tokens, one a line, the id is the number of the line; default the most frequent ones of the training files"},
-		{Name: "lower", Default: "false", Doc: "lower the text first"},
-		{Name: "pad", Default: "", Doc: "token behind the end of a short text; default [PAD] of a vocabulary, the first of an alphabet"},
-		{Name: "unknown", Default: "", Doc: "what stands for tokens that are not known: a token, or error; default [UNK] of a vocabulary, error with an alphabet"},
-	}, more...)
-}
-
 // gaps says what becomes of missing values.
 type gaps int
 

@@ -16,13 +16,7 @@ import (
 	"mspecc/runtime/data/numpy"
 )
 
-var parquetReader = data.Reader{
-	Name: "parquet",
-	Doc: "Parquet files: columns of numbers, of texts, or of lists of numbers; the wanted columns are unpacked once, into memory or, where they are large, " +
-		"a temporary file",
-	Options: tableOptions("*.parquet"),
-	Open:    func(s *data.Source) (data.Dataset, data.Dataset, error) { return openTables(s, openParquet) },
-}
+var parquetReader = data.Builtin("parquet", func(s *data.Source) (data.Dataset, data.Dataset, error) { return openTables(s, openParquet) })
 
 // maxRowsPerByte bounds the rows that a file may claim: repeated values take next to no room in it.
 const maxRowsPerByte = 64

@@ -11,13 +11,7 @@ import (
 	"mspecc/runtime/data/tfrecord"
 )
 
-var tfrecordReader = data.Reader{
-	Name: "tfrecord",
-	Doc:  "TFRecord files of tf.train.Example: its features are the columns: bytes are text, int64 and float lists are numbers; checksums are checked; .gz too",
-	Options: tableOptions("*.tfrecord*,*.tfrec,*.tfrec.gz",
-		data.Option{Name: "bytes", Default: "text", Doc: "what features of bytes are: text, or numbers 0..255, a byte each"}),
-	Open: func(s *data.Source) (data.Dataset, data.Dataset, error) { return openTables(s, openTFRecord) },
-}
+var tfrecordReader = data.Builtin("tfrecord", func(s *data.Source) (data.Dataset, data.Dataset, error) { return openTables(s, openTFRecord) })
 
 // tfrecordTable is a TFRecord file with the places of its records.
 type tfrecordTable struct {
