@@ -14,6 +14,7 @@ import (
 	"strings"
 	"unicode"
 
+	"mspecc/runtime/data/filetype"
 	"mspecc/runtime/options"
 )
 
@@ -94,6 +95,16 @@ func (s *Source) Progress(what string, done, total int64) {
 // the place in it, msg what is wrong and what was expected, fix what to do.
 func (s *Source) Fail(file, at, msg, fix string) *Error {
 	return &Error{Reader: s.reader.Name, File: path.Join(s.Name, file), At: at, Msg: msg, Fix: fix}
+}
+
+// Unreadable is the error of a file whose contents cannot be used, and says what to do: err is a *filetype.Error where
+// the file is sound, but of a kind that is not read; otherwise it is damaged.
+func (s *Source) Unreadable(file string, err error) *Error {
+	var kind *filetype.Error
+	if errors.As(err, &kind) {
+		return s.Fail(file, "", err.Error(), kind.Fix)
+	}
+	return s.Fail(file, "", err.Error(), "fetch it again, or remove it")
 }
 
 // Changed is the error of a file that is not what it was when the data set was opened.

@@ -46,13 +46,13 @@ func (p *pairs) Example(i int, _ uint64, e *data.Example) error {
 	if err != nil {
 		return err
 	}
-	m, err := picture.Decode(raw)
+	m, err := picture.Decode(raw, picture.Options{Channels: p.shape[0]})
 	if err != nil {
-		return p.s.Fail(x.picture, "", err.Error(), "fetch it again, or remove it from the annotations")
+		return p.s.Unreadable(x.picture, err)
 	}
 	// As torchvision's Resize((640, 480)), CenterCrop(480) and Resize do: 640 is the height.
 	m = picture.Resize(m, 480, 640, picture.Bilinear).CenterCrop(480, 480)
-	planes(e.X, picture.Resize(m, p.shape[2], p.shape[1], picture.Bilinear))
+	picture.Resize(m, p.shape[2], p.shape[1], picture.Bilinear).Planes(e.X, p.shape[0])
 	var answer *string
 	if p.answered {
 		answer = &x.answer

@@ -68,7 +68,7 @@ func (f *files) Example(i int, epoch uint64, e *data.Example) error {
 		return err
 	}
 	if err := f.decode(raw, it, mix(f.seed, epoch, uint64(i)), e.X); err != nil {
-		return f.s.Fail(it.name, "", err.Error(), "fetch it again, or remove it")
+		return f.s.Unreadable(it.name, err)
 	}
 	e.Labels[0] = 0
 	if f.labels.Classes > 0 {

@@ -137,7 +137,7 @@ func TestRealTIFF(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := picture.DecodeBands(raw)
+		b, err := picture.DecodeBands(raw, picture.Options{Channels: 13})
 		if err != nil || b.Count != 13 || b.Height != 64 || b.Width != 64 {
 			t.Fatalf("%v %v", b, err)
 		}

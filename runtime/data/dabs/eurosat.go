@@ -127,7 +127,7 @@ func eurosatFolders(s *data.Source, dir, part string, norm *channelNorm) (data.D
 	}
 	shape := s.Input.Shape
 	decode := func(raw []byte, _ *item, _ uint64, x []float32) error {
-		b, err := picture.DecodeBands(raw)
+		b, err := picture.DecodeBands(raw, picture.Options{Channels: shape[0]})
 		if err != nil {
 			return err
 		}

@@ -62,7 +62,7 @@ func pictureDecoder(s *data.Source, shape []int) (func(raw []byte, it *item, ran
 		return nil, err
 	}
 	return func(raw []byte, it *item, _ uint64, x []float32) error {
-		m, err := picture.Decode(raw)
+		m, err := picture.Decode(raw, picture.Options{Channels: shape[0]})
 		if err != nil {
 			return err
 		}
@@ -75,20 +75,10 @@ func pictureDecoder(s *data.Source, shape []int) (func(raw []byte, it *item, ran
 		if shape[0] == 1 {
 			m = m.Grey()
 		}
-		planes(x, picture.Resize(m, shape[2], shape[1], filter))
+		picture.Resize(m, shape[2], shape[1], filter).Planes(x, shape[0])
 		norm.apply(x)
 		return nil
 	}, nil
-}
-
-// planes converts pixels to values 0..1, one channel after the other.
-func planes(x []float32, m *picture.Image) {
-	n := m.Width * m.Height
-	for c := range m.Channels {
-		for i := range n {
-			x[c*n+i] = float32(m.Pix[i*m.Channels+c]) / 255
-		}
-	}
 }
 
 // channelNorm brings channels to (x - mean) / std; nil leaves them alone.

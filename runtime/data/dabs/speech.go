@@ -95,7 +95,7 @@ func (f *frontEnd) settleRate(s *data.Source, set *files) error {
 				f.rate = clip.Rate
 				return nil
 			}
-			err = s.Fail(name, "", err.Error(), "fetch it again, or remove it")
+			err = s.Unreadable(name, err)
 		}
 		var bad *data.Error
 		if !errors.As(err, &bad) {

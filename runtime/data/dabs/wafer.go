@@ -51,7 +51,7 @@ func openWafer(s *data.Source) (data.Dataset, data.Dataset, error) {
 		if shape[0] == 1 {
 			m = m.Grey()
 		}
-		planes(x, picture.Resize(m, shape[2], shape[1], picture.Bilinear))
+		picture.Resize(m, shape[2], shape[1], picture.Bilinear).Planes(x, shape[0])
 		return nil
 	}
 	set := &rowSet{frame: frame, file: file, rows: rows, decode: decode, labels: data.Labels{Each: 1}}

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"mspecc/runtime/data"
+	"mspecc/runtime/data/filetype"
 	"mspecc/runtime/data/sound"
 )
 
@@ -58,7 +59,7 @@ func openAudio(s *data.Source) (data.Dataset, data.Dataset, error) {
 				return nil, err
 			}
 		}
-		f.decode = func(raw []byte, x []float32, draw func(int) int) string {
+		f.decode = func(raw []byte, x []float32, draw func(int) int) error {
 			if !f.random {
 				draw = func(int) int { return 0 }
 			}
@@ -80,7 +81,7 @@ func (a *audio) setRate(f *folder, items []item) error {
 			a.rate, a.first = clip.Rate, it.name
 			return nil
 		}
-		if err := a.s.Bad(f.bad(it, err.Error())); err != nil {
+		if err := a.s.Bad(a.s.Unreadable(it.name, err)); err != nil {
 			return err
 		}
 	}
@@ -108,20 +109,17 @@ func (a *audio) setMel(mels, frames int) error {
 }
 
 // decode takes a part of a recording.
-func (a *audio) decode(raw []byte, x []float32, draw func(n int) int) string {
+func (a *audio) decode(raw []byte, x []float32, draw func(n int) int) error {
 	clip, err := sound.Decode(raw)
 	if err != nil {
-		return err.Error()
+		return err
 	}
 	if a.rate > 0 && clip.Rate != a.rate {
 		why := "the option rate says"
 		if a.first != "" {
 			why = a.first + " has"
 		}
-		return fmt.Sprintf("has %d samples a second, %s %d", clip.Rate, why, a.rate)
-	}
-	if len(clip.Samples) == 0 {
-		return "holds no sample"
+		return filetype.Unread("bring all recordings to one rate, such as by sox IN -r RATE OUT, or say rate: any", "has %d samples a second, %s %d", clip.Rate, why, a.rate)
 	}
 	part := clip.Samples
 	if more := len(part) - a.samples; more > 0 {
@@ -136,7 +134,7 @@ func (a *audio) decode(raw []byte, x []float32, draw func(n int) int) string {
 	}
 	if a.mel.Mels == 0 {
 		clear(x[copy(x, part):])
-		return ""
+		return nil
 	}
 	m, _ := a.mels.Get().(*melOf)
 	if m == nil || m.rate != clip.Rate {
@@ -144,15 +142,15 @@ func (a *audio) decode(raw []byte, x []float32, draw func(n int) int) string {
 		o.Rate = clip.Rate
 		mel, err := sound.NewMel(o)
 		if err != nil {
-			return err.Error()
+			return err
 		}
 		m = &melOf{rate: clip.Rate, mel: mel, buf: make([]float32, a.samples)}
 	}
 	defer a.mels.Put(m)
 	clear(m.buf[copy(m.buf, part):])
 	if n := m.mel.Frames(a.samples) * a.mel.Mels; n != len(x) {
-		return fmt.Sprintf("gives %d frames, the model wants %d", n/a.mel.Mels, len(x)/a.mel.Mels)
+		return filetype.Unread("correct the modality's shape or the option hop", "gives %d frames, the model wants %d", n/a.mel.Mels, len(x)/a.mel.Mels)
 	}
 	m.mel.Spectrogram(x, m.buf)
-	return ""
+	return nil
 }

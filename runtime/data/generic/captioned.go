@@ -44,7 +44,7 @@ func openCaptioned(s *data.Source) (data.Dataset, data.Dataset, error) {
 type pictures struct {
 	s      *data.Source
 	name   string // of the column
-	decode func(raw []byte, x []float32) string
+	decode func(raw []byte, x []float32) error
 }
 
 // column is the number of the column with the files' names.
@@ -80,8 +80,8 @@ func (q *pictures) read(t *indexed, row int, c cell, x []float32) error {
 	if err != nil {
 		return err
 	}
-	if message := q.decode(raw, x); message != "" {
-		return q.s.Fail(name, "", message, "fetch it again, or remove it")
+	if err := q.decode(raw, x); err != nil {
+		return q.s.Unreadable(name, err)
 	}
-	return nil
+	return usable(q.s, name, x)
 }

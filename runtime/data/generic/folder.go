@@ -35,7 +35,7 @@ type folder struct {
 	rank   []float64
 	random bool // draws at random differ from epoch to epoch
 	// decode writes the example that a file's bytes hold; draw makes what is random in it.
-	decode func(raw []byte, x []float32, draw func(n int) int) (message string)
+	decode func(raw []byte, x []float32, draw func(n int) int) error
 	scale  *data.Scaling
 }
 
@@ -58,13 +58,13 @@ func (f *folder) Example(i int, epoch uint64, e *data.Example) error {
 		epoch = 0
 	}
 	draw := func(n int) int { return data.Draw(n, f.s.Seed, epoch, uint64(i)) }
-	if message := f.decode(raw, e.X, draw); message != "" {
-		return f.bad(it, message)
+	if err := f.decode(raw, e.X, draw); err != nil {
+		return f.s.Unreadable(it.name, err)
+	}
+	if err := usable(f.s, it.name, e.X); err != nil {
+		return err
 	}
 	for j, v := range e.X {
-		if v-v != 0 {
-			return f.bad(it, fmt.Sprintf("holds %v, expected finite numbers", v))
-		}
 		e.X[j] = standardised(f.scale, j, len(e.X), float64(v))
 	}
 	if e.Labels[0] = float64(it.label); len(f.rank) > 0 {
@@ -73,9 +73,17 @@ func (f *folder) Example(i int, epoch uint64, e *data.Example) error {
 	return nil
 }
 
-// bad is the error of a file.
-func (f *folder) bad(it item, message string) error {
-	return f.s.Fail(it.name, "", message, "fetch it again, or remove it")
+// usable refuses a file that gives values which are missing or infinite.
+func usable(s *data.Source, name string, x []float32) error {
+	for _, v := range x {
+		switch {
+		case v != v:
+			return s.Fail(name, "", "lacks values: they are NaN, or what GDAL's tag nodata says", "fill them in, or remove it")
+		case v-v != 0:
+			return s.Fail(name, "", fmt.Sprintf("holds %v, expected finite numbers", v), "correct or remove it")
+		}
+	}
+	return nil
 }
 
 // read reads a file, which must be what it was.

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync/atomic"
 
 	"mspecc/runtime/data"
+	"mspecc/runtime/data/filetype"
 	"mspecc/runtime/data/picture"
 )
 
@@ -17,12 +19,12 @@ func openImages(s *data.Source) (data.Dataset, data.Dataset, error) {
 		return nil, nil, err
 	}
 	return openFolder(s, func(bool, []item) (*folder, error) {
-		return &folder{decode: func(raw []byte, x []float32, _ func(int) int) string { return decode(raw, x) }}, nil
+		return &folder{decode: func(raw []byte, x []float32, _ func(int) int) error { return decode(raw, x) }}, nil
 	})
 }
 
-// pictureDecoder makes the function that writes a picture into an input's values; what it gives says what is wrong.
-func pictureDecoder(s *data.Source, in data.Input) (func(raw []byte, x []float32) string, error) {
+// pictureDecoder makes the function that writes a picture into an input's values.
+func pictureDecoder(s *data.Source, in data.Input) (func(raw []byte, x []float32) error, error) {
 	shape := in.Shape
 	if in.Tokens || len(shape) != 3 {
 		return nil, s.Fail("", "", fmt.Sprintf("the model wants examples %v, pictures give f32[channels,height,width]", in), "correct the modality's shape")
@@ -41,39 +43,54 @@ func pictureDecoder(s *data.Source, in data.Input) (func(raw []byte, x []float32
 	if filter.Name == "" {
 		return nil, s.BadOption("filter", strings.Join(names, ", "))
 	}
-	return func(raw []byte, x []float32) string {
+	o, scale := picture.Options{Channels: shape[0]}, &scale{}
+	return func(raw []byte, x []float32) error {
 		if shape[0] != 1 && shape[0] != 3 {
-			return decodeBands(raw, x, shape)
+			return decodeBands(raw, x, shape, o)
 		}
-		m, err := picture.Decode(raw)
+		m, err := picture.Decode(raw, o)
+		if err == nil {
+			err = scale.check(m)
+		}
 		if err != nil {
-			return err.Error()
+			return err
 		}
 		if shape[0] == 1 {
 			m = m.Grey()
 		}
-		m = fit(m, shape[2], shape[1], filter)
-		for c := range shape[0] {
-			plane := x[c*shape[1]*shape[2]:][:shape[1]*shape[2]]
-			for i := range plane {
-				plane[i] = float32(m.Pix[i*m.Channels+c]) / 255
-			}
-		}
-		return ""
+		fit(m, shape[2], shape[1], filter).Planes(x, shape[0])
+		return nil
 	}, nil
 }
 
+// scale is that of the pictures of a data set: of numbers as they are, or of 0 to 1 from black to white.
+type scale struct{ seen atomic.Int32 }
+
+// check refuses pictures of another scale than those before.
+func (s *scale) check(m *picture.Image) error {
+	own, other := "numbers of 32 bits or more, signed or floating ones, which are taken as they are", "whole numbers of up to 16 bits, which become 0 to 1"
+	now := int32(1)
+	if !m.AsIs() {
+		own, other, now = other, own, 2
+	}
+	if s.seen.CompareAndSwap(0, now) || s.seen.Load() == now {
+		return nil
+	}
+	return filetype.Unread("convert the pictures to samples of one type", "has samples that are %s; another picture of the data set has samples that are %s", own, other)
+}
+
 // decodeBands takes a picture with as many bands, rows and columns as the model wants.
-func decodeBands(raw []byte, x []float32, shape []int) string {
-	b, err := picture.DecodeBands(raw)
+func decodeBands(raw []byte, x []float32, shape []int, o picture.Options) error {
+	b, err := picture.DecodeBands(raw, o)
 	if err != nil {
-		return err.Error()
+		return err
 	}
 	if b.Count != shape[0] || b.Height != shape[1] || b.Width != shape[2] {
-		return fmt.Sprintf("has %d bands of %d x %d, the model wants %d of %d x %d", b.Count, b.Height, b.Width, shape[0], shape[1], shape[2])
+		return filetype.Unread("cut it, remove it, or correct the modality's shape", "has %d bands of %d x %d, the model wants %d of %d x %d",
+			b.Count, b.Height, b.Width, shape[0], shape[1], shape[2])
 	}
 	copy(x, b.Values)
-	return ""
+	return nil
 }
 
 // fitCrop scales a picture so that it just covers the size, and keeps the middle.

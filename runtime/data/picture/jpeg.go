@@ -142,7 +142,7 @@ func (f *jpegFile) read(marker byte, body []byte) error {
 		f.progressive = marker == jpegSOF2
 		return f.frame(body)
 	case 0xc3, 0xc5, 0xc6, 0xc7, 0xc9, 0xca, 0xcb, 0xcd, 0xce, 0xcf:
-		return fmt.Errorf("it is of kind SOF%d, expected baseline or progressive with Huffman codes", marker-jpegSOF0)
+		return unread("is a JPEG of kind SOF%d (%s), expected baseline or progressive with Huffman codes", marker-jpegSOF0, jpegKind(marker))
 	case jpegDHT:
 		return f.huffmanTables(body)
 	case jpegDQT:
@@ -162,6 +162,17 @@ func (f *jpegFile) read(marker byte, body []byte) error {
 		return f.scan(body)
 	}
 	return nil
+}
+
+// jpegKind says what makes a frame one that is not read.
+func jpegKind(marker byte) string {
+	switch {
+	case marker >= 0xc9:
+		return "arithmetic codes"
+	case marker == 0xc3:
+		return "lossless"
+	}
+	return "hierarchical"
 }
 
 // zigzag is the place of the k-th coefficient in its block.
@@ -198,12 +209,12 @@ func (f *jpegFile) frame(body []byte) error {
 		return errJPEGEnd
 	}
 	if body[0] != 8 {
-		return fmt.Errorf("its samples have %d bits, expected 8", body[0])
+		return unread("is a JPEG whose samples have %d bits, expected 8", body[0])
 	}
 	f.height, f.width = int(binary.BigEndian.Uint16(body[1:])), int(binary.BigEndian.Uint16(body[3:]))
 	count := int(body[5])
 	if count != 1 && count != 3 && count != 4 {
-		return fmt.Errorf("it has %d components, expected 1, 3 or 4", count)
+		return unread("is a JPEG of %d components, expected 1, 3 or 4", count)
 	}
 	if err := plausible(f.width, f.height, len(f.data), jpegRatio); err != nil {
 		return err
@@ -220,7 +231,7 @@ func (f *jpegFile) frame(body []byte) error {
 	}
 	for i, c := range f.components {
 		if f.hMax%c.h != 0 || f.vMax%c.v != 0 {
-			return fmt.Errorf("component %d has a resolution that no whole number divides", i)
+			return unread("is a JPEG whose component %d has a resolution that no whole number divides", i)
 		}
 		c.width, c.height = ceilDiv(f.width*c.h, f.hMax), ceilDiv(f.height*c.v, f.vMax)
 		c.across, c.down = ceilDiv(c.width, 8), ceilDiv(c.height, 8)

@@ -2,20 +2,19 @@ package picture
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
-	"image"
-	"image/color"
 	"io"
 )
 
-// netpbmHeader is the head of a PPM or PGM: the kind P2, P3 (text), P5 or P6 (bytes), the size and the largest value.
+// netpbmHeader is the head of a PBM, PGM or PPM: the kind P1 to P3 (text), P4 to P6 (bytes), the size and the largest value.
 type netpbmHeader struct {
 	kind                byte
 	width, height, most int
 }
 
-var errNetpbm = errors.New("expected P2, P3, P5 or P6, then width, height and the largest value")
+var errNetpbm = errors.New("expected P1 to P6, then width, height and, but for P1 and P4, the largest value")
 
 // netpbmNumber reads a decimal after blanks and comments, and the one blank behind it.
 func netpbmNumber(r *bufio.Reader) (int, error) {
@@ -46,13 +45,36 @@ func netpbmNumber(r *bufio.Reader) (int, error) {
 	}
 }
 
+// netpbmDigit reads a 0 or a 1 of a P1, which need no blanks between them.
+func netpbmDigit(r *bufio.Reader) (int, error) {
+	for {
+		b, err := r.ReadByte()
+		switch {
+		case err != nil:
+			return 0, err
+		case b == '0' || b == '1':
+			return int(b - '0'), nil
+		case b == '#':
+			if _, err := r.ReadString('\n'); err != nil {
+				return 0, err
+			}
+		case b != ' ' && b != '\t' && b != '\n' && b != '\r':
+			return 0, fmt.Errorf("a value is %q, expected 0 or 1", b)
+		}
+	}
+}
+
 func readNetpbmHeader(r *bufio.Reader) (h netpbmHeader, err error) {
 	var magic [2]byte
 	if _, err := io.ReadFull(r, magic[:]); err != nil {
 		return h, err
 	}
 	h.kind = magic[1]
-	for _, v := range []*int{&h.width, &h.height, &h.most} {
+	parts := []*int{&h.width, &h.height, &h.most}
+	if h.kind == '1' || h.kind == '4' {
+		parts, h.most = parts[:2], 1
+	}
+	for _, v := range parts {
 		if *v, err = netpbmNumber(r); err != nil {
 			return h, err
 		}
@@ -63,41 +85,51 @@ func readNetpbmHeader(r *bufio.Reader) (h netpbmHeader, err error) {
 	return h, nil
 }
 
-func netpbmConfig(r io.Reader) (image.Config, error) {
-	h, err := readNetpbmHeader(bufio.NewReader(r))
-	return image.Config{ColorModel: color.NRGBAModel, Width: h.width, Height: h.height}, err
+func netpbmSize(data []byte) (width, height int, err error) {
+	h, err := readNetpbmHeader(bufio.NewReader(bytes.NewReader(data)))
+	return h.width, h.height, err
 }
 
-func decodeNetpbm(r io.Reader) (image.Image, error) {
-	b := bufio.NewReader(r)
+func decodeNetpbm(data []byte) (*Image, error) {
+	b := bufio.NewReader(bytes.NewReader(data))
 	h, err := readNetpbmHeader(b)
 	if err != nil {
 		return nil, err
 	}
-	m := image.NewNRGBA(image.Rect(0, 0, h.width, h.height))
-	grey := h.kind == '2' || h.kind == '5'
-	for at := 0; at < len(m.Pix); at += 4 {
-		for c := range 3 {
-			if c > 0 && grey {
-				m.Pix[at+c] = m.Pix[at]
-				continue
-			}
-			v, err := h.sample(b)
-			if err != nil {
-				return nil, err
-			}
-			if v > h.most {
-				return nil, fmt.Errorf("a value is %d, expected at most %d", v, h.most)
-			}
-			m.Pix[at+c] = byte((v*255 + h.most/2) / h.most)
-		}
-		m.Pix[at+3] = 255
+	switch h.kind {
+	case '1', '4':
+		return h.bitmap(b)
+	case '2', '5':
+		return h.samples(b, 1)
 	}
-	return m, nil
+	return h.samples(b, 3)
+}
+
+// samples reads grey or colours. Values up to 255 are brought to 0..255, more digits are kept.
+func (h netpbmHeader) samples(b *bufio.Reader, channels int) (*Image, error) {
+	out := New(h.width, h.height, channels)
+	if h.most > 255 {
+		out = newDeep(h.width, h.height, channels, float32(h.most))
+	}
+	for i := range h.width * h.height * channels {
+		v, err := h.sample(b)
+		if err != nil {
+			return nil, err
+		}
+		if v > h.most {
+			return nil, fmt.Errorf("a value is %d, expected at most %d", v, h.most)
+		}
+		if out.Deep != nil {
+			out.Deep[i] = float32(v)
+		} else {
+			out.Pix[i] = byte((v*255 + h.most/2) / h.most)
+		}
+	}
+	return out, nil
 }
 
 func (h netpbmHeader) sample(b *bufio.Reader) (int, error) {
-	if h.kind < '5' {
+	if h.kind < '4' {
 		return netpbmNumber(b)
 	}
 	v, err := b.ReadByte()
@@ -107,4 +139,28 @@ func (h netpbmHeader) sample(b *bufio.Reader) (int, error) {
 		return int(v)<<8 | int(low), err
 	}
 	return int(v), err
+}
+
+// bitmap reads black (1) and white (0).
+func (h netpbmHeader) bitmap(b *bufio.Reader) (*Image, error) {
+	out := New(h.width, h.height, 1)
+	row := make([]byte, (h.width+7)/8)
+	for y := range h.height {
+		if h.kind == '4' {
+			if _, err := io.ReadFull(b, row); err != nil {
+				return nil, err
+			}
+		}
+		for x := range h.width {
+			v := int(row[x/8] >> (7 - x%8) & 1)
+			if h.kind == '1' {
+				var err error
+				if v, err = netpbmDigit(b); err != nil {
+					return nil, err
+				}
+			}
+			out.Pix[y*h.width+x] = byte(255 * (1 - v))
+		}
+	}
+	return out, nil
 }

@@ -2,6 +2,7 @@
 // prepared here equals data prepared by the usual Python pipelines.
 //
 // Headers are not trusted: a size that the file's length cannot hold is refused before any memory is taken.
+// A sound picture of a variant that is not read is no damage: its error is a *filetype.Error, which says what to do.
 package picture
 
 import (
@@ -9,41 +10,54 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"image/color"
-	"image/gif"
 	"image/png"
-	"io"
 	"slices"
 
-	"golang.org/x/image/bmp"
-	"golang.org/x/image/tiff"
-	"golang.org/x/image/webp"
+	"mspecc/runtime/data/filetype"
 )
 
-// Image is a picture with one byte per sample, the channels of a pixel next to each other.
+// Image is a picture, the channels of a pixel next to each other: one of Pix and Deep.
 type Image struct {
 	Width, Height int
-	Channels      int    // 1 grey, 3 red, green, blue
-	Pix           []byte // [Height, Width, Channels]
+	Channels      int       // 1 grey, 3 red, green, blue
+	Pix           []byte    // [Height, Width, Channels], a byte per sample; white is 255
+	Deep          []float32 // [Height, Width, Channels], samples of more digits, as the file has them; NaN for those that are missing
+	White         float32   // of Deep: the number that stands for white; 0 for numbers that are taken as they are
 }
 
 // New is a black picture.
 func New(width, height, channels int) *Image {
-	return &Image{width, height, channels, make([]byte, width*height*channels)}
+	return &Image{Width: width, Height: height, Channels: channels, Pix: make([]byte, width*height*channels)}
 }
+
+// newDeep is a black picture of more digits.
+func newDeep(width, height, channels int, white float32) *Image {
+	return &Image{Width: width, Height: height, Channels: channels, Deep: make([]float32, width*height*channels), White: white}
+}
+
+// like is a black picture of the same kind and another size.
+func (m *Image) like(width, height int) *Image {
+	if m.Deep != nil {
+		return newDeep(width, height, m.Channels, m.White)
+	}
+	return New(width, height, m.Channels)
+}
+
+// AsIs says that the samples are numbers of the file's own scale, such as heights, and not 0 to 1 of black to white.
+func (m *Image) AsIs() bool { return m.Deep != nil && m.White == 0 }
 
 // MaxPixels bounds a picture: beyond it the header is taken for damage.
 const MaxPixels = 1 << 26
 
-// ErrFormat says that the bytes are no picture of a known format.
-var ErrFormat = errors.New("is no picture; JPEG, PNG, PPM, PGM, GIF, BMP, WebP and TIFF are known")
+// known are the formats for messages.
+const known = "JPEG, PNG, PNM (PPM, PGM, PBM), GIF, BMP, WebP and TIFF are known"
 
-// format is one kind of file.
+// format is one kind of file. The decoder is given what a header of a plausible size belongs to.
 type format struct {
 	name   string
 	magic  string // ? stands for any byte
-	config func(r io.Reader) (image.Config, error)
-	decode func(r io.Reader) (image.Image, error)
+	size   func(data []byte) (width, height int, err error)
+	decode func(data []byte) (*Image, error)
 	ratio  int // pixels that one byte of the file can stand for at most
 }
 
@@ -53,18 +67,18 @@ const jpegRatio = 512
 func isJPEG(head []byte) bool { return bytes.HasPrefix(head, []byte("\xff\xd8\xff")) }
 
 // A byte of deflate stands for up to 1032, a code of LZW for up to 4096 pixels; WebP can predict a
-// whole row of blocks from a bit.
+// whole row of blocks from a bit; BMP can leave out pixels.
 var formats = []format{
-	{"PNG", "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode, 1032 * 8},
-	{"GIF", "GIF8", gif.DecodeConfig, gif.Decode, 4096},
-	{"BMP", "BM", bmp.DecodeConfig, bmp.Decode, 8},
-	{"WebP", "RIFF????WEBP", webp.DecodeConfig, webp.Decode, 1 << 14},
-	{"TIFF", "II*\x00", tiff.DecodeConfig, tiff.Decode, 1032 * 8},
-	{"TIFF", "MM\x00*", tiff.DecodeConfig, tiff.Decode, 1032 * 8},
-	{"PPM", "P6", netpbmConfig, decodeNetpbm, 1},
-	{"PPM", "P3", netpbmConfig, decodeNetpbm, 1},
-	{"PGM", "P5", netpbmConfig, decodeNetpbm, 1},
-	{"PGM", "P2", netpbmConfig, decodeNetpbm, 1},
+	{"PNG", "\x89PNG\r\n\x1a\n", pngSize, decodePNG, 1032 * 8},
+	{"GIF", "GIF8", gifSize, decodeGIF, 4096},
+	{"BMP", "BM", bmpSize, decodeBMP, 1 << 14},
+	{"WebP", "RIFF????WEBP", webpSize, decodeWebP, 1 << 14},
+	{"PNM", "P1", netpbmSize, decodeNetpbm, 1},
+	{"PNM", "P2", netpbmSize, decodeNetpbm, 1},
+	{"PNM", "P3", netpbmSize, decodeNetpbm, 1},
+	{"PNM", "P4", netpbmSize, decodeNetpbm, 8},
+	{"PNM", "P5", netpbmSize, decodeNetpbm, 1},
+	{"PNM", "P6", netpbmSize, decodeNetpbm, 1},
 }
 
 func (f format) matches(data []byte) bool {
@@ -81,47 +95,59 @@ func (f format) matches(data []byte) bool {
 
 // Is says whether the first bytes of a file (16 suffice) are those of a picture that Decode knows.
 func Is(head []byte) bool {
-	return isJPEG(head) || slices.ContainsFunc(formats, func(f format) bool { return f.matches(head) })
+	return isJPEG(head) || isTIFF(head) || slices.ContainsFunc(formats, func(f format) bool { return f.matches(head) })
 }
 
-// Decode decodes a picture to red, green and blue, as Pillow's convert("RGB") does: alpha is
-// dropped, grey is repeated, palettes are looked up, JPEG has libjpeg's samples. TIFFs with other than
-// colours in them are read by DecodeBands.
-func Decode(data []byte) (*Image, error) {
-	if isJPEG(data) {
+// Decode decodes a picture to grey, or to red, green and blue, as Pillow's convert("RGB") does: alpha is
+// dropped, palettes are looked up, JPEG has libjpeg's samples, of an animation the first frame counts.
+// Unlike there, samples of more than 8 bits keep their digits. TIFFs with other than colours in them are read by DecodeBands.
+func Decode(data []byte, o Options) (*Image, error) {
+	switch {
+	case isJPEG(data):
 		f, err := decodeJPEG(data)
 		if err != nil {
-			return nil, fmt.Errorf("the JPEG data is damaged: %w", err)
+			return nil, failed("JPEG", err)
 		}
 		return f.picture(), nil
+	case isTIFF(data):
+		m, err := decodeTIFF(data, o)
+		if err != nil {
+			return nil, failed("TIFF", err)
+		}
+		return m, nil
 	}
 	for _, f := range formats {
 		if !f.matches(data) {
 			continue
 		}
-		c, err := f.config(bytes.NewReader(data))
+		width, height, err := f.size(data)
 		if err != nil {
-			return nil, f.fail("header", err)
+			return nil, failed(f.name, err)
 		}
-		if err := plausible(c.Width, c.Height, len(data), f.ratio); err != nil {
+		if err := plausible(width, height, len(data), f.ratio); err != nil {
 			return nil, err
 		}
-		m, err := f.decode(bytes.NewReader(data))
+		m, err := f.decode(data)
 		if err != nil {
-			return nil, f.fail("data", err)
+			return nil, failed(f.name, err)
 		}
-		return fromGo(m), nil
+		return m, nil
 	}
-	return nil, ErrFormat
+	return nil, filetype.Other(data[:min(len(data), filetype.HeadSize)], "no picture", known)
 }
 
-// fail says why a part of a file cannot be decoded: a sound TIFF of an unusual kind is no damage.
-func (f format) fail(part string, err error) error {
-	var kind tiff.UnsupportedError
+// failed says why a picture cannot be decoded: a sound one of an unusual kind is no damage.
+func failed(name string, err error) error {
+	var kind *filetype.Error
 	if errors.As(err, &kind) {
-		return fmt.Errorf("it is a TIFF of a kind that is not supported (%s), expected grey or red, green and blue in whole numbers of 8 or 16 bits", string(kind))
+		return err
 	}
-	return fmt.Errorf("the %s %s is damaged: %w", f.name, part, err)
+	return fmt.Errorf("the %s is damaged: %w", name, err)
+}
+
+// unread is the error of a sound picture of a variant that is not read.
+func unread(format string, a ...any) error {
+	return filetype.Unread("convert it to PNG, such as by ImageMagick's magick IN OUT.png", format, a...)
 }
 
 // plausible refuses sizes that the file cannot hold.
@@ -138,55 +164,91 @@ func plausible(width, height, size, ratio int) error {
 	return nil
 }
 
-// fromGo converts what the decoders make.
+func pngSize(data []byte) (width, height int, err error) {
+	c, err := png.DecodeConfig(bytes.NewReader(data))
+	return c.Width, c.Height, err
+}
+
+func decodePNG(data []byte) (*Image, error) {
+	m, err := png.Decode(bytes.NewReader(data))
+	var kind png.UnsupportedError
+	switch {
+	case errors.As(err, &kind):
+		return nil, unread("is a PNG of a kind that is not read (%s)", string(kind))
+	case err != nil:
+		return nil, err
+	}
+	return fromGo(m), nil
+}
+
+// fromGo converts what Go's decoders make. No colour goes through premultiplied alpha, which would lose that of
+// transparent pixels.
 func fromGo(m image.Image) *Image {
 	b := m.Bounds()
-	out := New(b.Dx(), b.Dy(), 3)
+	width, height := b.Dx(), b.Dy()
 	switch m := m.(type) {
 	case *image.Gray:
-		each(out, b, func(p []byte, x, y int) {
-			v := m.GrayAt(x, y).Y
-			p[0], p[1], p[2] = v, v, v
-		})
+		out := New(width, height, 1)
+		for y := range height {
+			copy(out.Pix[y*width:][:width], m.Pix[y*m.Stride:])
+		}
+		return out
+	case *image.Gray16:
+		return deep(width, height, 1, m.Pix, m.Stride, 2)
+	case *image.NRGBA64:
+		return deep(width, height, 3, m.Pix, m.Stride, 8)
+	case *image.RGBA64: // of pictures without alpha
+		return deep(width, height, 3, m.Pix, m.Stride, 8)
 	case *image.NRGBA:
-		each(out, b, func(p []byte, x, y int) { copy(p, m.Pix[m.PixOffset(x, y):][:3]) })
+		return narrow(width, height, m.Pix, m.Stride)
 	case *image.RGBA: // of pictures without alpha
-		each(out, b, func(p []byte, x, y int) { copy(p, m.Pix[m.PixOffset(x, y):][:3]) })
-	default:
-		each(out, b, func(p []byte, x, y int) {
-			c := color.NRGBA64Model.Convert(m.At(x, y)).(color.NRGBA64)
-			p[0], p[1], p[2] = byte(c.R>>8), byte(c.G>>8), byte(c.B>>8)
-		})
+		return narrow(width, height, m.Pix, m.Stride)
+	case *image.Paletted:
+		return fromPalette(m)
+	}
+	panic(fmt.Sprintf("picture: no decoder makes %T", m))
+}
+
+// deep takes the big-endian samples of pixels that are so many bytes apart.
+func deep(width, height, channels int, pix []byte, stride, step int) *Image {
+	out := newDeep(width, height, channels, 1<<16-1)
+	at := 0
+	for y := range height {
+		for x := range width {
+			p := pix[y*stride+x*step:]
+			for c := range channels {
+				out.Deep[at] = float32(uint16(p[2*c])<<8 | uint16(p[2*c+1]))
+				at++
+			}
+		}
 	}
 	return out
 }
 
-// each calls f with every pixel.
-func each(out *Image, b image.Rectangle, f func(p []byte, x, y int)) {
-	at := 0
-	for y := b.Min.Y; y < b.Max.Y; y++ {
-		for x := b.Min.X; x < b.Max.X; x++ {
-			f(out.Pix[at:at+3:at+3], x, y)
-			at += 3
+// narrow takes the first three of the four bytes of each pixel.
+func narrow(width, height int, pix []byte, stride int) *Image {
+	out := New(width, height, 3)
+	for y := range height {
+		for x := range width {
+			copy(out.Pix[3*(y*width+x):][:3], pix[y*stride+4*x:])
 		}
 	}
+	return out
 }
 
-// under is white less the share of an ink, as Pillow computes it: white - ink * white / 255, rounded.
-func under(ink, white byte) byte {
-	t := uint32(ink)*uint32(white) + 128
-	return byte(max(0, int32(white)-int32((t>>8+t)>>8)))
-}
-
-// Grey is the luma of a picture, as Pillow's convert("L") computes it (ITU-R 601-2).
-func (m *Image) Grey() *Image {
-	if m.Channels == 1 {
-		return m
+// fromPalette looks up the colours, of which those of indices beyond the palette are black.
+func fromPalette(m *image.Paletted) *Image {
+	var colours [256][3]byte
+	for i, c := range m.Palette {
+		colours[i] = opaque(c)
 	}
-	out := New(m.Width, m.Height, 1)
-	for i := range out.Pix {
-		p := m.Pix[i*m.Channels:]
-		out.Pix[i] = byte((uint32(p[0])*19595 + uint32(p[1])*38470 + uint32(p[2])*7471 + 0x8000) >> 16)
+	width, height := m.Rect.Dx(), m.Rect.Dy()
+	out := New(width, height, 3)
+	for y := range height {
+		for x := range width {
+			c := colours[m.Pix[y*m.Stride+x]]
+			copy(out.Pix[3*(y*width+x):], c[:])
+		}
 	}
 	return out
 }

@@ -65,6 +65,7 @@ const fraction = 32 - 8 - 2
 type taps struct {
 	first   int
 	weights []int32
+	exact   []float64 // the same, not rounded
 }
 
 // resampling gives the taps for each of out samples made of in samples (Pillow's Resample.c).
@@ -85,11 +86,12 @@ func (f Filter) resampling(in, out int) []taps {
 			w = append(w, v)
 			total += v
 		}
-		all[i] = taps{first, make([]int32, len(w))}
+		all[i] = taps{first, make([]int32, len(w)), make([]float64, len(w))}
 		for j, v := range w {
 			if total != 0 {
 				v /= total
 			}
+			all[i].exact[j] = v
 			all[i].weights[j] = int32(math.Copysign(0.5, v) + float64(v*(1<<fraction)))
 		}
 	}
@@ -110,9 +112,13 @@ func Resize(m *Image, width, height int, f Filter) *Image {
 }
 
 func (m *Image) across(width int, f Filter) *Image {
-	out := New(width, m.Height, m.Channels)
+	out := m.like(width, m.Height)
 	n := m.Channels
 	all := f.resampling(m.Width, width)
+	if m.Deep != nil {
+		m.deepAcross(out, all)
+		return out
+	}
 	for y := range m.Height {
 		src, dst := m.Pix[y*m.Width*n:(y+1)*m.Width*n], out.Pix[y*width*n:(y+1)*width*n]
 		if n == 3 {
@@ -148,10 +154,15 @@ func across3(dst, src []byte, all []taps) {
 }
 
 func (m *Image) down(height int, f Filter) *Image {
-	out := New(m.Width, height, m.Channels)
+	out := m.like(m.Width, height)
 	stride := m.Width * m.Channels
+	all := f.resampling(m.Height, height)
+	if m.Deep != nil {
+		m.deepDown(out, all)
+		return out
+	}
 	sums := make([]int32, stride)
-	for y, t := range f.resampling(m.Height, height) {
+	for y, t := range all {
 		for i := range sums {
 			sums[i] = 1 << (fraction - 1)
 		}
@@ -167,15 +178,55 @@ func (m *Image) down(height int, f Filter) *Image {
 	return out
 }
 
+// deepAcross scales the rows of samples of more digits: sums in float64, rounded to float32 between the two passes, as
+// Pillow does in its mode F. Each product is rounded, whatever the machine could fuse.
+func (m *Image) deepAcross(out *Image, all []taps) {
+	n := m.Channels
+	for y := range m.Height {
+		src, dst := m.Deep[y*m.Width*n:(y+1)*m.Width*n], out.Deep[y*out.Width*n:(y+1)*out.Width*n]
+		for x, t := range all {
+			for c := range n {
+				sum := 0.0
+				for k, w := range t.exact {
+					sum += float64(float64(src[(t.first+k)*n+c]) * w)
+				}
+				dst[x*n+c] = float32(sum)
+			}
+		}
+	}
+}
+
+// deepDown scales the columns likewise.
+func (m *Image) deepDown(out *Image, all []taps) {
+	stride := m.Width * m.Channels
+	sums := make([]float64, stride)
+	for y, t := range all {
+		clear(sums)
+		for j, w := range t.exact {
+			for i, v := range m.Deep[(t.first+j)*stride:][:stride] {
+				sums[i] += float64(float64(v) * w)
+			}
+		}
+		for i, v := range sums {
+			out.Deep[y*stride+i] = float32(v)
+		}
+	}
+}
+
 // Crop cuts out the pixels from (x0, y0) up to, but without, (x1, y1); what lies outside the picture is black.
 func (m *Image) Crop(x0, y0, x1, y1 int) *Image {
-	out := New(max(x1-x0, 0), max(y1-y0, 0), m.Channels)
+	out := m.like(max(x1-x0, 0), max(y1-y0, 0))
 	from, to := max(x0, 0), min(x1, m.Width)
 	if from >= to {
 		return out
 	}
 	for y := max(y0, 0); y < min(y1, m.Height); y++ {
-		copy(out.Pix[((y-y0)*out.Width+from-x0)*m.Channels:], m.Pix[(y*m.Width+from)*m.Channels:(y*m.Width+to)*m.Channels])
+		at, lo, hi := ((y-y0)*out.Width+from-x0)*m.Channels, (y*m.Width+from)*m.Channels, (y*m.Width+to)*m.Channels
+		if m.Deep != nil {
+			copy(out.Deep[at:], m.Deep[lo:hi])
+		} else {
+			copy(out.Pix[at:], m.Pix[lo:hi])
+		}
 	}
 	return out
 }

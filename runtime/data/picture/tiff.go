@@ -1,389 +1,250 @@
 package picture
 
 import (
-	"bytes"
-	"compress/zlib"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"math"
+	"strconv"
+	"strings"
 
-	"golang.org/x/image/tiff/lzw"
+	"mspecc/runtime/data/filetype"
 )
 
-// Bands is a picture of any number of bands, such as a satellite's, with the numbers that the file holds.
-type Bands struct {
-	Count, Height, Width int
-	Values               []float32 // [Count, Height, Width]
-}
-
-// maxBands bounds the bands of a pixel.
-const maxBands = 1 << 10
-
-// tag numbers of TIFF 6.0 and its supplements.
+// tag numbers of TIFF 6.0, its supplements and GDAL.
 const (
+	tagSubfile      = 254
 	tagWidth        = 256
 	tagHeight       = 257
 	tagBits         = 258
 	tagCompression  = 259
+	tagPhotometric  = 262
+	tagFillOrder    = 266
+	tagDescription  = 270
 	tagOffsets      = 273
+	tagOrientation  = 274
 	tagSamples      = 277
 	tagRows         = 278
 	tagCounts       = 279
 	tagPlanar       = 284
+	tagT4Options    = 292
 	tagPredictor    = 317
+	tagColourMap    = 320
 	tagTileWidth    = 322
 	tagTileHeight   = 323
 	tagTileOffsets  = 324
 	tagTileCounts   = 325
+	tagInkSet       = 332
+	tagExtra        = 338
 	tagSampleFormat = 339
+	tagJPEGTables   = 347
+	tagNoData       = 42113
 )
 
-// tiffFile is the first directory of a TIFF.
+// tiffFile is a TIFF, classic or big, with the directories of its pages.
 type tiffFile struct {
 	data  []byte
 	order binary.ByteOrder
-	tags  map[uint16][]uint32
-
-	width, height, bands int
-	size                 int // bytes of a sample
-	kind                 uint32
-	planar               bool
-	compression          uint32
-	predictor            uint32
-	segW, segH           int // pixels of a strip or tile
-	offsets, counts      []uint32
+	big   bool
+	pages []*tiffPage // but thumbnails and masks
 }
 
-// Sample formats.
-const (
-	unsignedSamples = 1
-	signedSamples   = 2
-	floatSamples    = 3
-)
-
-// DecodeBands reads a TIFF of any number of bands: 8, 16 or 32 bits, unsigned, signed or floating, in
-// strips or tiles, chunky or planar, in either byte order, plain or compressed by PackBits, LZW or Deflate.
-func DecodeBands(data []byte) (*Bands, error) {
-	f := &tiffFile{data: data}
-	if err := f.header(); err != nil {
-		return nil, err
-	}
-	if err := f.layout(); err != nil {
-		return nil, err
-	}
-	out := &Bands{f.bands, f.height, f.width, make([]float32, f.bands*f.height*f.width)}
-	across := (f.width + f.segW - 1) / f.segW
-	down := (f.height + f.segH - 1) / f.segH
-	planes, perPixel := 1, f.bands
-	if f.planar {
-		planes, perPixel = f.bands, 1
-	}
-	if len(f.offsets) != across*down*planes || len(f.counts) != len(f.offsets) {
-		return nil, fmt.Errorf("the TIFF has %d strips or tiles and %d lengths, expected %d", len(f.offsets), len(f.counts), across*down*planes)
-	}
-	for i := range f.offsets {
-		plane, row, column := i/(across*down), i/across%down*f.segH, i%across*f.segW
-		rows := f.segH
-		if f.tags[tagTileWidth] == nil {
-			rows = min(rows, f.height-row)
-		}
-		raw, err := f.segment(i, rows*f.segW*perPixel*f.size)
-		if err != nil {
-			return nil, fmt.Errorf("strip or tile %d of the TIFF: %w", i, err)
-		}
-		f.unpredict(raw, rows, perPixel)
-		f.place(out, raw, plane, row, column, perPixel)
-	}
-	return out, nil
+// tiffPage is a directory.
+type tiffPage struct {
+	f    *tiffFile
+	tags map[uint16]tiffEntry
 }
 
-var errTIFFEnd = errors.New("the TIFF ends too early: it was cut off")
+// tiffEntry is what a directory says of a tag; its values are read when they are asked for.
+type tiffEntry struct {
+	kind  uint16
+	count uint64
+	raw   []byte // at least count values
+}
 
-// header reads the first directory.
-func (f *tiffFile) header() error {
-	if len(f.data) < 8 {
-		return errTIFFEnd
+var errTIFFEnd = errors.New("it ends too early: it was cut off")
+
+// tiffUnread is the error of a sound TIFF of a variant that is not read.
+func tiffUnread(format string, a ...any) error {
+	return filetype.Unread("convert it, such as by gdal_translate -co COMPRESS=DEFLATE IN OUT.tif, or by tifffile", format, a...)
+}
+
+func isTIFF(head []byte) bool {
+	if len(head) < 4 {
+		return false
 	}
-	switch string(f.data[:4]) {
-	case "II*\x00":
-		f.order = binary.LittleEndian
-	case "MM\x00*":
+	switch string(head[:4]) {
+	case "II*\x00", "MM\x00*", "II+\x00", "MM\x00+":
+		return true
+	}
+	return false
+}
+
+// maxPages bounds the directories, which may be chained to a circle.
+const maxPages = 1 << 16
+
+// openTIFF reads the directories.
+func openTIFF(data []byte) (*tiffFile, error) {
+	if !isTIFF(data) {
+		return nil, filetype.Other(data[:min(len(data), filetype.HeadSize)], "no TIFF, from which pictures of other than 1 or 3 channels are read", "TIFF is known")
+	}
+	f := &tiffFile{data: data, order: binary.LittleEndian, big: data[2] == '+' || data[3] == '+'}
+	if data[0] == 'M' {
 		f.order = binary.BigEndian
-	case "II+\x00", "MM\x00+":
-		return errors.New("is a BigTIFF, expected a classic one; convert it with tiffcp")
-	default:
-		return errors.New("is no TIFF")
 	}
-	at := uint64(f.order.Uint32(f.data[4:]))
-	if at+2 > uint64(len(f.data)) {
-		return errTIFFEnd
-	}
-	n := uint64(f.order.Uint16(f.data[at:]))
-	if at+2+12*n > uint64(len(f.data)) {
-		return errTIFFEnd
-	}
-	f.tags = map[uint16][]uint32{}
-	for i := range n {
-		entry := f.data[at+2+12*i:][:12]
-		tag := f.order.Uint16(entry)
-		switch tag {
-		case tagWidth, tagHeight, tagBits, tagCompression, tagOffsets, tagSamples, tagRows, tagCounts, tagPlanar,
-			tagPredictor, tagTileWidth, tagTileHeight, tagTileOffsets, tagTileCounts, tagSampleFormat:
-			v, err := f.numbers(entry)
-			if err != nil {
-				return fmt.Errorf("tag %d of the TIFF: %w", tag, err)
-			}
-			f.tags[tag] = v
+	at, err := f.first()
+	for at != 0 && err == nil {
+		if len(f.pages) == maxPages {
+			return nil, fmt.Errorf("it has more than %d pages", maxPages)
 		}
+		at, err = f.directory(at)
 	}
-	return nil
+	switch {
+	case err != nil:
+		return nil, err
+	case len(f.pages) == 0:
+		return nil, errors.New("it has no page")
+	}
+	return f, nil
 }
 
-// numbers are the values of a directory entry of type BYTE, SHORT or LONG.
-func (f *tiffFile) numbers(entry []byte) ([]uint32, error) {
-	size := map[uint16]uint64{1: 1, 3: 2, 4: 4}[f.order.Uint16(entry[2:])]
-	if size == 0 {
-		return nil, fmt.Errorf("its type is %d, expected whole numbers", f.order.Uint16(entry[2:]))
+// first is the place of the first directory.
+func (f *tiffFile) first() (uint64, error) {
+	if !f.big {
+		return f.word(4, 4)
 	}
-	n := uint64(f.order.Uint32(entry[4:]))
-	raw := entry[8:]
-	if n*size > 4 {
-		at := uint64(f.order.Uint32(raw))
-		if at+n*size > uint64(len(f.data)) {
-			return nil, errTIFFEnd
+	size, err := f.word(4, 2)
+	if err == nil && size != 8 {
+		err = fmt.Errorf("its places have %d bytes, expected 8", size)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return f.word(8, 8)
+}
+
+// word reads a number of so many bytes.
+func (f *tiffFile) word(at uint64, size int) (uint64, error) {
+	if at > uint64(len(f.data)) || uint64(size) > uint64(len(f.data))-at {
+		return 0, errTIFFEnd
+	}
+	return f.unsigned(f.data[at:], size), nil
+}
+
+func (f *tiffFile) unsigned(b []byte, size int) uint64 {
+	switch size {
+	case 1:
+		return uint64(b[0])
+	case 2:
+		return uint64(f.order.Uint16(b))
+	case 4:
+		return uint64(f.order.Uint32(b))
+	}
+	return f.order.Uint64(b)
+}
+
+// tiffSizes are the bytes of a value of each type that is a number or a text.
+var tiffSizes = map[uint16]uint64{1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 7: 1, 8: 2, 9: 4, 13: 4, 16: 8, 17: 8, 18: 8}
+
+// directory reads the tags of a page, and where the next directory is.
+func (f *tiffFile) directory(at uint64) (next uint64, err error) {
+	counter, step, word := 2, uint64(12), 4
+	if f.big {
+		counter, step, word = 8, 20, 8
+	}
+	n, err := f.word(at, counter)
+	if err != nil {
+		return 0, err
+	}
+	at += uint64(counter)
+	if left := uint64(len(f.data)) - at; n > left/step {
+		return 0, errTIFFEnd
+	}
+	p := &tiffPage{f: f, tags: map[uint16]tiffEntry{}}
+	for i := range n {
+		entry := f.data[at+i*step:][:step]
+		e := tiffEntry{kind: f.order.Uint16(entry[2:]), count: f.unsigned(entry[4:], word), raw: entry[4+word:]}
+		size := tiffSizes[e.kind]
+		if size == 0 || e.count > uint64(len(f.data)) {
+			continue // rationals and the like, of which nothing is wanted
 		}
-		raw = f.data[at:]
+		if total := e.count * size; total > uint64(word) {
+			place := f.unsigned(e.raw, word)
+			if place > uint64(len(f.data)) || total > uint64(len(f.data))-place {
+				e.raw = nil
+			} else {
+				e.raw = f.data[place:][:total]
+			}
+		}
+		p.tags[f.order.Uint16(entry)] = e
 	}
-	v := make([]uint32, n)
+	subfile, err := p.number(tagSubfile, 0)
+	if err != nil {
+		return 0, err
+	}
+	if subfile&5 == 0 { // neither a smaller version of a page nor a mask
+		f.pages = append(f.pages, p)
+	}
+	at += n * step
+	if at == uint64(len(f.data)) { // some programs leave the end of the chain away
+		return 0, nil
+	}
+	return f.word(at, word)
+}
+
+// numbers are the values of a tag that has at most so many; nil where it is missing.
+func (p *tiffPage) numbers(tag uint16, most uint64) ([]uint64, error) {
+	e, ok := p.tags[tag]
+	switch {
+	case !ok:
+		return nil, nil
+	case e.raw == nil:
+		return nil, errTIFFEnd
+	case e.count > most:
+		return nil, fmt.Errorf("tag %d has %d values, expected at most %d", tag, e.count, most)
+	case e.kind == 2:
+		return nil, fmt.Errorf("tag %d is a text, expected whole numbers", tag)
+	}
+	v := make([]uint64, e.count)
+	size := int(tiffSizes[e.kind])
 	for i := range v {
-		switch size {
-		case 1:
-			v[i] = uint32(raw[i])
-		case 2:
-			v[i] = uint32(f.order.Uint16(raw[2*i:]))
-		default:
-			v[i] = f.order.Uint32(raw[4*i:])
-		}
+		v[i] = p.f.unsigned(e.raw[i*size:], size)
 	}
 	return v, nil
 }
 
 // number is a tag's single value, or the one that all its values have.
-func (f *tiffFile) number(tag uint16, preset uint32) (uint32, error) {
-	v := f.tags[tag]
-	if len(v) == 0 {
-		return preset, nil
+func (p *tiffPage) number(tag uint16, preset uint64) (uint64, error) {
+	v, err := p.numbers(tag, maxBands)
+	if err != nil || len(v) == 0 {
+		return preset, err
 	}
 	for _, x := range v {
 		if x != v[0] {
-			return 0, fmt.Errorf("tag %d of the TIFF differs between the bands: %v", tag, v[:min(len(v), 16)])
+			return 0, tiffUnread("is a TIFF whose tag %d differs between the bands: %v", tag, v[:min(len(v), 16)])
 		}
 	}
 	return v[0], nil
 }
 
-// layout checks what the tags say and that the file can hold it.
-func (f *tiffFile) layout() error {
-	var v [10]uint32
-	for i, t := range []struct {
-		tag    uint16
-		preset uint32
-	}{{tagWidth, 0}, {tagHeight, 0}, {tagSamples, 1}, {tagBits, 1}, {tagSampleFormat, unsignedSamples}, {tagPlanar, 1},
-		{tagCompression, 1}, {tagPredictor, 1}, {tagTileWidth, 0}, {tagTileHeight, 0}} {
-		var err error
-		if v[i], err = f.number(t.tag, t.preset); err != nil {
-			return err
-		}
+// text is a tag's text, "" where it is missing.
+func (p *tiffPage) text(tag uint16) string {
+	e, ok := p.tags[tag]
+	if !ok || e.kind != 2 || e.count > uint64(len(e.raw)) {
+		return ""
 	}
-	f.bands, f.kind, f.planar, f.compression, f.predictor = int(v[2]), v[4], v[5] == 2, v[6], v[7]
-	if v[0] > MaxPixels || v[1] > MaxPixels {
-		return fmt.Errorf("it has %d x %d pixels", v[0], v[1])
-	}
-	f.width, f.height = int(v[0]), int(v[1])
-	if f.bands < 1 || f.bands > maxBands {
-		return fmt.Errorf("it has %d bands, expected 1 to %d", f.bands, maxBands)
-	}
-	if v[3] != 8 && v[3] != 16 && v[3] != 32 || f.kind < unsignedSamples || f.kind > floatSamples || f.kind == floatSamples && v[3] != 32 {
-		return fmt.Errorf("its samples have %d bits in format %d, expected 8, 16 or 32 bits of whole numbers (1, 2), or 32 of floating ones (3)", v[3], f.kind)
-	}
-	f.size = int(v[3]) / 8
-	if err := plausible(f.width*f.bands, f.height, len(f.data), f.ratio()); err != nil {
-		return err
-	}
-	f.offsets, f.counts = f.tags[tagOffsets], f.tags[tagCounts]
-	f.segW, f.segH = f.width, f.height
-	if rows := f.tags[tagRows]; len(rows) > 0 {
-		f.segH = int(min(rows[0], uint32(f.height)))
-	}
-	if f.tags[tagTileWidth] != nil {
-		f.offsets, f.counts = f.tags[tagTileOffsets], f.tags[tagTileCounts]
-		f.segW, f.segH = int(v[8]), int(v[9])
-	}
-	if f.segW < 1 || f.segH < 1 || f.segW > MaxPixels/f.segH || f.segW*f.segH > f.width*f.height+1<<20 {
-		return fmt.Errorf("its strips or tiles have %d x %d pixels", f.segW, f.segH)
-	}
-	return nil
+	return strings.TrimRight(string(e.raw[:e.count]), "\x00 ")
 }
 
-// ratio is how many bytes one byte can stand for.
-func (f *tiffFile) ratio() int {
-	switch f.compression {
-	case 1:
-		return 1
-	case 32773:
-		return 64
-	case 5:
-		return 4096
+// noData is the number that GDAL writes where there is no value.
+func (p *tiffPage) noData() (v float64, ok bool) {
+	text := p.text(tagNoData)
+	if text == "" {
+		return 0, false
 	}
-	return 1032
-}
-
-// segment gives the decompressed bytes of a strip or tile.
-func (f *tiffFile) segment(i, size int) ([]byte, error) {
-	from, n := uint64(f.offsets[i]), uint64(f.counts[i])
-	if from+n > uint64(len(f.data)) {
-		return nil, errTIFFEnd
+	v, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	if err != nil && !math.IsInf(v, 0) {
+		return 0, false
 	}
-	raw := f.data[from : from+n]
-	if size > len(raw)*f.ratio()+1<<10 || f.compression == 1 && size > len(raw) {
-		return nil, fmt.Errorf("has %d bytes, which cannot hold the %d expected", len(raw), size)
-	}
-	out := make([]byte, size)
-	var r io.Reader
-	switch f.compression {
-	case 1:
-		copy(out, raw)
-		return out, nil
-	case 5:
-		r = lzw.NewReader(bytes.NewReader(raw), lzw.MSB, 8)
-	case 8, 32946:
-		z, err := zlib.NewReader(bytes.NewReader(raw))
-		if err != nil {
-			return nil, err
-		}
-		r = z
-	case 32773:
-		return out, unpackBits(out, raw)
-	default:
-		return nil, fmt.Errorf("is compressed by method %d, expected none (1), LZW (5), Deflate (8, 32946) or PackBits (32773)", f.compression)
-	}
-	if _, err := io.ReadFull(r, out); err != nil {
-		return nil, fmt.Errorf("cannot be decompressed: %w", err)
-	}
-	return out, nil
-}
-
-// unpackBits fills out from Apple's run-length code.
-func unpackBits(out, raw []byte) error {
-	for len(out) > 0 {
-		if len(raw) < 2 {
-			return errTIFFEnd
-		}
-		n := int(int8(raw[0]))
-		switch {
-		case n >= 0:
-			if n+1 > len(raw)-1 || n+1 > len(out) {
-				return errTIFFEnd
-			}
-			copy(out, raw[1:n+2])
-			out, raw = out[n+1:], raw[n+2:]
-		case n == -128:
-			raw = raw[1:]
-		default:
-			if 1-n > len(out) {
-				return errTIFFEnd
-			}
-			for j := range 1 - n {
-				out[j] = raw[1]
-			}
-			out, raw = out[1-n:], raw[2:]
-		}
-	}
-	return nil
-}
-
-// unpredict undoes the differences between neighbouring pixels: 2 of whole samples, 3 of the
-// bytes of floating ones, which are sorted by significance (TIFF technical note 3).
-func (f *tiffFile) unpredict(raw []byte, rows, perPixel int) {
-	if f.predictor < 2 || f.predictor > 3 {
-		return
-	}
-	stride := f.segW * perPixel * f.size
-	sorted := make([]byte, stride)
-	for y := range rows {
-		row := raw[y*stride:][:stride]
-		if f.predictor == 3 {
-			for i := perPixel; i < stride; i++ {
-				row[i] += row[i-perPixel]
-			}
-			copy(sorted, row)
-			n := f.segW * perPixel
-			var word [4]byte
-			for i := range n {
-				for b := range f.size {
-					word[b] = sorted[b*n+i]
-				}
-				f.put(row[i*f.size:], word[:f.size])
-			}
-			continue
-		}
-		for i := perPixel; i < f.segW*perPixel; i++ {
-			f.add(row[i*f.size:], row[(i-perPixel)*f.size:])
-		}
-	}
-}
-
-// put stores a big-endian word in the file's order.
-func (f *tiffFile) put(dst, word []byte) {
-	for i, b := range word {
-		if f.order == binary.ByteOrder(binary.BigEndian) {
-			dst[i] = b
-		} else {
-			dst[len(word)-1-i] = b
-		}
-	}
-}
-
-// add adds one sample to another.
-func (f *tiffFile) add(a, b []byte) {
-	switch f.size {
-	case 1:
-		a[0] += b[0]
-	case 2:
-		f.order.PutUint16(a, f.order.Uint16(a)+f.order.Uint16(b))
-	default:
-		f.order.PutUint32(a, f.order.Uint32(a)+f.order.Uint32(b))
-	}
-}
-
-// place converts the samples of a strip or tile, of which those outside the picture are padding.
-func (f *tiffFile) place(out *Bands, raw []byte, plane, row, column, perPixel int) {
-	for y := row; y < min(row+f.segH, f.height); y++ {
-		for x := column; x < min(column+f.segW, f.width); x++ {
-			at := ((y-row)*f.segW + x - column) * perPixel * f.size
-			for s := range perPixel {
-				out.Values[((plane+s)*f.height+y)*f.width+x] = f.sample(raw[at+s*f.size:])
-			}
-		}
-	}
-}
-
-func (f *tiffFile) sample(b []byte) float32 {
-	switch {
-	case f.size == 1 && f.kind == unsignedSamples:
-		return float32(b[0])
-	case f.size == 1:
-		return float32(int8(b[0]))
-	case f.size == 2 && f.kind == unsignedSamples:
-		return float32(f.order.Uint16(b))
-	case f.size == 2:
-		return float32(int16(f.order.Uint16(b)))
-	case f.kind == unsignedSamples:
-		return float32(f.order.Uint32(b))
-	case f.kind == signedSamples:
-		return float32(int32(f.order.Uint32(b)))
-	}
-	return math.Float32frombits(f.order.Uint32(b))
+	return v, true
 }
