@@ -56,7 +56,7 @@ var outside = map[string][]string{
 	"github.com/mmcloughlin/avo":          {"codegen/avx512"},
 	"github.com/parquet-go/parquet-go":    {"runtime/data/generic", "runtime/embed"},
 	"github.com/andybalholm/brotli":       {"runtime/data/generic"},
-	"github.com/klauspost/compress":       {"runtime/data/generic"},
+	"github.com/klauspost/compress":       {"runtime/data/generic", "runtime/data/picture"},
 	"github.com/pierrec/lz4/v4":           {"runtime/data/generic"},
 	"github.com/prometheus/client_golang": {"runtime/serve"},
 	"github.com/rogpeppe/go-internal":     {"test"},

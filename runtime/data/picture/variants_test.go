@@ -2,6 +2,7 @@ package picture
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"path/filepath"
 	"strings"
@@ -94,6 +95,32 @@ func sameSamples(t *testing.T, name string, values []float32, height, width, cha
 		}
 		if got != w {
 			t.Fatalf("sample %d is %v, expected %v", i, got, w)
+		}
+	}
+}
+
+// Samples of more digits are scaled as in Pillow's mode F: bit for bit along one axis; along both, where Pillow 13 may begin
+// with the other one, to the last digit of float32.
+func TestDeepResize(t *testing.T) {
+	source, err := Decode(read(t, "variants/grey16.png"), Options{Channels: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range Filters {
+		for _, size := range [][2]int{{13, 21}, {26, 40}, {9, 8}} {
+			name := fmt.Sprintf("variants/deep-%s-%dx%d.npy", f.Name, size[0], size[1])
+			want, height, width, _ := golden(t, name)
+			got := Resize(source, size[0], size[1], f)
+			if got.Height != height || got.Width != width || got.White != 65535 {
+				t.Fatalf("%s: %d x %d, white is %v", name, got.Height, got.Width, got.White)
+			}
+			for i, w := range want {
+				d := math.Abs(float64(got.Deep[i] - w))
+				if size != [2]int{9, 8} && d > 0 || d > 1e-6*float64(w) {
+					t.Errorf("%s: value %d is %v, expected %v", name, i, got.Deep[i], w)
+					break
+				}
+			}
 		}
 	}
 }

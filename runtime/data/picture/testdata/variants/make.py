@@ -283,3 +283,9 @@ def sparse(name, nodata=None, bigtiff=False):
 sparse("sparse.tif")
 sparse("sparse-big.tif", bigtiff=True)
 sparse("sparse-nodata.tif", "7")
+
+# Pictures of more digits, scaled in Pillow's mode F: across, down and both
+floats = Image.fromarray(deep.astype(np.float32))
+for name in ["BOX", "BILINEAR", "BICUBIC", "LANCZOS"]:
+    for size in [(13, 21), (26, 40), (9, 8)]:
+        np.save(f"deep-{name.lower()}-{size[0]}x{size[1]}.npy", np.asarray(floats.resize(size, Image.Resampling[name])))
