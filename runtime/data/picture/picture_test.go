@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"mspecc/internal/fuzzing"
 	"mspecc/runtime/data/filetype"
 )
 
@@ -227,6 +228,9 @@ func FuzzDecode(f *testing.F) {
 			f.Add(raw)
 		}
 	}
+	fuzzing.Bound(f)
+	pixelLimit = 1 << 16
+	f.Cleanup(func() { pixelLimit = MaxPixels })
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if m, err := Decode(raw, Options{Channels: 3}); err == nil && len(m.Pix)+len(m.Deep) != m.Width*m.Height*m.Channels {
 			t.Fatal("a picture of the wrong size")

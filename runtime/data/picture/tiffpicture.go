@@ -58,8 +58,8 @@ func (f *tiffFile) stack(o Options) (*tiffStack, error) {
 	if len(pages) > 1 && s.count != o.Channels {
 		return nil, f.apart(fmt.Sprintf("has %d pages with %d bands together, where the model wants %d", len(pages), s.count, o.Channels))
 	}
-	if s.count > maxBands || s.tiffLayout.width*s.tiffLayout.height > 4*MaxPixels/s.count {
-		return nil, fmt.Errorf("it has %d x %d pixels of %d bands, expected at most %d samples", s.tiffLayout.width, s.tiffLayout.height, s.count, 4*MaxPixels)
+	if s.count > maxBands || s.tiffLayout.width*s.tiffLayout.height > 4*pixelLimit/s.count {
+		return nil, fmt.Errorf("it has %d x %d pixels of %d bands, expected at most %d samples", s.tiffLayout.width, s.tiffLayout.height, s.count, 4*pixelLimit)
 	}
 	s.width, s.height = turns[s.orientation].size(s.tiffLayout.width, s.tiffLayout.height)
 	return s, nil
