@@ -45,9 +45,11 @@ var formats = []Reader{
 		},
 	},
 	{
-		Name:    "images",
-		Doc:     "a folder of pictures, a folder for each class: JPEG, PNG, PPM, PGM, GIF, BMP, WebP, TIFF (any number of bands); values 0..1, those of bands as they are",
-		Options: folderOptions("*.jpg,*.jpeg,*.png,*.ppm,*.pgm,*.gif,*.bmp,*.webp,*.tif,*.tiff", pictureOptions...),
+		Name: "images",
+		Doc: "a folder of pictures, a folder for each class: JPEG, PNG, PNM, GIF, BMP, WebP, TIFF (any number of bands); whole numbers of up to 16 bits become 0..1, " +
+			"other numbers, and those of other than 1 or 3 bands, stay as they are",
+		Options: folderOptions("*.jpg,*.jpeg,*.png,*.ppm,*.pgm,*.pbm,*.pnm,*.gif,*.bmp,*.webp,*.tif,*.tiff", append(slices.Clone(pictureOptions),
+			Option{"missing", Words("error", "zero"), "error", "pixels of TIFFs that are NaN or what GDAL's nodata says: error, or zero (with standardize: the mean); a nodata of 0 is no error"})...),
 	},
 	{
 		Name:    "jsonl",
@@ -141,6 +143,7 @@ func folderOptions(files string, more ...Option) []Option {
 var pictureOptions = []Option{
 	{"resize", Words("crop", "squash", "pad"), "crop", "what makes a picture of the model's shape: crop (the shorter side is scaled, the middle kept), squash, or pad (the longer side is scaled, the rest is black)"},
 	{"filter", filter, "bilinear", "resampling filter, as Pillow's: bilinear, bicubic, lanczos or box"},
+	{"pages", Words("bands", "first"), "bands", "TIFFs of several pages: bands (they are the bands of one picture) or first (the others are left alone)"},
 }
 
 // filter is the type of resampling filters.

@@ -83,5 +83,10 @@ func (q *pictures) read(t *indexed, row int, c cell, x []float32) error {
 	if err := q.decode(raw, x); err != nil {
 		return q.s.Unreadable(name, err)
 	}
-	return usable(q.s, name, x)
+	for i, v := range x {
+		if v != v { // missing, and that is no error
+			x[i] = 0
+		}
+	}
+	return usable(q.s, name, x, false)
 }

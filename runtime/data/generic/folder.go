@@ -34,6 +34,7 @@ type folder struct {
 	look   data.Look
 	rank   []float64
 	random bool // draws at random differ from epoch to epoch
+	gaps   bool // values may be missing
 	// decode writes the example that a file's bytes hold; draw makes what is random in it.
 	decode func(raw []byte, x []float32, draw func(n int) int) error
 	scale  *data.Scaling
@@ -49,6 +50,17 @@ func (f *folder) Scaling() *data.Scaling { return f.scale }
 func (f *folder) Look() data.Look { return f.look }
 
 func (f *folder) Example(i int, epoch uint64, e *data.Example) error {
+	if err := f.values(i, epoch, e); err != nil {
+		return err
+	}
+	for j, v := range e.X {
+		e.X[j] = standardised(f.scale, j, len(e.X), float64(v))
+	}
+	return nil
+}
+
+// values is Example before standardising, with NaN for what is missing.
+func (f *folder) values(i int, epoch uint64, e *data.Example) error {
 	it := f.items[i]
 	raw, err := f.read(it)
 	if err != nil {
@@ -61,11 +73,8 @@ func (f *folder) Example(i int, epoch uint64, e *data.Example) error {
 	if err := f.decode(raw, e.X, draw); err != nil {
 		return f.s.Unreadable(it.name, err)
 	}
-	if err := usable(f.s, it.name, e.X); err != nil {
+	if err := usable(f.s, it.name, e.X, f.gaps); err != nil {
 		return err
-	}
-	for j, v := range e.X {
-		e.X[j] = standardised(f.scale, j, len(e.X), float64(v))
 	}
 	if e.Labels[0] = float64(it.label); len(f.rank) > 0 {
 		e.Labels[0] = f.rank[it.label]
@@ -73,13 +82,10 @@ func (f *folder) Example(i int, epoch uint64, e *data.Example) error {
 	return nil
 }
 
-// usable refuses a file that gives values which are missing or infinite.
-func usable(s *data.Source, name string, x []float32) error {
+// usable refuses a file that gives values which are infinite or, unless there may be gaps, no numbers.
+func usable(s *data.Source, name string, x []float32, gaps bool) error {
 	for _, v := range x {
-		switch {
-		case v != v:
-			return s.Fail(name, "", "lacks values: they are NaN, or what GDAL's tag nodata says", "fill them in, or remove it")
-		case v-v != 0:
+		if v-v != 0 && (v == v || !gaps) {
 			return s.Fail(name, "", fmt.Sprintf("holds %v, expected finite numbers", v), "correct or remove it")
 		}
 	}
@@ -355,7 +361,12 @@ const maxFolderMoments = 4096
 func (f *folder) standardize() (err error) {
 	f.scale, err = f.s.Standardise(f.s.Input.Shape[0], func(m *data.Moments) error {
 		n := len(f.items)
-		return m.Examples(f.s, f, n, (n+maxFolderMoments-1)/maxFolderMoments)
+		return m.Examples(f.s, unscaled{f}, n, (n+maxFolderMoments-1)/maxFolderMoments)
 	})
 	return err
 }
+
+// unscaled is a folder's data set before standardising.
+type unscaled struct{ *folder }
+
+func (u unscaled) Example(i int, epoch uint64, e *data.Example) error { return u.values(i, epoch, e) }

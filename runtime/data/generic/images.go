@@ -3,6 +3,7 @@ package generic
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -19,7 +20,7 @@ func openImages(s *data.Source) (data.Dataset, data.Dataset, error) {
 		return nil, nil, err
 	}
 	return openFolder(s, func(bool, []item) (*folder, error) {
-		return &folder{decode: func(raw []byte, x []float32, _ func(int) int) error { return decode(raw, x) }}, nil
+		return &folder{gaps: s.Text("missing") == "zero", decode: func(raw []byte, x []float32, _ func(int) int) error { return decode(raw, x) }}, nil
 	})
 }
 
@@ -43,24 +44,34 @@ func pictureDecoder(s *data.Source, in data.Input) (func(raw []byte, x []float32
 	if filter.Name == "" {
 		return nil, s.BadOption("filter", strings.Join(names, ", "))
 	}
-	o, scale := picture.Options{Channels: shape[0]}, &scale{}
+	gaps := s.Text("missing") == "zero"
+	o, scale := picture.Options{Channels: shape[0], FirstPage: s.Text("pages") == "first", ZeroMissing: gaps}, &scale{}
 	return func(raw []byte, x []float32) error {
-		if shape[0] != 1 && shape[0] != 3 {
-			return decodeBands(raw, x, shape, o)
+		err := decodePicture(raw, x, shape, o, scale, func(m *picture.Image) *picture.Image { return fit(m, shape[2], shape[1], filter) })
+		if err == nil && !gaps && slices.ContainsFunc(x, func(v float32) bool { return v != v }) {
+			err = filetype.Unread("say missing: zero, or remove it", "lacks values: they are NaN, or what GDAL's nodata says; the option missing says what to do about that")
 		}
-		m, err := picture.Decode(raw, o)
-		if err == nil {
-			err = scale.check(m)
-		}
-		if err != nil {
-			return err
-		}
-		if shape[0] == 1 {
-			m = m.Grey()
-		}
-		fit(m, shape[2], shape[1], filter).Planes(x, shape[0])
-		return nil
+		return err
 	}, nil
+}
+
+// decodePicture writes a picture of the shape that the model wants; what is missing is NaN.
+func decodePicture(raw []byte, x []float32, shape []int, o picture.Options, scale *scale, fit func(m *picture.Image) *picture.Image) error {
+	if shape[0] != 1 && shape[0] != 3 {
+		return decodeBands(raw, x, shape, o)
+	}
+	m, err := picture.Decode(raw, o)
+	if err == nil {
+		err = scale.check(m)
+	}
+	if err != nil {
+		return err
+	}
+	if shape[0] == 1 {
+		m = m.Grey()
+	}
+	fit(m).Planes(x, shape[0])
+	return nil
 }
 
 // scale is that of the pictures of a data set: of numbers as they are, or of 0 to 1 from black to white.

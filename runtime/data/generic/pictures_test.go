@@ -5,6 +5,8 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"maps"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -40,8 +42,14 @@ func deepPNG(t testing.TB, width, height int, at func(x, y int) uint16) []byte {
 
 // readPictures reads all pictures of a folder, and gives the last one.
 func readPictures(files fstest.MapFS, shape ...int) (x []float32, err error) {
+	return readPicturesWith(files, nil, shape...)
+}
+
+func readPicturesWith(files fstest.MapFS, more map[string]string, shape ...int) (x []float32, err error) {
 	want := data.Want{{Shape: shape}}
-	train, test, err := data.Open("images", map[string]string{"label": "none", "test_fraction": "0.5"}, files, "DIR", want, data.OpenOptions{Seed: 1})
+	options := map[string]string{"label": "none", "test_fraction": "0.5"}
+	maps.Copy(options, more)
+	train, test, err := data.Open("images", options, files, "DIR", want, data.OpenOptions{Seed: 1})
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +105,7 @@ func TestOddPictures(t *testing.T) {
 		{"a.tif", variant(t, "pages.tif"), []int{1, 6, 5}, "has 3 pages with 3 bands together, where the model wants 1", "one page"},
 		{"a.tif", variant(t, "pages5.tif"), []int{3, 6, 5}, "has 5 pages with 5 bands", "one page"},
 		{"a.tif", variant(t, "grey-f32.tif"), []int{1, 21, 26}, "another picture of the data set has samples that are", "one type"},
-		{"a.tif", variant(t, "sparse-nodata.tif"), []int{2, 32, 32}, "lacks values", "fill them in"},
+		{"a.tif", variant(t, "sparse-nodata.tif"), []int{2, 32, 32}, "lacks values", "missing: zero"},
 		{"a.tif", variant(t, "pages5.tif"), []int{4, 6, 5}, "has 5 pages", "one page"},
 		{"a.tif", pngBytes(3, 2, white{}), []int{4, 2, 3}, "is a PNG picture, no TIFF", "reader images"},
 		{"a.jpg", arithmetic, []int{3, 2, 2}, "arithmetic codes", "PNG"},
@@ -139,4 +147,31 @@ func mustRead(t testing.TB, name string) []byte {
 		t.Fatal(err)
 	}
 	return raw
+}
+
+// The option pages takes the first page alone, the option missing what has no value.
+func TestPagesAndMissing(t *testing.T) {
+	pages := &fstest.MapFile{Data: variant(t, "pages.tif")}
+	x, err := readPicturesWith(fstest.MapFS{"a.tif": pages, "b.tif": pages}, map[string]string{"pages": "first"}, 1, 6, 5)
+	if err != nil || x[1] != float32(51)/255 {
+		t.Errorf("%v %v", x, err)
+	}
+	gaps := &fstest.MapFile{Data: variant(t, "sparse-nodata.tif")}
+	files := fstest.MapFS{"a.tif": gaps, "b.tif": gaps}
+	if x, err = readPicturesWith(files, map[string]string{"missing": "zero"}, 2, 32, 32); err != nil {
+		t.Fatal(err)
+	}
+	if x[0] != 0 || x[20] != 40 || x[31*32+31] != 0 {
+		t.Errorf("%v, %v, %v", x[0], x[20], x[31*32+31])
+	}
+	if x, err = readPicturesWith(files, map[string]string{"missing": "zero", "standardize": "true"}, 2, 32, 32); err != nil {
+		t.Fatal(err)
+	}
+	sum := 0.0
+	for _, v := range x[:32*32] {
+		sum += float64(v)
+	}
+	if x[0] != 0 || x[20] == 0 || math.Abs(sum) > 1e-2 {
+		t.Errorf("standardised: %v, %v, sum %v", x[0], x[20], sum)
+	}
 }

@@ -106,7 +106,6 @@ func (p *tiffPage) layout() (*tiffLayout, error) {
 		return nil, err
 	}
 	l.missing, l.hasMissing = p.noData()
-	l.hasMissing = l.hasMissing && l.missing != 0 // a nodata value of 0 stays 0, which is how the edges of many pictures look
 	return l, nil
 }
 

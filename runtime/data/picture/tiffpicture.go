@@ -13,8 +13,10 @@ type Bands struct {
 
 // Options say how a picture is decoded.
 type Options struct {
-	Channels  int  // that are wanted: 1, 3 or, for TIFFs whose pages are bands, the number of bands
+	Channels  int  // that the model wants: 1, 3 or, for TIFFs whose pages are bands, the number of bands
 	FirstPage bool // of a TIFF; otherwise several pages are bands
+	// ZeroMissing says that a nodata value of 0 is one. Mostly it only says how the edges of pictures look.
+	ZeroMissing bool
 }
 
 // DecodeBands reads a TIFF of any number of bands, classic or big: samples of up to 64 bits, unsigned, signed or floating, in
@@ -54,6 +56,7 @@ func (f *tiffFile) stack(o Options) (*tiffStack, error) {
 	s := &tiffStack{tiffLayout: pages[0], pages: pages}
 	for _, l := range pages {
 		s.count += l.bands
+		l.hasMissing = l.hasMissing && (l.missing != 0 || o.ZeroMissing)
 	}
 	if len(pages) > 1 && s.count != o.Channels {
 		return nil, f.apart(fmt.Sprintf("has %d pages with %d bands together, where the model wants %d", len(pages), s.count, o.Channels))
