@@ -27,8 +27,9 @@ func init() {
 // folders are left out.
 func list(s *data.Source, option string, patterns []string) ([]string, error) {
 	var names []string
+	others := holding{}
 	err := s.Files(func(name string) error {
-		base := path.Base(name)
+		base, n := path.Base(name), len(names)
 		for _, p := range patterns {
 			text := base
 			if strings.Contains(p, "/") {
@@ -46,13 +47,16 @@ func list(s *data.Source, option string, patterns []string) ([]string, error) {
 				break
 			}
 		}
+		if len(names) == n {
+			others.add(name)
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	if len(names) == 0 {
-		return nil, s.Fail("", "", "holds no file "+strings.Join(patterns, " or "), "give the right folder, or name the files with the option "+option)
+		return nil, others.missing(s, option, patterns)
 	}
 	slices.Sort(names)
 	return names, nil

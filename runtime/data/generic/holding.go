@@ -1,0 +1,76 @@
+package generic
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"mspecc/runtime/data"
+	"mspecc/runtime/data/filetype"
+)
+
+// holding counts the files of a folder by the ends of their names.
+type holding map[string]*kindOfFiles
+
+type kindOfFiles struct {
+	end   string
+	count int
+	first string // the name of one of them
+}
+
+func (h holding) add(name string) {
+	end := strings.ToLower(path.Ext(name))
+	k := h[end]
+	if k == nil {
+		k = &kindOfFiles{end: end, first: name}
+		h[end] = k
+	}
+	k.count++
+}
+
+// missing is the error of a folder without the files that are looked for: it says what is there instead and, where that
+// is known, what turns it into files that are read.
+func (h holding) missing(s *data.Source, option string, patterns []string) error {
+	kinds := slices.SortedFunc(maps.Values(h), func(a, b *kindOfFiles) int { return cmp.Or(b.count-a.count, cmp.Compare(a.end, b.end)) })
+	msg, fix := "holds no file "+strings.Join(patterns, " or "), ""
+	var there []string
+	for _, k := range kinds[:min(len(kinds), 3)] {
+		text := fmt.Sprintf("%d *%s", k.count, k.end)
+		if k.end == "" {
+			text = fmt.Sprintf("%d without an ending", k.count)
+		}
+		if t, ok := filetype.Of(head(s, k.first)); ok {
+			text += fmt.Sprintf(" (%s is %s)", path.Base(k.first), t.Name)
+			if fix == "" {
+				fix = t.Fix
+			}
+		}
+		there = append(there, text)
+	}
+	if len(there) > 0 {
+		msg += "; of other files it holds " + strings.Join(there, ", ")
+	}
+	if len(kinds) > 3 {
+		msg += ", ..."
+	}
+	if fix == "" {
+		fix = "give the right folder, or name the files with the option " + option
+	}
+	return s.Fail("", "", msg, fix)
+}
+
+// head are the first bytes of a file, as many as there are.
+func head(s *data.Source, name string) []byte {
+	f, _, err := s.OpenFile(name)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	b := make([]byte, filetype.HeadSize)
+	n, _ := io.ReadFull(f, b)
+	return b[:n]
+}
