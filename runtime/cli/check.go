@@ -74,6 +74,8 @@ type checked struct {
 	Examples string        `json:"example"` // type of one
 	Classes  int           `json:"classes"`
 	Names    []string      `json:"class_names,omitempty"`
+	Schema   *data.Schema  `json:"schema,omitempty"` // of the records, where the reader has one
+	Notes    []string      `json:"notes,omitempty"`
 	Parts    []checkedPart `json:"parts"`
 	Skipped  int           `json:"bad_records"`
 	Tasks    []checkedTask `json:"tasks,omitempty"`
@@ -100,6 +102,8 @@ type checkedTask struct {
 	Train int    `json:"train,omitempty"`
 	Test  int    `json:"test,omitempty"`
 	Error string `json:"error,omitempty"`
+
+	Notes []string `json:"notes,omitempty"`
 }
 
 func (a *app) runCheck(ctx context.Context, f *checkFlags) error {
@@ -140,10 +144,10 @@ func (a *app) runCheck(ctx context.Context, f *checkFlags) error {
 			d := f.data
 			d.task, d.reader, d.options = t.Name, "", nil
 			found := checkedTask{Name: t.Name}
-			if _, sets, err := a.check(&d, p, f.seed); err != nil {
+			if of, sets, err := a.check(&d, p, f.seed); err != nil {
 				found.Error = err.Error()
 			} else {
-				found.Train, found.Test = sets.train.Data.Len(), sets.test.Data.Len()
+				found.Train, found.Test, found.Notes = sets.train.Data.Len(), sets.test.Data.Len(), of.Notes
 			}
 			c.Tasks = append(c.Tasks, found)
 		}
@@ -164,7 +168,8 @@ func (a *app) check(d *dataFlags, p *runtime.Program, seed uint64) (*checked, *s
 		return nil, nil, err
 	}
 	w := &witness{seen: map[string]int64{}}
-	s, err := a.openFrom(d, p, seed, opening{witness: w})
+	var notes []string
+	s, err := a.openFrom(d, p, seed, opening{witness: w, note: func(text string) { notes = append(notes, text) }})
 	r, known := findReader(name)
 	if err != nil {
 		if known && r.Fetch != "" {
@@ -184,7 +189,7 @@ func (a *app) check(d *dataFlags, p *runtime.Program, seed uint64) (*checked, *s
 	}
 	c := &checked{Modality: p.Modality.Name, Task: d.task, Reader: readerText(name, list), Doc: r.Doc, Data: s.name,
 		Examples: want(p.Modality).String(), Classes: s.train.Data.Labels().Classes, Names: s.train.Data.Labels().Names}
-	c.used = w
+	c.used, c.Schema, c.Notes = w, data.SchemaOf(s.train.Data), notes
 	return c, s, nil
 }
 
@@ -319,6 +324,7 @@ func (c *checked) write(w io.Writer) {
 	line("reader", "%s", c.Reader)
 	line("", "%s", c.Doc)
 	line("data", "%s: %d files read, %.1f MiB", c.Data, c.Files, float64(c.Bytes)/(1<<20))
+	schemaLines(c.Schema, line)
 	switch {
 	case c.Classes == 0:
 		line("labels", "none")
@@ -336,6 +342,9 @@ func (c *checked) write(w io.Writer) {
 	for _, p := range c.Parts {
 		line(p.Name, "%s", p.text())
 	}
+	for _, text := range c.Notes {
+		line("note", "%s", text)
+	}
 	if c.Skipped > 0 {
 		line("left out", "%d bad records", c.Skipped)
 	}
@@ -344,6 +353,9 @@ func (c *checked) write(w io.Writer) {
 			line("task "+k.Name, "missing: %s", k.Error)
 		} else {
 			line("task "+k.Name, "%d training and %d test examples", k.Train, k.Test)
+		}
+		for _, text := range k.Notes {
+			line("", "%s", text)
 		}
 	}
 	if c.Picture != "" {

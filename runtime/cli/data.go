@@ -70,6 +70,7 @@ func (a *app) openFor(l loaded, d *dataFlags, p *runtime.Program, seed uint64) (
 type opening struct {
 	witness *witness              // of the files that are used, if not nil
 	bad     func(bad *data.Error) // hears of records that are left out, on any goroutine; nil: the user is told
+	note    func(text string)     // hears what is worth knowing; nil: the user is told
 	learned data.Learned          // what the model was trained with
 }
 
@@ -96,9 +97,12 @@ func (a *app) openFrom(d *dataFlags, p *runtime.Program, seed uint64, o opening)
 	if o.bad == nil {
 		o.bad = func(bad *data.Error) { a.note("left out: %v", bad) }
 	}
+	if o.note == nil {
+		o.note = func(text string) { a.note("%s: %s", name, text) }
+	}
 	wanted, shown := want(p.Modality), a.showing()
 	s := &sets{name: name, reader: reader, options: options, metric: metric, skip: &data.Skip{Limit: d.skipBad, Note: o.bad}}
-	train, test, err := data.Open(reader, options, root, name, wanted, data.OpenOptions{Seed: seed, Skip: s.skip, Progress: shown.set, Learned: o.learned})
+	train, test, err := data.Open(reader, options, root, name, wanted, data.OpenOptions{Seed: seed, Skip: s.skip, Progress: shown.set, Note: o.note, Learned: o.learned})
 	shown.end()
 	if err != nil {
 		return nil, err

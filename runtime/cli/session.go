@@ -302,7 +302,7 @@ func (s *session) openData() error {
 	if !p.Modality.Fed(p.Step) {
 		return nil
 	}
-	set, err := s.app.openFrom(&s.f.data, p, s.state.Seed, opening{bad: s.leftOut.add, learned: s.state.Data.Learned})
+	set, err := s.app.openFrom(&s.f.data, p, s.state.Seed, opening{bad: s.leftOut.add, note: func(text string) { s.say("data: %s", text) }, learned: s.state.Data.Learned})
 	s.leftOut.tell(s.say)
 	if err != nil {
 		return err

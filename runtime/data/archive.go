@@ -92,29 +92,33 @@ func (a *Array) turned(place string, room int) (*Array, error) {
 // ReadFull reads bytes of elements, counted from the first element, into p, all of it.
 func (a *Array) ReadFull(p []byte, off int64) error { return a.blob.ReadFull(p, a.start+off) }
 
-// Arrays reads the headers of the arrays of an .npz file. Packed arrays are unpacked first.
-func (b *Blob) Arrays() ([]*Array, error) {
+// Member is an array of an .npz file that is not opened yet.
+type Member struct {
+	Name string // of the array, without .npy
+	blob *Blob
+	file *zip.File
+}
+
+// Members lists the arrays of an .npz file.
+func (b *Blob) Members() ([]Member, error) {
 	z, err := zip.NewReader(b, b.Size)
 	if err != nil {
 		return nil, b.Fail("", "is no .npz file ("+Cause(err)+")", "fetch it again")
 	}
-	var all []*Array
+	var all []Member
 	for _, f := range z.File {
-		name, ok := strings.CutSuffix(f.Name, ".npy")
-		if !ok {
-			continue
+		if name, ok := strings.CutSuffix(f.Name, ".npy"); ok {
+			all = append(all, Member{name, b, f})
 		}
-		a, err := b.member(f, name)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, a)
 	}
 	if len(all) == 0 {
 		return nil, b.Fail("", "holds no array", "give a file that numpy.savez wrote")
 	}
 	return all, nil
 }
+
+// Array reads the array's header. A packed array is unpacked first.
+func (m Member) Array() (*Array, error) { return m.blob.member(m.file, m.Name) }
 
 // member is an array in an archive.
 func (b *Blob) member(f *zip.File, name string) (*Array, error) {

@@ -59,7 +59,7 @@ func (s *Source) OpenBlob(name string) (*Blob, error) {
 	}
 	defer f.Close()
 	if info.Size() == 0 {
-		return nil, s.Fail(name, "", "is empty", "fetch it again or remove it")
+		return nil, s.noByte(name)
 	}
 	b := &Blob{Source: s, Name: name, Size: info.Size(), disk: info.Size(), mod: info.ModTime()}
 	in := bufio.NewReaderSize(f, 1<<16)
@@ -82,6 +82,13 @@ func (s *Source) OpenBlob(name string) (*Blob, error) {
 	return b.unpack(contents)
 }
 
+// noByte is the error of an empty file.
+func (s *Source) noByte(name string) *Error {
+	e := s.Fail(name, "", "is empty", "fetch it again or remove it")
+	e.empty = true
+	return e
+}
+
 // unpack keeps the contents apart.
 func (b *Blob) unpack(contents io.Reader) (*Blob, error) {
 	p := b.Source.NewSpool()
@@ -94,7 +101,7 @@ func (b *Blob) unpack(contents io.Reader) (*Blob, error) {
 	case n > maxUnpacked:
 		return nil, b.Fail("", "unpacks to more than 64 GiB", "unpack it with gunzip")
 	case n == 0:
-		return nil, b.Fail("", "is empty", "fetch it again or remove it")
+		return nil, b.Source.noByte(b.Name)
 	}
 	return b.With(p), nil
 }

@@ -160,6 +160,7 @@ type OpenOptions struct {
 	Seed     uint64                               // decides random windows and random splits
 	Skip     *Skip                                // bad records to leave out; nil: none
 	Progress func(what string, done, total int64) // hears of long work such as indexing; nil: nobody listens
+	Note     func(text string)                    // hears what is worth knowing and no error, a line each; nil: nobody listens
 	Learned  Learned                              // with the model's training data: it is taken instead of what these data teach
 	Memory   int64                                // bytes of unpacked data to keep in memory, more go to a temporary file; 0: 256 MiB
 }
@@ -175,7 +176,7 @@ func Open(reader string, given map[string]string, root fs.FS, name string, want 
 		}
 		return nil, nil, &Error{Reader: reader, Msg: "there is no such reader", Fix: "use one of " + strings.Join(names, ", ")}
 	}
-	s := &Source{Root: root, Name: name, Want: want, Seed: o.Seed, reader: readers[at], given: map[string]string{}, skip: o.Skip, progress: o.Progress,
+	s := &Source{Root: root, Name: name, Want: want, Seed: o.Seed, reader: readers[at], given: map[string]string{}, skip: o.Skip, progress: o.Progress, note: o.Note,
 		memory: cmp.Or(o.Memory, maxMemory), Learned: o.Learned}
 	if err := s.take(given); err != nil {
 		return nil, nil, err

@@ -60,9 +60,19 @@ func (g *genomes) record(record []byte, e *Example) (message string) {
 	if err != nil {
 		return err.Error()
 	}
-	x, y := features["x"].Bytes, features["y"].Ints
-	if len(x) == 0 || len(y) == 0 {
+	var x [][]byte
+	var y []int64
+	for _, f := range features["x"] {
+		x = append(x, f.Bytes...)
+	}
+	for _, f := range features["y"] {
+		y = append(y, f.Ints...)
+	}
+	switch {
+	case len(x) == 0 || len(y) == 0:
 		return "lacks feature x (bytes) or y (int64)"
+	case len(x) > 1 || len(y) > 1:
+		return fmt.Sprintf("has %d values of feature x (bytes) and %d of y (int64), expected one of each", len(x), len(y))
 	}
 	if y[0] < int64(g.first) || y[0] >= int64(g.first)+int64(g.classes) {
 		return fmt.Sprintf("label y is %d, expected %d..%d", y[0], g.first, g.first+g.classes-1)

@@ -35,16 +35,20 @@ func openImageNet32(s *Source) (Dataset, Dataset, error) {
 
 // npzBatch opens an .npz file of data, [n, size] bytes, and labels from 1 on.
 func (b *Blob) npzBatch(size int) (*pixels, error) {
-	all, err := b.Arrays()
+	all, err := b.Members()
 	if err != nil {
 		return nil, err
 	}
-	find := func(name, kinds string, columns int) (*Array, error) {
-		i := slices.IndexFunc(all, func(a *Array) bool { return a.Name == name })
-		if i < 0 || !strings.ContainsRune(kinds, rune(all[i].Kind)) || all[i].PerRow() != columns {
+	find := func(name, kinds string, columns int) (a *Array, err error) {
+		if i := slices.IndexFunc(all, func(m Member) bool { return m.Name == name }); i >= 0 {
+			if a, err = all[i].Array(); err != nil {
+				return nil, err
+			}
+		}
+		if a == nil || !strings.ContainsRune(kinds, rune(a.Kind)) || a.PerRow() != columns {
 			return nil, b.Fail(name, fmt.Sprintf("is not there, or not of whole numbers, %d in a row", columns), "give a batch of pictures of the model's size")
 		}
-		return all[i], nil
+		return a, nil
 	}
 	data, err := find("data", "u", size)
 	if err != nil {

@@ -6,6 +6,7 @@ package data
 type Learned struct {
 	Vocabulary *Vocabulary `json:"vocabulary,omitempty"` // that was built from the texts; nil: none was
 	Scaling    *Scaling    `json:"scaling,omitempty"`    // of values that are standardised; nil: none are
+	Schema     *Schema     `json:"schema,omitempty"`     // of the records; nil: the reader has none
 }
 
 // LearnedOf is what the reader of a data set has learned, or was told. A Dataset says so by methods
@@ -17,6 +18,7 @@ func LearnedOf(set Dataset) (l Learned) {
 	if s, ok := innermost[interface{ Scaling() *Scaling }](set); ok {
 		l.Scaling = s.Scaling()
 	}
+	l.Schema = SchemaOf(set)
 	return l
 }
 

@@ -26,8 +26,18 @@ type Error struct {
 	Msg    string // what happened and what was expected
 	Fix    string // what to do
 
-	lost bool // the file is no longer what it was: nothing that can be left out
+	lost  bool // the file is no longer what it was: nothing that can be left out
+	empty bool // the file has no byte
 }
+
+// IsEmpty says whether an error is that of a file without a byte, which data sets of many parts may have.
+func IsEmpty(err error) bool {
+	var own *Error
+	return errors.As(err, &own) && own.empty
+}
+
+// NotUTF8 says what is wrong with text that is not UTF-8, and what to do.
+const NotUTF8 = "which is not UTF-8 (but Latin-1 or Windows-1252, perhaps): save the file as UTF-8"
 
 // Error formats the message on one line.
 func (e *Error) Error() string {
@@ -78,6 +88,14 @@ type Source struct {
 	memory   int64 // that spools may still take
 	skip     *Skip
 	progress func(what string, done, total int64)
+	note     func(text string)
+}
+
+// Note tells whoever listens what is no error and yet worth knowing about the data, once.
+func (s *Source) Note(format string, args ...any) {
+	if s.note != nil {
+		s.note(oneLine(fmt.Sprintf(format, args...)))
+	}
 }
 
 // Bad says what to do about a bad record found while opening, an *Error: nil to leave it out,

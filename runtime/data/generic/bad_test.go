@@ -38,8 +38,9 @@ func TestBadTables(t *testing.T) {
 		{"y,a,b,c\n0,1,2,3\n", o(), []string{"line 2", "has 3 values in 3 columns, the model wants 2"}},
 		{"y,a,b\n0,1,2\n2,3,4\n", o("classes", "2"), []string{"line 3", `label is "2", expected a whole number 0..1`}},
 		{"y,a,b\n0,1,2\nx,3,4\n", o("classes", "0,1"), []string{"line 3", `label is "x", expected one of the classes`}},
-		{"y,a,b\n0,1,2\n,3,4\n", o(), []string{"line 3", "label is missing"}},
-		{"y,a,b\n0,1,2\nnan,3,4\n", o(), []string{"line 3", "label is missing"}},
+		{"y,a,b\n0,1,2\n,3,4\n", o(), []string{"1 different labels"}},
+		{"y,a,b\n0,1,2\nnan,3,4\n", o(), []string{"1 different labels"}},
+		{"y,a,b\n0,1,2\ninf,3,4\n", o("classes", "2"), []string{"line 3", `label is "inf", expected a finite number`}},
 		{"y,a,b\r0,1,2\r1,3,4\r", o(), []string{"carriage return"}},
 		{"\xff\xfey\x00,\x00a\x00\n\x00", o(), []string{"a.csv", "UTF-16"}},
 		{"y,\"a\nb\"\n0,1\n1,2\n", o("label", "z"), []string{`y, a\nb`}},
@@ -81,14 +82,14 @@ func TestBadArrays(t *testing.T) {
 		{npy(head("<c8", "False", "2,"), strings.Repeat("0", 16)), []string{"expected one type of numbers"}},
 		{npy(head("|O", "False", "2,"), strings.Repeat("0", 16)), []string{"expected numbers of at most 8 bytes"}},
 		{npy(head("<f4", "False", ""), "0123"), []string{"single number"}},
-		{npy(head("<f4", "False", "0, 2"), ""), []string{"holds no example"}},
+		{npy(head("<f4", "False", "0, 2"), ""), []string{"holds no record"}},
 		{npy(head("<f4", "False", "999999999, 0"), ""), []string{"an example has no values"}},
-		{npy(head("<f4", "False", "2, 3"), strings.Repeat("0", 24)), []string{"row 0", "has 3 values", "wants 2"}},
+		{npy(head("<f4", "False", "2, 3"), strings.Repeat("0", 24)), []string{"has 3 values", "x float32[3]", "wants 2"}},
 		{npy(head("<f4", "False", "2, 2"), strings.Repeat("\xff", 16)), []string{"row 0", "lacks a value"}},
 	} {
 		refused(t, "npy", fstest.MapFS{"x.npy": c.file}, row(2), nil, c.parts...)
 	}
-	for number, message := range map[string]string{"\x00\x00\xc0\x7f": "row 1: the label is missing", "\x00\x00\x80\x7f": `row 1: the label is "+Inf", expected finite`} {
+	for number, message := range map[string]string{"\x00\x00\xc0\x7f": "1 different labels", "\x00\x00\x80\x7f": `row 1: the label is "+Inf", expected finite`} {
 		labels := npy(head("<f4", "False", "2"), "\x00\x00\x00\x00"+number)
 		refused(t, "npy", fstest.MapFS{"x.npy": npy(head("|u1", "False", "2"), "12"), "y.npy": labels}, row(1), map[string]string{"label": "y"}, message)
 	}

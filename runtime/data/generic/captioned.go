@@ -47,15 +47,6 @@ type pictures struct {
 	decode func(raw []byte, x []float32) error
 }
 
-// column is the number of the column with the files' names.
-func (q *pictures) column(t table) (int, error) {
-	i := slices.Index(t.columns(), q.name)
-	if i < 0 {
-		return 0, q.s.Fail(t.name(), "", fmt.Sprintf("has no column %q; its columns are %s", q.name, listed(t.columns())), "correct the option image")
-	}
-	return i, nil
-}
-
 // file is the picture that a cell names, which is there.
 func (q *pictures) file(t table, c cell) (name, message string) {
 	text := path.Clean(strings.ReplaceAll(c.string(), "\\", "/"))

@@ -16,8 +16,10 @@ var csvReader = data.Builtin("csv", func(s *data.Source) (data.Dataset, data.Dat
 // csvTable is a CSV file with the places of its records.
 type csvTable struct {
 	recordFile
-	names []string
-	sep   byte
+	names   []string
+	unnamed int // column of row labels that pandas or R wrote, -1 for none
+	sep     byte
+	want    []int // columns bound
 }
 
 const (
@@ -107,13 +109,7 @@ func (t *csvTable) scan(header bool) error {
 			return t.b.Fail(fmt.Sprintf("byte %d", start), data.Cause(err), "check that this is a table, and its quotes")
 		}
 		if t.names == nil {
-			for i, name := range record {
-				if !header {
-					name = fmt.Sprint(i + 1)
-				}
-				t.names = append(t.names, strings.TrimSpace(strings.Clone(name)))
-			}
-			if header {
+			if t.setNames(record, header); header {
 				continue
 			}
 		}
@@ -123,9 +119,25 @@ func (t *csvTable) scan(header bool) error {
 		if strings.Contains(strings.Join(t.names, ""), "\r") {
 			return t.b.Fail("", "has lines that end with a carriage return alone", "save it with line ends of Unix or Windows")
 		}
-		return t.b.Fail("", "holds no record", "give a file with data")
 	}
 	return nil
+}
+
+// setNames takes the names of the columns from the first line. As in pandas, a column without a name is called
+// "Unnamed: " and its number from 0; one in the first place has the labels of the rows.
+func (t *csvTable) setNames(record []string, header bool) {
+	t.unnamed = -1
+	for i, name := range record {
+		switch name = strings.TrimSpace(strings.Clone(name)); {
+		case !header:
+			name = fmt.Sprint(i + 1)
+		case name == "":
+			if name = fmt.Sprint("Unnamed: ", i); i == 0 && len(record) > 1 {
+				t.unnamed = i
+			}
+		}
+		t.names = append(t.names, name)
+	}
 }
 
 func (t *csvTable) reader(r io.Reader) *csv.Reader {
@@ -135,8 +147,21 @@ func (t *csvTable) reader(r io.Reader) *csv.Reader {
 	return in
 }
 
-func (t *csvTable) name() string      { return t.b.Name }
-func (t *csvTable) columns() []string { return t.names }
+func (t *csvTable) name() string   { return t.b.Name }
+func (t *csvTable) naming() naming { return fixedNames }
+
+func (t *csvTable) columns() []column {
+	all := make([]column, len(t.names))
+	for i, name := range t.names {
+		all[i] = column{name: name, index: isIndex(name) || i == t.unnamed}
+	}
+	return all
+}
+
+func (t *csvTable) bind(columns []int) ([]declared, error) {
+	t.want = columns
+	return make([]declared, len(columns)), nil
+}
 
 // quotedEnd is where the first record of b ends, behind the empty lines before it: at a newline that no open
 // quote comes before; -1 where b ends earlier.
@@ -155,10 +180,18 @@ func quotedEnd(b []byte) int {
 	}
 }
 
-func (t *csvTable) read(lo, hi int, columns []int, use func(row int, cells []cell) error) error {
-	cells := make([]cell, len(columns))
+func (t *csvTable) read(lo, hi, n int, use func(row int, cells []cell) error) error {
+	return t.columnsOf(lo, hi, t.want[:n], use)
+}
+
+// columnsOf calls use with the cells of some columns.
+func (t *csvTable) columnsOf(lo, hi int, columns []int, use func(row int, cells []cell) error) error {
+	cells, at := make([]cell, len(columns)), make([][]int, len(t.names)) // the cells of each column
+	for i, c := range columns {
+		at[c] = append(at[c], i)
+	}
 	return t.each(lo, hi, func(row int, _ int64, record []byte) error {
-		if err := t.row(row, record, columns, cells); err != nil {
+		if err := t.row(row, record, columns, at, cells); err != nil {
 			return err
 		}
 		return use(row, cells)
@@ -166,7 +199,7 @@ func (t *csvTable) read(lo, hi int, columns []int, use func(row int, cells []cel
 }
 
 // row takes a record apart.
-func (t *csvTable) row(row int, record []byte, columns []int, cells []cell) error {
+func (t *csvTable) row(row int, record []byte, columns []int, at [][]int, cells []cell) error {
 	if t.sep == ' ' || bytes.IndexByte(record, '"') >= 0 {
 		return t.quoted(row, record, columns, cells)
 	}
@@ -175,18 +208,15 @@ func (t *csvTable) row(row int, record []byte, columns []int, cells []cell) erro
 	if n != len(t.names) {
 		return t.width(row, n)
 	}
-	at := 0
-	for field := 0; ; field++ {
-		end := bytes.IndexByte(record[at:], t.sep)
+	for start, field := 0, 0; ; field++ {
+		end := bytes.IndexByte(record[start:], t.sep)
 		if end < 0 {
-			end = len(record) - at
+			end = len(record) - start
 		}
-		for i, c := range columns {
-			if c == field {
-				cells[i] = cell{text: record[at : at+end : at+end]}
-			}
+		for _, i := range at[field] {
+			cells[i] = cell{text: record[start : start+end : start+end]}
 		}
-		if at += end + 1; at > len(record) {
+		if start += end + 1; start > len(record) {
 			return nil
 		}
 	}

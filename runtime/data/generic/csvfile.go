@@ -18,7 +18,13 @@ func OpenCSV(s *data.Source, option string, names ...string) (*CSV, error) {
 		return nil, err
 	}
 	c := &CSV{csvTable{recordFile: recordFile{b: b, end: quotedEnd}, sep: ','}}
-	return c, c.table.scan(true)
+	if err := c.table.scan(true); err != nil {
+		return nil, err
+	}
+	if c.Rows() == 0 {
+		return nil, b.Fail("", "holds no record", "give a file with data")
+	}
+	return c, nil
 }
 
 // Name is the file's name, relative to the data folder.
@@ -44,7 +50,7 @@ func (c *CSV) Column(name string) (int, error) {
 // Read calls use with what the columns hold in the rows lo to hi-1, valid until it returns.
 func (c *CSV) Read(lo, hi int, columns []int, use func(row int, fields [][]byte) error) error {
 	fields := make([][]byte, len(columns))
-	return c.table.read(lo, hi, columns, func(row int, cells []cell) error {
+	return c.table.columnsOf(lo, hi, columns, func(row int, cells []cell) error {
 		for i, x := range cells {
 			fields[i] = x.text
 		}

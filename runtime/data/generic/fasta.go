@@ -471,9 +471,7 @@ func (q *sequences) Example(i int, _ uint64, e *data.Example) error {
 	hi := min(g.hi, lo+len(e.Tokens))
 	e.Labels[0] = 0
 	if q.f.label != "none" {
-		if e.Labels[0] = r.label; q.rank != nil {
-			e.Labels[0] = q.rank[int(r.label)]
-		}
+		e.Labels[0] = classOf(q.rank, r.label)
 	}
 	for j := range e.Tokens[hi-lo:] {
 		e.Tokens[hi-lo+j] = q.f.pad

@@ -22,7 +22,7 @@ type item struct {
 	name  string
 	size  int64
 	mod   time.Time
-	label int
+	label float64 // as found, NaN for none
 	group int
 }
 
@@ -76,9 +76,7 @@ func (f *folder) values(i int, epoch uint64, e *data.Example) error {
 	if err := usable(f.s, it.name, e.X, f.gaps); err != nil {
 		return err
 	}
-	if e.Labels[0] = float64(it.label); len(f.rank) > 0 {
-		e.Labels[0] = f.rank[it.label]
-	}
+	e.Labels[0] = classOf(f.rank, it.label)
 	return nil
 }
 
@@ -300,11 +298,10 @@ func (g *gathering) item(name string) (it item, err error) {
 		label = found[1]
 	}
 	if g.label != "none" {
-		n, message := g.class.label(cell{text: []byte(label)})
-		if message != "" {
+		var message string
+		if it.label, message = g.class.label(cell{text: []byte(label)}); message != "" {
 			return it, g.s.Fail(name, "", message, "correct the option classes, or remove the file")
 		}
-		it.label = int(n)
 	}
 	if g.by != nil {
 		found := g.by.FindStringSubmatch(name)

@@ -493,12 +493,13 @@ func TestCSVWithFewPlaces(t *testing.T) {
 		if err := tab.scan(true); err != nil {
 			t.Fatal(err)
 		}
+		_, _ = tab.bind([]int{0, 1})
 		if tab.rows() != len(want) {
 			t.Fatalf("%d rows, expected %d", tab.rows(), len(want))
 		}
 		for _, part := range [][2]int{{0, len(want)}, {3, 4}, {100, 260}, {len(want) - 1, len(want)}} {
 			k := part[0]
-			err := tab.read(part[0], part[1], []int{0, 1}, func(row int, cells []cell) error {
+			err := tab.read(part[0], part[1], 2, func(row int, cells []cell) error {
 				if got := string(cells[0].text) + " " + string(cells[1].text); row != k || got != want[k] {
 					t.Fatalf("%d places: row %d is %q, expected %q", limit, row, got, want[k])
 				}
@@ -542,7 +543,7 @@ func TestJSONLinesWithFewPlaces(t *testing.T) {
 			t.Fatal(err)
 		}
 		all := tab.(*jsonlTable)
-		few := &jsonlTable{recordFile: recordFile{b: all.b, end: lineEnd, records: data.Places{Limit: limit}}, names: all.names}
+		few := &jsonlTable{recordFile: recordFile{b: all.b, end: lineEnd, records: data.Places{Limit: limit}}, names: all.names, want: []int{0}}
 		at := int64(len("\xef\xbb\xbf"))
 		for i := range all.rows() {
 			from, to, _ := all.records.Around(i)
@@ -556,7 +557,7 @@ func TestJSONLinesWithFewPlaces(t *testing.T) {
 	}
 	for _, limit := range []int{2, 9, 0} {
 		tab, k := s(limit), 37
-		err := tab.read(37, 300, []int{0}, func(row int, cells []cell) error {
+		err := tab.read(37, 300, 1, func(row int, cells []cell) error {
 			if got := string(cells[0].text); row != k || got != fmt.Sprint(k) {
 				t.Fatalf("row %d is %s, expected %d", row, got, k)
 			}

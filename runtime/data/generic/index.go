@@ -1,13 +1,9 @@
 package generic
 
 import (
-	"cmp"
 	"errors"
-	"fmt"
 	"hash/maphash"
 	"math"
-	"path"
-	"slices"
 
 	"mspecc/runtime/data"
 )
@@ -15,9 +11,8 @@ import (
 // indexed is a table with what the index keeps of its rows.
 type indexed struct {
 	table
-	columns []int        // of an example, then the label's where tokens have labels, then the picture's where there is one
-	stamps  []data.Stamp // of the pictures
-	labels  []float32    // of each row as found; nil where there are none, or one for each token
+	stamps []data.Stamp // of the pictures
+	labels *labels      // of each row as found; nil where there are none, or one for each token
 }
 
 // segment are the rows lo to hi-1 of a table, which follow each other, are good and belong to
@@ -34,21 +29,25 @@ type index struct {
 	names  []string       // of the groups
 	class  *classes
 	tok    *tokenizer // nil for values
-	look   *pictures  // of the rows' pictures, nil for none
-	perRow int        // values of a row
-	seed   maphash.Seed
-	seen   []uint64 // hashes of the ids
-	ids    []rowAt  // of the same rows
+
+	fields  *fields
+	reads   int           // cells that an example needs
+	columns []data.Column // of an example
+	width   []int         // values of each in a row; 0: not known yet
+	label   *data.Column  // nil without labels
+	perRow  int           // values of a row
+	to      []int32       // where each value of a row goes in an example; nil: they lie in the same order
+
+	seed maphash.Seed
+	seen []uint64 // hashes of the ids
+	ids  []rowAt  // of the same rows
 }
 
 // rowAt is a row's table and number.
 type rowAt struct{ table, row int32 }
 
 func newIndex(s *data.Source, p *plan) (*index, error) {
-	x := &index{s: s, p: p, groups: map[string]int{}, class: newClasses(p), perRow: s.Input.Size(), seed: maphash.MakeSeed()}
-	if p.window > 0 {
-		x.perRow = s.Input.Shape[0]
-	}
+	x := &index{s: s, p: p, groups: map[string]int{}, class: newClasses(p), seed: maphash.MakeSeed()}
 	var err error
 	if s.Input.Tokens {
 		x.tok, err = newTokenizer(s, s.Input)
@@ -56,43 +55,137 @@ func newIndex(s *data.Source, p *plan) (*index, error) {
 	return x, err
 }
 
-// add indexes the rows of a table: each is read once and looked at.
-func (x *index) add(t table) error {
-	columns, label, id, by, err := x.p.choose(t)
+// settle settles the columns of the data set from all its files, and what each of them has to read. It gives the
+// tables that are of use; trainTables of the given ones come first and are for training.
+func (x *index) settle(tables []table, trainTables int) (trained int, err error) {
+	if x.fields, err = x.choose(tables); err != nil {
+		return 0, err
+	}
+	names, example := x.fields.list()
+	x.reads = example
+	for _, name := range x.fields.values {
+		x.columns = append(x.columns, data.Column{Name: name})
+	}
+	x.width = make([]int, len(x.columns))
+	if x.fields.label != "" {
+		x.label = &data.Column{Name: x.fields.label}
+	}
+	var first table
+	for i, t := range tables {
+		err := x.bind(t, tables[0], names, first)
+		switch {
+		case err != nil:
+			if err := x.s.Bad(err); err != nil {
+				return 0, err
+			}
+			continue
+		case t.rows() == 0:
+			x.s.Note("%s holds no record", t.name())
+			continue
+		}
+		if first == nil {
+			first = t
+		}
+		if x.tables = append(x.tables, &indexed{table: t}); i < trainTables {
+			trained++
+		}
+	}
+	if trained == 0 {
+		return 0, x.s.Fail(tables[0].name(), "", "holds no record", "give files with data")
+	}
+	for i := range x.columns {
+		if c := &x.columns[i]; c.Type == "" {
+			if c.Type = data.NumberType; x.tok != nil && !x.tok.numbers {
+				c.Type = data.TextType
+			}
+		}
+	}
+	return trained, x.setShapes(x.tables)
+}
+
+// bind tells a table what to read, and holds what it says of its columns against what is known of them.
+func (x *index) bind(t, first table, names []string, before table) error {
+	places, err := x.places(t, first, names)
 	if err != nil {
 		return err
 	}
-	if x.tok != nil && len(columns) != 1 {
-		return x.s.Fail(t.name(), "", fmt.Sprintf("has %d columns, of which one with the text is wanted", len(columns)), "name it with the option columns")
+	told, err := t.bind(places)
+	if err != nil || t.rows() == 0 {
+		return err
 	}
-	n := len(columns)
-	all := slices.Clone(columns)
-	at := func(column int) int {
-		if column >= 0 {
-			all = append(all, column)
-			return len(all) - 1
+	for i, d := range told {
+		var c *data.Column
+		switch {
+		case i < len(x.columns):
+			c = &x.columns[i]
+		case x.label != nil && names[i] == x.label.Name:
+			c = x.label
+		default:
+			continue
 		}
-		return -1
+		if err := x.hold(t, c, data.Column{Name: c.Name, Type: d.kind, Shape: d.shape}, before); err != nil {
+			return err
+		}
+		if i < len(x.columns) && d.shape != nil && x.tok == nil {
+			if err := x.declare(t, i, d.shape, before); err != nil {
+				return err
+			}
+		}
+		c.Merge(data.Column{Type: d.kind})
 	}
-	picture := -1
-	if x.look != nil {
-		if picture, err = x.look.column(t); err != nil {
+	return nil
+}
+
+// hold refuses a column whose elements are of another type than in the files before, or than the model was trained with.
+func (x *index) hold(t table, c *data.Column, now data.Column, before table) error {
+	if message := c.Fits(now); message != "" {
+		return x.s.Fail(t.name(), "", message+" as in "+before.name(), "convert one of them, or leave the file out")
+	}
+	if x.s.Schema == nil {
+		return nil
+	}
+	for _, was := range x.s.Schema.Columns {
+		if message := was.Fits(now); was.Name == c.Name && message != "" {
+			return x.s.Fail(t.name(), "", message+", with which the model was trained", "convert the column")
+		}
+	}
+	return nil
+}
+
+// addAll indexes the rows of all tables; those of the first trained ones are for training.
+func (x *index) addAll(trained int) error {
+	for i, t := range x.tables {
+		if i == trained && x.tok != nil {
+			if err := x.tok.build(); err != nil {
+				return err
+			}
+		}
+		if err := x.add(i, t); err != nil {
+			if err := x.s.Bad(err); err != nil {
+				return err
+			}
+		}
+	}
+	if x.tok != nil {
+		if err := x.tok.build(); err != nil {
 			return err
 		}
 	}
-	scan := &scan{x: x, t: t, number: len(x.tables), values: n, label: at(label), id: at(id), by: at(by), picture: at(picture), last: -1}
-	it := &indexed{table: t, columns: columns}
-	if x.p.each {
-		it.columns = append(slices.Clone(columns), label)
-	} else if label >= 0 {
-		it.labels = make([]float32, t.rows())
-		scan.labels = it.labels
+	if err := x.unique(); err != nil {
+		return err
 	}
-	if picture >= 0 {
-		it.columns = append(slices.Clone(it.columns), picture)
-		it.stamps = make([]data.Stamp, t.rows())
+	for i, w := range x.width {
+		if w == 0 && x.tok == nil && len(x.segs) > 0 {
+			return x.s.Fail("", "", "the column "+x.columns[i].Name+" holds no value in any good record", "choose others with the option columns")
+		}
 	}
-	x.tables = append(x.tables, it)
+	return nil
+}
+
+// add indexes the rows of a table: each is read once and looked at.
+func (x *index) add(number int, t *indexed) error {
+	scan := x.newScan(number, t)
+	all := len(scan.names)
 	for lo := 0; lo < t.rows(); {
 		scan.next = lo
 		err := t.read(lo, t.rows(), all, scan.row)
@@ -113,179 +206,37 @@ func (x *index) add(t table) error {
 	return nil
 }
 
-// scan is the indexing of one table.
-type scan struct {
-	x                 *index
-	t                 table
-	number            int
-	values            int // the first so many cells are the example's
-	label, id, by     int // cells, -1 for none
-	picture           int
-	labels            []float32
-	next, last, group int // row to come; row before where it was good, else -1, and its group
-	buf               []float64
-	tokens            []int32
-	each              []float64
+// labels are those of a table's rows: classes as they were found, -1 for none, or numbers, NaN for none.
+type labels struct {
+	classes []int32
+	numbers []float64
 }
 
-// row looks at one row.
-func (c *scan) row(row int, cells []cell) error {
-	x := c.x
-	c.next = row + 1
-	group, message := c.groupOf(cells), ""
-	drop := false
-	if x.tok != nil {
-		message = c.text(cells[0])
-	} else {
-		drop, message = c.numbers(cells[:c.values])
+func newLabels(rows int, numbers bool) *labels {
+	if numbers {
+		return &labels{numbers: make([]float64, rows)}
 	}
-	if message == "" && c.label >= 0 {
-		message = c.labelOf(row, cells[c.label])
-	}
-	if message == "" && c.picture >= 0 {
-		_, message = x.look.file(c.t, cells[c.picture])
-	}
-	if message != "" {
-		c.last = -1
-		return x.s.Bad(x.s.Fail(c.t.name(), c.t.at(row), message, "correct or remove the record"))
-	}
-	if drop {
-		c.last = -1
-		return nil
-	}
-	if c.id >= 0 {
-		x.seen = append(x.seen, maphash.String(x.seed, cells[c.id].string()))
-		x.ids = append(x.ids, rowAt{int32(c.number), int32(row)})
-	}
-	if n := len(x.segs); c.last == row-1 && row > 0 && c.group == group && n > 0 {
-		x.segs[n-1].hi = row + 1
-	} else {
-		x.segs = append(x.segs, segment{c.number, row, row + 1, group})
-	}
-	c.last, c.group = row, group
-	return nil
+	return &labels{classes: make([]int32, rows)}
 }
 
-func (c *scan) groupOf(cells []cell) int {
-	name := ""
-	switch p := c.x.p; {
-	case p.by == "file":
-		name = c.t.name()
-	case p.by == "folder":
-		name = path.Dir(c.t.name())
-	case c.by >= 0:
-		name = cells[c.by].string()
+func (l *labels) set(row int, v float64) {
+	switch {
+	case l.numbers != nil:
+		l.numbers[row] = v
+	case math.IsNaN(v):
+		l.classes[row] = -1
 	default:
-		return 0
+		l.classes[row] = int32(v)
 	}
-	g, ok := c.x.groups[name]
-	if !ok {
-		g = len(c.x.names)
-		c.x.groups[name] = g
-		c.x.names = append(c.x.names, name)
-	}
-	return g
 }
 
-// text looks at a row's text.
-func (c *scan) text(x cell) string {
-	t := c.x.tok
-	if x.missing() && !t.numbers && x.string() == "" {
-		return "holds no text"
+// at is the label of a row, NaN for none.
+func (l *labels) at(row int) float64 {
+	switch {
+	case l.numbers != nil:
+		return l.numbers[row]
+	case l.classes[row] < 0:
+		return math.NaN()
 	}
-	if t.counting != nil {
-		if err := t.count(x.string()); err != nil {
-			return err.Error()
-		}
-		return ""
-	}
-	if c.tokens == nil {
-		c.tokens = make([]int32, c.x.s.Input.Size())
-	}
-	return t.encode(c.tokens, x)
-}
-
-// numbers looks at a row's values; drop says that it is left out.
-func (c *scan) numbers(cells []cell) (drop bool, message string) {
-	c.buf = c.buf[:0]
-	for i, x := range cells {
-		var ok bool
-		if c.buf, ok = x.values(c.buf); !ok {
-			return false, fmt.Sprintf("column %s holds %s, expected a number", c.columnName(i), x.short())
-		}
-	}
-	// A missing list counts as one value.
-	if len(c.buf) != c.x.perRow {
-		return false, fmt.Sprintf("has %d values in %d columns, the model wants %d of a row (%v)", len(c.buf), len(cells), c.x.perRow, c.x.s.Input)
-	}
-	for _, v := range c.buf {
-		switch {
-		case math.Abs(v*c.x.p.scale) <= math.MaxFloat32:
-		case !math.IsNaN(v):
-			return false, fmt.Sprintf("holds %v, expected finite numbers", v)
-		case c.x.p.missing == gapError:
-			return false, "lacks a value, or it is not a number; the option missing says what to do about that"
-		case c.x.p.missing == gapDrop:
-			drop = true
-		}
-	}
-	return drop, ""
-}
-
-func (c *scan) columnName(i int) string {
-	return c.t.columns()[c.x.tables[c.number].columns[i]]
-}
-
-// labelOf looks at a row's label.
-func (c *scan) labelOf(row int, x cell) string {
-	if c.labels == nil {
-		if c.each == nil {
-			c.each = make([]float64, c.x.s.Input.Size())
-		}
-		return c.x.class.each(c.each, x)
-	}
-	label, message := c.x.class.label(x)
-	c.labels[row] = float32(label)
-	return message
-}
-
-// unique refuses ids that occur twice.
-func (x *index) unique() error {
-	order := make([]int, len(x.seen))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(x.seen[a], x.seen[b]), cmp.Compare(a, b)) })
-	var twice [][2]int // rows with an id of a row before
-	for k := 1; k < len(order); k++ {
-		if a, b := order[k-1], order[k]; x.seen[a] == x.seen[b] {
-			twice = append(twice, [2]int{b, a})
-		}
-	}
-	slices.SortFunc(twice, func(a, b [2]int) int { return cmp.Compare(a[0], b[0]) }) // hashes have another order in each run
-	for _, k := range twice {
-		second, first := x.ids[k[0]], x.ids[k[1]]
-		t := x.tables[second.table]
-		err := x.s.Fail(t.name(), t.at(int(second.row)), fmt.Sprintf("has the same %s as %s of %s", x.p.id, x.tables[first.table].at(int(first.row)), x.tables[first.table].name()), "remove one of the records")
-		if err := x.s.Bad(err); err != nil {
-			return err
-		}
-		x.remove(second)
-	}
-	x.seen, x.ids = nil, nil
-	return nil
-}
-
-// remove takes a row out of the index.
-func (x *index) remove(r rowAt) {
-	row := int(r.row)
-	for i, g := range x.segs {
-		if g.table != int(r.table) || row < g.lo || row >= g.hi {
-			continue
-		}
-		parts := []segment{{g.table, g.lo, row, g.group}, {g.table, row + 1, g.hi, g.group}}
-		parts = slices.DeleteFunc(parts, func(g segment) bool { return g.lo >= g.hi })
-		x.segs = slices.Replace(x.segs, i, i+1, parts...)
-		return
-	}
+	return float64(l.classes[row])
 }

@@ -3,7 +3,6 @@ package generic
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,7 +15,9 @@ var jsonlReader = data.Builtin("jsonl", func(s *data.Source) (data.Dataset, data
 // jsonlTable is a file of JSON lines with the places of its records.
 type jsonlTable struct {
 	recordFile
-	names []string
+	names []string        // of the members of all records, in the order of their appearance
+	seen  map[string]bool // as they are written
+	want  []int           // columns bound; -1 for one that no record has
 }
 
 // lineEnd is where the first line of b that is not blank ends.
@@ -56,14 +57,12 @@ func openJSONL(s *data.Source, _ *plan, name string) (table, error) {
 		if len(bytes.TrimLeft(line, " \t\r\n")) == 0 {
 			continue
 		}
-		if t.names == nil {
-			if t.names, err = members(line); err != nil {
-				bad := s.Fail(name, b.Line(start), "is no JSON object: "+err.Error(), "give a file with an object in each line")
-				if err := s.Bad(bad); err != nil {
-					return nil, err
-				}
-				continue
+		if err := t.note(line); err != nil && len(t.names) == 0 {
+			bad := s.Fail(name, b.Line(start), err.Error(), "give a file with an object in each line")
+			if err := s.Bad(bad); err != nil {
+				return nil, err
 			}
+			continue
 		}
 		t.records.Add(start, at)
 	}
@@ -77,48 +76,64 @@ func openJSONL(s *data.Source, _ *plan, name string) (table, error) {
 		}
 		return nil, s.Fail(name, b.Line(at), data.Cause(err), "check that this is a file of JSON lines")
 	}
-	if t.rows() == 0 {
-		return nil, s.Fail(name, "", "holds no record", "give a file with data")
+	if t.rows() > 0 && len(t.names) == 0 {
+		return nil, s.Fail(name, "", "has objects with no members", "give a file with data")
 	}
 	return t, nil
 }
 
-// members are the names of an object's members, in its order.
-func members(line []byte) ([]string, error) {
-	d := json.NewDecoder(bytes.NewReader(line))
-	if open, err := d.Token(); err != nil || open != json.Delim('{') {
-		return nil, fmt.Errorf("it begins with %q", line[:min(len(line), 16)])
+// note takes the names of an object's members for columns, those that are new.
+func (t *jsonlTable) note(line []byte) error {
+	if t.seen == nil {
+		t.seen = map[string]bool{}
 	}
-	var names []string
-	var value json.RawMessage
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return nil, err
+	var fresh [][]byte
+	err := members(line, func(key, _ []byte) {
+		if !t.seen[string(key)] {
+			fresh = append(fresh, key)
 		}
-		if name, ok := key.(string); ok && !slices.Contains(names, name) {
-			names = append(names, name)
+	})
+	if err != nil || len(fresh) == 0 {
+		return err
+	}
+	if line, err = standardJSON(line); err != nil {
+		return err
+	}
+	for _, key := range fresh { // as they are written, which may be in several ways
+		name, err := unquote(key)
+		if t.seen[string(key)] = true; err == nil && !slices.Contains(t.names, name) {
+			t.names = append(t.names, name)
 		}
-		if err := d.Decode(&value); err != nil {
-			return nil, err
-		}
 	}
-	if _, err := d.Token(); err != nil { // the closing bracket
-		return nil, err
-	}
-	if len(names) == 0 {
-		return nil, errors.New("it has no members")
-	}
-	return names, nil
+	return nil
 }
 
-func (t *jsonlTable) name() string      { return t.b.Name }
-func (t *jsonlTable) columns() []string { return t.names }
+func (t *jsonlTable) name() string   { return t.b.Name }
+func (t *jsonlTable) naming() naming { return sparseNames }
 
-func (t *jsonlTable) read(lo, hi int, columns []int, use func(row int, cells []cell) error) error {
-	cells := make([]cell, len(columns))
+func (t *jsonlTable) columns() []column {
+	all := make([]column, len(t.names))
+	for i, name := range t.names {
+		all[i] = column{name, isIndex(name)}
+	}
+	return all
+}
+
+func (t *jsonlTable) bind(columns []int) ([]declared, error) {
+	t.want = columns
+	return make([]declared, len(columns)), nil
+}
+
+func (t *jsonlTable) read(lo, hi, n int, use func(row int, cells []cell) error) error {
+	cells, at := make([]cell, n), map[string][]int{} // the cells of each member
+	for i, c := range t.want[:n] {
+		if c >= 0 {
+			at[t.names[c]] = append(at[t.names[c]], i)
+		}
+	}
 	return t.each(lo, hi, func(row int, _ int64, line []byte) error {
-		if err := t.row(row, line, columns, cells); err != nil {
+		clear(cells)
+		if err := t.row(row, line, at, cells); err != nil {
 			return err
 		}
 		return use(row, cells)
@@ -126,66 +141,46 @@ func (t *jsonlTable) read(lo, hi int, columns []int, use func(row int, cells []c
 }
 
 // row decodes a record.
-func (t *jsonlTable) row(row int, line []byte, columns []int, cells []cell) error {
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(line, &object); err != nil {
-		return t.b.Fail(t.at(row), "is no JSON object: "+err.Error(), "correct or remove the line")
+func (t *jsonlTable) row(row int, line []byte, at map[string][]int, cells []cell) error {
+	line, err := standardJSON(line)
+	if err != nil {
+		return t.b.Fail(t.at(row), err.Error(), "correct or remove the line")
 	}
-	for i, c := range columns {
-		value, err := jsonCell(object[t.names[c]])
-		if err != nil {
-			return t.b.Fail(t.at(row), fmt.Sprintf("the member %s %v", t.names[c], err), "correct or remove the line")
+	var bad error
+	err = members(line, func(key, value []byte) {
+		places := at[string(key[1:len(key)-1])]
+		if bytes.IndexByte(key, '\\') >= 0 {
+			name, _ := unquote(key)
+			places = at[name]
 		}
-		cells[i] = value
+		for _, i := range places {
+			c, e := jsonCell(value)
+			if cells[i] = c; e != nil && bad == nil {
+				bad = fmt.Errorf("the member %s %w", key[1:len(key)-1], e)
+			}
+		}
+	})
+	if err = errors.Join(err, bad); err != nil {
+		return t.b.Fail(t.at(row), err.Error(), "correct or remove the line, or choose other columns with the option columns")
 	}
 	return nil
 }
 
 // jsonCell makes a cell of a value; what is not there is missing.
-func jsonCell(raw json.RawMessage) (cell, error) {
-	raw = bytes.TrimSpace(raw)
+func jsonCell(raw []byte) (cell, error) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return cell{}, nil
 	}
 	switch raw[0] {
 	case '"':
-		var text string
-		err := json.Unmarshal(raw, &text)
+		text, err := unquote(raw)
 		return cell{text: []byte(text)}, err
 	case '[':
-		numbers, err := flatten(make([]float64, 0, bytes.Count(raw, []byte{','})+1), raw)
-		return cell{numbers: numbers}, err
+		l := &jsonList{}
+		err := l.read(raw)
+		return cell{numbers: l.numbers, shape: l.nested()}, err
 	case '{':
 		return cell{}, errors.New("is an object, expected numbers or text")
 	}
 	return cell{text: raw}, nil
-}
-
-// flatten appends the numbers of nested lists; null is a missing one.
-func flatten(dst []float64, raw []byte) ([]float64, error) {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	for {
-		token, err := d.Token()
-		if err != nil {
-			return dst, nil // the end; the text is sound
-		}
-		switch v := token.(type) {
-		case json.Delim:
-			if v == '{' {
-				return dst, errors.New("holds an object, expected numbers")
-			}
-		case json.Number, nil:
-			c := cell{text: []byte(fmt.Sprint(v))}
-			if v == nil {
-				c.text = nil
-			}
-			var ok bool
-			if dst, ok = c.values(dst); !ok {
-				return dst, fmt.Errorf("holds %v, expected numbers", v)
-			}
-		default:
-			return dst, fmt.Errorf("holds %.24q, expected numbers", fmt.Sprint(v))
-		}
-	}
 }

@@ -2,7 +2,9 @@ package generic
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 
 	"mspecc/runtime/data"
 )
@@ -26,16 +28,25 @@ func (p *plan) open(open opener) (data.Dataset, data.Dataset, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	var tests []string
-	if len(p.test) > 0 {
-		if tests, err = list(s, "test", p.test); err != nil {
-			return nil, nil, err
-		}
-		if names = slices.DeleteFunc(names, func(n string) bool { return slices.Contains(tests, n) }); len(names) == 0 {
-			return nil, nil, s.BadOption("test", "not all files: none would be left to train on")
-		}
+	names, tests, err := p.apart(names)
+	if err != nil {
+		return nil, nil, err
 	}
 	return openNamed(s, p, names, tests, open)
+}
+
+// apart takes the files for testing, where the option test names some, from the others.
+func (p *plan) apart(names []string) (train, test []string, err error) {
+	if len(p.test) == 0 {
+		return names, nil, nil
+	}
+	if test, err = list(p.s, "test", p.test); err != nil {
+		return nil, nil, err
+	}
+	if train = slices.DeleteFunc(names, func(n string) bool { return slices.Contains(test, n) }); len(train) == 0 {
+		return nil, nil, p.s.BadOption("test", "not all files: none would be left to train on")
+	}
+	return train, test, nil
 }
 
 // openNamed opens a data set of the tables in files for training and, if any, for testing.
@@ -44,47 +55,60 @@ func openNamed(s *data.Source, p *plan, names, tests []string, open opener) (dat
 	if err != nil {
 		return nil, nil, err
 	}
-	x.look = p.look
+	tables, trained, err := openAll(s, p, names, tests, open)
+	if err != nil {
+		return nil, nil, err
+	}
+	if trained, err = x.settle(tables, trained); err != nil {
+		return nil, nil, err
+	}
 	if p.split == "" && len(tests) == 0 {
 		switch {
 		case p.window == 0:
 			p.split = "random"
-		case len(names) > 1:
+		case trained > 1:
 			p.split, p.by = "by", "file"
 		default:
 			p.split = "last"
 		}
 	}
-	for i, name := range append(slices.Clone(names), tests...) {
-		if i == len(names) && x.tok != nil {
-			if err := x.tok.build(); err != nil {
-				return nil, nil, err
-			}
-		}
-		t, err := open(s, p, name)
-		if err == nil {
-			err = x.add(t)
-		}
-		if err != nil {
-			if err := s.Bad(err); err != nil {
-				return nil, nil, err
-			}
-		}
-	}
-	if x.tok != nil {
-		if err := x.tok.build(); err != nil {
-			return nil, nil, err
-		}
-	}
-	if err := x.unique(); err != nil {
+	if err := x.addAll(trained); err != nil {
 		return nil, nil, err
 	}
-	return x.sets(len(names))
+	return x.sets(trained)
+}
+
+// openAll opens the files, without those that are empty; trained of them, the first ones, are for training.
+func openAll(s *data.Source, p *plan, names, tests []string, open opener) (tables []table, trained int, err error) {
+	for i, name := range append(slices.Clone(names), tests...) {
+		t, err := open(s, p, name)
+		switch {
+		case data.IsEmpty(err) && len(names)+len(tests) > 1:
+			s.Note("%s is empty", name)
+			continue
+		case err != nil:
+			if err := s.Bad(err); err != nil {
+				return nil, 0, err
+			}
+			continue
+		case len(t.columns()) == 0:
+			s.Note("%s holds no record", name)
+			continue
+		}
+		if tables = append(tables, t); i < len(names) {
+			trained++
+		}
+	}
+	if trained == 0 {
+		return nil, 0, s.Fail(names[0], "", "holds no record, nor does any other file", "give files with data")
+	}
+	return tables, trained, nil
 }
 
 // sets makes the training and the test set.
 func (x *index) sets(trainTables int) (data.Dataset, data.Dataset, error) {
 	s, p := x.s, x.p
+	x.countUnlabelled()
 	if p.label != "" && !p.each && x.class.number() < 2 && p.numbered != 1 {
 		return nil, nil, s.Fail("", "", fmt.Sprintf("the column %s has %d different labels, expected at least 2", p.label, x.class.number()),
 			"correct the option label, or say classes: 1 where the label is a number to regress")
@@ -120,6 +144,36 @@ func (x *index) sets(trainTables int) (data.Dataset, data.Dataset, error) {
 		test.scale = train.scale
 	}
 	return train, test, nil
+}
+
+// countUnlabelled counts the records without a label, and tells of them.
+func (x *index) countUnlabelled() {
+	if x.label == nil || x.p.each {
+		return
+	}
+	rank, all := x.class.rank(), 0
+	x.label.Missing = 0
+	for _, g := range x.segs {
+		labels := x.tables[g.table].labels
+		for row := g.lo; row < g.hi; row++ {
+			if math.IsNaN(classOf(rank, labels.at(row))) {
+				x.label.Missing++
+			}
+		}
+		all += g.hi - g.lo
+	}
+	if x.label.Missing == 0 {
+		return
+	}
+	left := x.class.leftOut()
+	for _, name := range left {
+		x.label.Mark(name)
+	}
+	advice := ""
+	if len(left) > 0 {
+		advice = fmt.Sprintf("; where %s is a class, name all classes with the option classes", strings.Join(left, " or "))
+	}
+	x.s.Note("%d of %d records have no label (%s in the column %s): training takes them, probes and metrics do not%s", x.label.Missing, all, strings.Join(x.label.Marks, ", "), x.label.Name, advice)
 }
 
 // nothing is the error of a data set without an example.

@@ -33,6 +33,7 @@ type plan struct {
 	standardise    bool
 	scale          float64
 	window, stride int // 0: rows are examples
+	channelsLast   bool
 	last           bool
 	split, by      string // split: random, last or by
 	groups         []string
@@ -68,13 +69,12 @@ func newPlan(s *data.Source) (*plan, error) {
 	if p.scale, err = strconv.ParseFloat(s.Text("scale"), 64); err != nil || !(p.scale > 0) || p.scale > 1e30 {
 		return nil, s.BadOption("scale", "a number above 0")
 	}
-	if err := p.setWindow(); err != nil {
-		return nil, err
+	for _, set := range []func() error{p.setLayout, p.setWindowLabel, p.setSplit} {
+		if err := set(); err != nil {
+			return nil, err
+		}
 	}
-	if p.missing == gapInterpolate && p.window == 0 {
-		return nil, s.BadOption("missing", "error, zero or drop: rows that are examples of their own have no neighbours to interpolate between")
-	}
-	return p, p.setSplit()
+	return p, nil
 }
 
 // setClassOptions takes the option classes.
@@ -124,10 +124,12 @@ func count(list []string, x string) int {
 	return n
 }
 
-func (p *plan) setWindow() error {
+// setWindow settles whether a record is an example or a sample in time, once it is known how many values it
+// has; 0 stands for what is not known.
+func (p *plan) setWindow(values int) error {
 	s, preset := p.s, 0
 	series := !s.Input.Tokens && len(s.Input.Shape) == 2
-	if series && s.Input.Shape[0] >= 1 && s.Input.Shape[1] > 1 && s.Input.Shape[0] > 1 {
+	if series && s.Input.Shape[0] > 1 && s.Input.Shape[1] > 1 && values != s.Input.Size() {
 		preset = s.Input.Shape[1]
 	}
 	var err error
@@ -140,15 +142,25 @@ func (p *plan) setWindow() error {
 	if p.stride, err = s.Integer("stride", max(1, p.window/2), 1); err != nil {
 		return err
 	}
-	switch s.Text("window_label") {
+	switch {
+	case p.window > 0 && p.each:
+		return s.BadOption("labels", "one for windows")
+	case p.window == 0 && p.missing == gapInterpolate:
+		return s.BadOption("missing", "error, zero or drop: rows that are examples of their own have no neighbours to interpolate between")
+	case p.split == "random" && p.window > 0 && p.stride < p.window:
+		return s.BadOption("split", "last or by ...: windows that overlap would lie on both sides of a random one")
+	}
+	return nil
+}
+
+// setWindowLabel takes the option window_label.
+func (p *plan) setWindowLabel() error {
+	switch p.s.Text("window_label") {
 	case "majority":
 	case "last":
 		p.last = true
 	default:
-		return s.BadOption("window_label", "majority or last")
-	}
-	if p.window > 0 && p.each {
-		return s.BadOption("labels", "one for windows")
+		return p.s.BadOption("window_label", "majority or last")
 	}
 	return nil
 }
@@ -164,90 +176,8 @@ func (p *plan) setSplit() error {
 	default:
 		return p.s.BadOption("split", "random, last, by file, by folder or by COLUMN")
 	}
-	if p.split == "random" && p.window > 0 && p.stride < p.window {
-		return p.s.BadOption("split", "last or by ...: windows that overlap would lie on both sides of a random one")
-	}
 	if len(p.groups) > 0 && p.split != "by" {
 		return p.s.BadOption("test_groups", "nothing unless split is by file, by folder or by COLUMN")
 	}
 	return nil
-}
-
-// choose gives the numbers of the columns of an example, of the label, of the id and of the
-// column that groups; -1 where there is none.
-func (p *plan) choose(t table) (columns []int, label, id, by int, err error) {
-	names := t.columns()
-	find := func(option, name string) (int, error) {
-		if name == "" {
-			return -1, nil
-		}
-		if i := slices.Index(names, name); i >= 0 {
-			return i, nil
-		}
-		return -1, p.s.Fail(t.name(), "", fmt.Sprintf("has no column %q; its columns are %s", name, listed(names)), "correct the option "+option)
-	}
-	if label, err = find("label", p.label); err != nil {
-		return
-	}
-	if id, err = find("id", p.id); err != nil {
-		return
-	}
-	by = -1
-	if p.by != "file" && p.by != "folder" {
-		if by, err = find("split", p.by); err != nil {
-			return
-		}
-	}
-	if len(p.columns) == 0 {
-		for i := range names {
-			if i != label && i != id && i != by {
-				columns = append(columns, i)
-			}
-		}
-	}
-	for _, c := range p.columns {
-		found, err := match(names, c)
-		if err != nil || len(found) == 0 {
-			return nil, 0, 0, 0, p.s.Fail(t.name(), "", fmt.Sprintf("has no column %q; its columns are %s", c, listed(names)), "correct the option columns")
-		}
-		columns = append(columns, found...)
-	}
-	if len(columns) == 0 {
-		return nil, 0, 0, 0, p.s.Fail(t.name(), "", fmt.Sprintf("has no column for the examples beside %s", listed(names)), "correct the option columns")
-	}
-	return columns, label, id, by, nil
-}
-
-// match are the columns that a name, a pattern or a range FIRST..LAST stands for.
-func match(names []string, pattern string) ([]int, error) {
-	if i := slices.Index(names, pattern); i >= 0 {
-		return []int{i}, nil
-	}
-	var found []int
-	if first, last, ok := strings.Cut(pattern, ".."); ok {
-		lo, hi := slices.Index(names, first), slices.Index(names, last)
-		if lo < 0 || hi < lo {
-			return nil, nil
-		}
-		for i := lo; i <= hi; i++ {
-			found = append(found, i)
-		}
-		return found, nil
-	}
-	for i, n := range names {
-		if ok, err := path.Match(pattern, n); err != nil {
-			return nil, err
-		} else if ok {
-			found = append(found, i)
-		}
-	}
-	return found, nil
-}
-
-// listed is a list for messages, cut where it is long.
-func listed(names []string) string {
-	if len(names) > 12 {
-		return strings.Join(names[:12], ", ") + fmt.Sprintf(", ... (%d)", len(names))
-	}
-	return strings.Join(names, ", ")
 }

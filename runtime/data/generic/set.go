@@ -46,6 +46,15 @@ func (x *index) newSet(segs []segment) *set {
 	return s
 }
 
+// Schema is that of the data set.
+func (s *set) Schema() *data.Schema {
+	out := &data.Schema{Columns: s.x.columns, Chosen: s.x.s.Text("columns"), Label: s.x.label}
+	if !s.x.p.each {
+		out.Classes = s.labels.Names
+	}
+	return out
+}
+
 // examples is how many examples a segment gives.
 func (p *plan) examples(g segment) int {
 	n := g.hi - g.lo
@@ -96,18 +105,18 @@ func (s *set) Example(i int, _ uint64, e *data.Example) error {
 	defer s.pool.Put(w)
 	e.Labels[0] = 0
 	if t.labels != nil {
-		e.Labels[0] = s.label(t.labels[lo:lo+n], w)
+		e.Labels[0] = s.label(t.labels, lo, lo+n, w)
 	}
 	if x.tok != nil {
-		return t.read(lo, lo+1, t.columns, func(row int, cells []cell) error {
+		return t.read(lo, lo+1, x.reads, func(row int, cells []cell) error {
 			message := x.tok.encode(e.Tokens, cells[0])
 			if message == "" && p.each {
 				message = x.class.each(e.Labels, cells[1])
 			}
-			if message != "" || x.look == nil {
+			if message != "" || p.look == nil {
 				return s.bad(t, row, message)
 			}
-			return x.look.read(t, row, cells[len(cells)-1], e.X)
+			return p.look.read(t, row, cells[len(cells)-1], e.X)
 		})
 	}
 	var err error
@@ -133,67 +142,74 @@ func (s *set) bad(t *indexed, row int, message string) error {
 
 // read appends the values of some rows; a value that is missing is NaN.
 func (s *set) read(dst []float64, t *indexed, lo, hi int, e *data.Example) ([]float64, error) {
-	values := len(t.columns)
-	if s.x.p.each {
-		values--
-	}
-	err := t.read(lo, hi, t.columns, func(row int, cells []cell) error {
-		had := len(dst)
-		for i, c := range cells[:values] {
+	x := s.x
+	err := t.read(lo, hi, x.reads, func(row int, cells []cell) error {
+		for i, width := range x.width {
+			c, had := cells[i], len(dst)
+			if c.missing() {
+				for range width {
+					dst = append(dst, math.NaN())
+				}
+				continue
+			}
 			var ok bool
 			if dst, ok = c.values(dst); !ok {
-				return s.bad(t, row, fmt.Sprintf("column %s holds %s, expected a number", t.table.columns()[t.columns[i]], c.short()))
+				return s.bad(t, row, fmt.Sprintf("column %s holds %s, expected a number", x.columns[i].Name, c.short()))
+			}
+			if message := x.sameShape(i, c, len(dst)-had); message != "" {
+				return s.bad(t, row, message)
+			}
+			for k, v := range dst[had:] {
+				if v *= x.p.scale; math.IsInf(float64(float32(v)), 0) {
+					return s.bad(t, row, "holds a number that is not finite")
+				}
+				dst[had+k] = v
 			}
 		}
-		if len(dst)-had != s.x.perRow {
-			return s.bad(t, row, fmt.Sprintf("has %d values, the model wants %d of a row", len(dst)-had, s.x.perRow))
-		}
-		for i, v := range dst[had:] {
-			if v *= s.x.p.scale; math.IsInf(float64(float32(v)), 0) {
-				return s.bad(t, row, "holds a number that is not finite")
-			}
-			dst[had+i] = v
-		}
-		if s.x.p.each && e != nil {
-			return s.bad(t, row, s.x.class.each(e.Labels, cells[values]))
+		if x.p.each && e != nil {
+			return s.bad(t, row, x.class.each(e.Labels, cells[len(x.width)]))
 		}
 		return nil
 	})
 	return dst, err
 }
 
-// write puts rows into an example: a window with channels as the slow axis.
+// write puts rows into an example: a window with channels as the slow axis, a whole example in the order of the model's axes.
 func (s *set) write(dst []float32, rows []float64, n int) {
 	width := len(rows) / n
 	for t := range n {
 		for c, v := range rows[t*width : (t+1)*width] {
-			if dst[c*n+t] = float32(v); !s.keep {
-				dst[c*n+t] = standardised(s.scale, c, len(dst)/n, v)
+			to := c*n + t
+			if s.x.to != nil {
+				to = int(s.x.to[c])
+			}
+			if dst[to] = float32(v); !s.keep {
+				dst[to] = standardised(s.scale, to/n, len(dst)/n, v)
 			}
 		}
 	}
 }
 
 // label is the class of rows: the last one's, or the most frequent, of equally frequent ones
-// the first to appear.
-func (s *set) label(rows []float32, w *scratch) float64 {
-	best := float64(rows[len(rows)-1])
-	if len(rows) > 1 && !s.x.p.last && s.labels.Classes > 1 {
+// the first to appear. Rows without a label do not vote; where none has one, it is NaN.
+func (s *set) label(labels *labels, lo, hi int, w *scratch) float64 {
+	best := labels.at(hi - 1)
+	if hi-lo > 1 && !s.x.p.last && s.labels.Classes > 1 {
 		clear(w.vote)
-		for _, c := range rows {
-			w.vote[float64(c)]++
-		}
-		best = float64(rows[0])
-		for _, c := range rows {
-			if w.vote[float64(c)] > w.vote[best] {
-				best = float64(c)
+		for row := lo; row < hi; row++ {
+			if c := classOf(s.rank, labels.at(row)); !math.IsNaN(c) {
+				w.vote[c]++
 			}
 		}
+		best = math.NaN()
+		for row := lo; row < hi; row++ {
+			if c := classOf(s.rank, labels.at(row)); !math.IsNaN(c) && (math.IsNaN(best) || w.vote[c] > w.vote[best]) {
+				best = c
+			}
+		}
+		return best
 	}
-	if s.rank != nil {
-		return s.rank[int(best)]
-	}
-	return best
+	return classOf(s.rank, best)
 }
 
 // reach is how many rows beyond a window are looked at for a value to interpolate from.

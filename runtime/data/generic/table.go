@@ -2,50 +2,118 @@ package generic
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"mspecc/runtime/data"
 )
 
 // table is a file of records with named columns.
 type table interface {
 	// name is the file, for messages.
 	name() string
-	// columns are the names of the columns, in the file's order.
-	columns() []string
+	// columns are those of the file, in its order.
+	columns() []column
+	// naming says whether records may lack columns.
+	naming() naming
+	// bind chooses the columns to read, by their numbers; -1 is one that no record has. It is called once,
+	// before rows and read, and says what the file tells of each: its type and its shape, nil where it does not.
+	bind(columns []int) ([]declared, error)
 	// rows is their number.
 	rows() int
-	// read calls use with the cells of the given columns of the rows lo to hi-1. The cells are
-	// valid until use returns. A bad row is an error from at.
-	read(lo, hi int, columns []int, use func(row int, cells []cell) error) error
+	// read calls use with the cells of the first n of the columns bound, of the rows lo to hi-1. The cells
+	// are valid until use returns. A bad row is an error from at.
+	read(lo, hi, n int, use func(row int, cells []cell) error) error
 	// at is the place of a row, for messages.
 	at(row int) string
+}
+
+// declared is what a file tells of a column.
+type declared struct {
+	kind  string // type of an element; "" where files of this kind do not say
+	shape []int  // of a record's values, empty for a single one; nil where it is not said
 }
 
 // cell is what a record has in a column: numbers, or text.
 type cell struct {
 	numbers []float64 // nil for text
+	shape   []int     // of numbers that are nested; nil for a plain list
+	single  bool      // there is one number, and no list
 	text    []byte    // nil and no numbers: nothing is there
+	fault   string    // what makes it useless, found when the file was opened
 }
 
-// missingTexts are what tables write where a value is missing, in lower case.
-var missingTexts = []string{"", "na", "n/a", "nan", "null", "none", "?", "-"}
+// number is the cell of a whole number. One that float64 does not hold stays as text, which loses no digit.
+func number(dst []float64, v int64) cell {
+	if f := float64(v); v >= -maxExact && v <= maxExact {
+		return cell{numbers: append(dst, f), single: true}
+	}
+	return cell{text: strconv.AppendInt(nil, v, 10)}
+}
+
+// unsignedNumber is number for numbers without a sign.
+func unsignedNumber(dst []float64, v uint64) cell {
+	if v <= maxExact {
+		return cell{numbers: append(dst, float64(v)), single: true}
+	}
+	return cell{text: strconv.AppendUint(nil, v, 10)}
+}
+
+// maxExact is up to where float64 holds every whole number.
+const maxExact = 1 << 53
+
+// missingTexts are what tables write where a value is missing, in lower case: the words of pandas, R, SQL and C.
+var missingTexts = map[string]bool{"": true, "na": true, "n/a": true, "nan": true, "-nan": true, "null": true, "none": true, "?": true, "-": true, "<na>": true, "#n/a": true,
+	"#na": true, "#n/a n/a": true, "1.#qnan": true, "-1.#qnan": true, "1.#ind": true, "-1.#ind": true, "\\n": true}
+
+// missingText says whether a text stands for a missing value.
+func missingText(text []byte) bool {
+	text = bytes.TrimSpace(text)
+	if n := len(text); n > 8 || n > 0 && '0' <= text[0] && text[0] <= '9' && bytes.IndexByte(text, '#') < 0 {
+		return false // most are numbers
+	}
+	return missingTexts[strings.ToLower(string(text))]
+}
 
 // missing says whether nothing is there.
 func (c cell) missing() bool {
 	if c.numbers != nil {
-		return len(c.numbers) == 0
+		return len(c.numbers) == 0 || c.single && math.IsNaN(c.numbers[0])
 	}
-	if len(c.text) > 4 {
-		return false
+	return missingText(c.text)
+}
+
+// mark is what stands for a missing value.
+func (c cell) mark() string {
+	switch {
+	case c.numbers == nil && c.text == nil:
+		return "nothing"
+	case c.numbers != nil && len(c.numbers) == 0:
+		return "[]"
+	case c.numbers != nil:
+		return "NaN"
 	}
-	text := strings.ToLower(string(bytes.TrimSpace(c.text)))
-	for _, m := range missingTexts {
-		if text == m {
-			return true
-		}
+	return string(bytes.TrimSpace(c.text))
+}
+
+// dims is the shape of the cell's n values: none for a single one that is no list.
+func (c cell) dims(n int) []int {
+	switch {
+	case c.shape != nil:
+		return c.shape
+	case c.single || c.numbers == nil && !isList(bytes.TrimSpace(c.text)):
+		return nil
 	}
-	return false
+	return []int{n}
+}
+
+// isList says whether a text is a list as Python prints it.
+func isList(text []byte) bool {
+	n := len(text)
+	return n >= 2 && (text[0] == '[' && text[n-1] == ']' || text[0] == '(' && text[n-1] == ')')
 }
 
 // values appends the cell's numbers; ok is false where it holds something else. A missing one
@@ -57,28 +125,37 @@ func (c cell) values(dst []float64) (out []float64, ok bool) {
 		}
 		return append(dst, c.numbers...), true
 	}
-	if c.missing() {
-		return append(dst, math.NaN()), true
-	}
 	text := bytes.TrimSpace(c.text)
-	if n := len(text); n >= 2 && (text[0] == '[' && text[n-1] == ']' || text[0] == '(' && text[n-1] == ')') {
-		for _, f := range bytes.FieldsFunc(text[1:n-1], func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' }) {
-			v, err := strconv.ParseFloat(string(f), 64)
-			if err != nil {
-				return dst, false
-			}
-			dst = append(dst, v)
+	if !isList(text) {
+		v, ok := parseNumber(text)
+		return append(dst, v), ok
+	}
+	for _, f := range bytes.FieldsFunc(text[1:len(text)-1], func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' }) {
+		v, ok := parseNumber(f)
+		if !ok {
+			return dst, false
 		}
-		return dst, true
+		dst = append(dst, v)
 	}
-	switch {
-	case len(text) == 4 && bytes.EqualFold(text, []byte("true")):
-		return append(dst, 1), true
-	case len(text) == 5 && bytes.EqualFold(text, []byte("false")):
-		return append(dst, 0), true
-	}
+	return dst, true
+}
+
+// parseNumber reads a number, true or false; what stands for a missing value is NaN.
+func parseNumber(text []byte) (v float64, ok bool) {
 	v, err := strconv.ParseFloat(string(text), 64)
-	return append(dst, v), err == nil
+	switch {
+	case err == nil:
+		return v, true
+	case v != 0: // beyond float64: infinite
+		return v, true
+	case missingText(text):
+		return math.NaN(), true
+	case bytes.EqualFold(text, []byte("true")):
+		return 1, true
+	case bytes.EqualFold(text, []byte("false")):
+		return 0, true
+	}
+	return 0, false
 }
 
 // string is the cell as text.
@@ -88,9 +165,36 @@ func (c cell) string() string {
 	}
 	parts := make([]string, len(c.numbers))
 	for i, v := range c.numbers {
-		parts[i] = strconv.FormatFloat(v, 'g', -1, 64)
+		parts[i] = formatNumber(v)
 	}
 	return strings.Join(parts, " ")
+}
+
+// formatNumber writes whole numbers as such, as long as they are exact.
+func formatNumber(v float64) string {
+	if v == math.Trunc(v) && math.Abs(v) <= maxExact {
+		return strconv.FormatInt(int64(v), 10)
+	}
+	return strconv.FormatFloat(v, 'g', -1, 64)
+}
+
+// plainNumber is a whole number that was written with a decimal point, 7.0, without it. pandas writes them so
+// where a column had missing values; other texts stay as they are.
+func plainNumber(text string) string {
+	whole, zeros, ok := strings.Cut(text, ".")
+	if !ok || zeros == "" || strings.Trim(zeros, "0") != "" || strings.Trim(strings.TrimPrefix(whole, "-"), "0123456789") != "" || whole == "" || whole == "-" {
+		return text
+	}
+	return whole
+}
+
+// badText says what is wrong with a cell whose text counts, "" if nothing is: bytes that are not UTF-8 would make
+// different texts equal.
+func (c cell) badText() (message string) {
+	if c.numbers != nil || utf8.Valid(c.text) {
+		return ""
+	}
+	return fmt.Sprintf("holds the text %s, %s", c.short(), data.NotUTF8)
 }
 
 // short is the cell for messages.

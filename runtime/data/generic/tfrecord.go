@@ -16,10 +16,11 @@ var tfrecordReader = data.Builtin("tfrecord", func(s *data.Source) (data.Dataset
 // tfrecordTable is a TFRecord file with the places of its records.
 type tfrecordTable struct {
 	b       *data.Blob
-	names   []string
-	raw     bool // bytes are numbers
+	names   []string // of the features of all records, in order
+	raw     bool     // bytes are numbers
 	offsets []int64
 	sizes   []int32
+	want    []int // columns bound; -1 for one that no record has
 }
 
 func openTFRecord(s *data.Source, _ *plan, name string) (table, error) {
@@ -40,21 +41,20 @@ func openTFRecord(s *data.Source, _ *plan, name string) (table, error) {
 		return nil, err
 	}
 	defer r.Close()
+	seen := map[string]bool{}
 	var buf []byte
 	for at, next := int64(0), int64(0); next < t.b.Size; {
 		at = next
 		place := fmt.Sprintf("record %d", len(t.offsets))
 		buf, err = tfrecord.Read(r, buf)
 		next = at + tfrecord.Overhead + int64(len(buf))
-		if err == nil && t.names == nil {
-			all, err := tfrecord.Parse(buf)
-			if err != nil {
+		if err == nil {
+			if err := tfrecord.Names(buf, func(name []byte) { seen[string(name)] = true }); err != nil && len(seen) == 0 {
 				if err := s.Bad(s.Fail(name, fmt.Sprintf("byte %d", at), err.Error(), "give a file of tf.train.Example")); err != nil {
 					return nil, err
 				}
 				continue
 			}
-			t.names = slices.Sorted(maps.Keys(all))
 		}
 		switch {
 		case err == nil:
@@ -72,26 +72,38 @@ func openTFRecord(s *data.Source, _ *plan, name string) (table, error) {
 			return nil, s.Fail(name, place, data.Cause(err), "give a TFRecord file, or fetch the damaged file again")
 		}
 	}
-	if len(t.offsets) == 0 {
-		return nil, s.Fail(name, "", "holds no record", "give a file with data")
-	}
+	t.names = slices.Sorted(maps.Keys(seen))
 	return t, nil
 }
 
 func (t *tfrecordTable) name() string      { return t.b.Name }
-func (t *tfrecordTable) columns() []string { return t.names }
+func (t *tfrecordTable) naming() naming    { return sortedNames }
 func (t *tfrecordTable) rows() int         { return len(t.offsets) }
 func (t *tfrecordTable) at(row int) string { return fmt.Sprintf("record %d", row) }
 
-func (t *tfrecordTable) read(lo, hi int, columns []int, use func(row int, cells []cell) error) error {
-	cells := make([]cell, len(columns))
+func (t *tfrecordTable) columns() []column {
+	all := make([]column, len(t.names))
+	for i, name := range t.names {
+		all[i] = column{name, isIndex(name)}
+	}
+	return all
+}
+
+func (t *tfrecordTable) bind(columns []int) ([]declared, error) {
+	t.want = columns
+	return make([]declared, len(columns)), nil
+}
+
+func (t *tfrecordTable) read(lo, hi, n int, use func(row int, cells []cell) error) error {
+	cells := make([]cell, n)
 	var buf []byte
 	for ; lo < hi; lo++ {
-		n := int(t.sizes[lo])
-		if cap(buf) < n {
-			buf = make([]byte, n)
+		size := int(t.sizes[lo])
+		if cap(buf) < size {
+			buf = make([]byte, size)
 		}
-		buf = buf[:n]
+		buf = buf[:size]
+		clear(cells)
 		if err := t.b.ReadFull(buf, t.offsets[lo]); err != nil {
 			return err
 		}
@@ -99,8 +111,14 @@ func (t *tfrecordTable) read(lo, hi int, columns []int, use func(row int, cells 
 		if err != nil {
 			return t.b.Fail(t.at(lo), err.Error(), "give a file of tf.train.Example")
 		}
-		for i, c := range columns {
-			cells[i] = t.cell(features[t.names[c]])
+		for i, c := range t.want[:n] {
+			if c < 0 {
+				continue
+			}
+			var message string
+			if cells[i], message = t.cell(features[t.names[c]]); message != "" {
+				return t.b.Fail(t.at(lo), "the feature "+t.names[c]+" "+message, "correct or remove the record, or choose others with the option columns")
+			}
 		}
 		if err := use(lo, cells); err != nil {
 			return err
@@ -109,17 +127,46 @@ func (t *tfrecordTable) read(lo, hi int, columns []int, use func(row int, cells 
 	return nil
 }
 
-// cell makes a feature a cell: its first text, or its numbers.
-func (t *tfrecordTable) cell(f tfrecord.Feature) cell {
+// cell makes a feature a cell: a text, or its numbers. Those of a list of features lie one behind the other.
+func (t *tfrecordTable) cell(list []tfrecord.Feature) (c cell, message string) {
+	if len(list) == 0 {
+		return cell{}, ""
+	}
+	c, message = t.one(list[0])
+	if !list[0].Listed || message != "" {
+		return c, message
+	}
+	all := cell{numbers: []float64{}, shape: []int{len(list), len(c.numbers)}}
+	for _, f := range list {
+		if c, message = t.one(f); message != "" {
+			return c, message
+		}
+		if c.text != nil {
+			return c, "is a list of texts, expected numbers (with bytes: numbers each byte is one) or a single text"
+		}
+		if len(c.numbers) != all.shape[1] {
+			return c, errRagged.Error()
+		}
+		all.numbers = append(all.numbers, c.numbers...)
+	}
+	if all.shape[1] == 0 {
+		return cell{}, ""
+	}
+	return all, ""
+}
+
+// one makes a single feature a cell.
+func (t *tfrecordTable) one(f tfrecord.Feature) (c cell, message string) {
 	switch {
 	case len(f.Bytes) > 0 && !t.raw:
-		return cell{text: f.Bytes[0]}
-	case len(f.Bytes) > 0:
-		out := make([]float64, len(f.Bytes[0]))
-		for i, b := range f.Bytes[0] {
-			out[i] = float64(b)
+		if len(f.Bytes) > 1 {
+			return cell{}, fmt.Sprintf("has %d texts, expected one", len(f.Bytes))
 		}
-		return cell{numbers: out}
+		return cell{text: f.Bytes[0]}, ""
+	case len(f.Bytes) > 0:
+		return bytesCell(f.Bytes)
+	case len(f.Ints) == 1:
+		return number(nil, f.Ints[0]), ""
 	}
 	out := make([]float64, 0, len(f.Floats)+len(f.Ints))
 	for _, v := range f.Floats {
@@ -129,7 +176,23 @@ func (t *tfrecordTable) cell(f tfrecord.Feature) cell {
 		out = append(out, float64(v))
 	}
 	if len(out) == 0 {
-		return cell{}
+		return cell{}, ""
 	}
-	return cell{numbers: out}
+	return cell{numbers: out, single: len(out) == 1}, ""
+}
+
+// bytesCell makes numbers of bytes, of which all strings must have as many.
+func bytesCell(all [][]byte) (c cell, message string) {
+	for _, text := range all {
+		if len(text) != len(all[0]) {
+			return cell{}, errRagged.Error()
+		}
+		for _, b := range text {
+			c.numbers = append(c.numbers, float64(b))
+		}
+	}
+	if len(all) > 1 {
+		c.shape = []int{len(all), len(all[0])}
+	}
+	return c, ""
 }

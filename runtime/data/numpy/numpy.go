@@ -31,6 +31,21 @@ func (h *Header) PerRow() int {
 	return n
 }
 
+// Element names the type of an element: bool, int8 to uint64, float16 to float64, or text.
+func (h *Header) Element() string {
+	switch h.Kind {
+	case 'b':
+		return "bool"
+	case 'i':
+		return fmt.Sprint("int", 8*h.Size)
+	case 'u':
+		return fmt.Sprint("uint", 8*h.Size)
+	case 'f':
+		return fmt.Sprint("float", 8*h.Size)
+	}
+	return "text"
+}
+
 // maxHeader bounds the header's text, as NumPy does.
 const maxHeader = 1 << 16
 

@@ -73,71 +73,106 @@ type Feature struct {
 	Bytes  [][]byte // parts of the record
 	Floats []float32
 	Ints   []int64
+	Listed bool // it is one of a list of features, of a tf.train.SequenceExample
 }
 
-// ErrExample says that a record is no tf.train.Example.
-var ErrExample = errors.New("is no tf.train.Example")
+// ErrExample says that a record is neither a tf.train.Example nor a tf.train.SequenceExample.
+var ErrExample = errors.New("is no tf.train.Example or SequenceExample")
 
 // Parse decodes a tf.train.Example: Example{1: Features{1: entry{1: name, 2: Feature}...}}, a
-// Feature being {1: BytesList, 2: FloatList, 3: Int64List}, each {1: value...}, packed or not.
-func Parse(b []byte) (map[string]Feature, error) {
-	out := map[string]Feature{}
-	err := each(b, 1, func(features []byte) error {
-		return each(features, 1, func(entry []byte) error {
-			var name string
-			var f Feature
-			err := each(entry, 1, func(p []byte) error { name = string(p); return nil })
-			if err == nil {
-				err = each(entry, 2, func(p []byte) error { return f.parse(p) })
-			}
-			out[name] = f
+// Feature being {1: BytesList, 2: FloatList, 3: Int64List}, each {1: value...}, packed or not. Every name has one
+// feature, but those of the lists of a tf.train.SequenceExample, {1: Features, 2: FeatureLists{1: entry{1: name,
+// 2: FeatureList{1: Feature...}}...}}, any number. A record with anything else in it is another message.
+func Parse(b []byte) (map[string][]Feature, error) {
+	out := map[string][]Feature{}
+	err := entries(b, func(name, value []byte, listed bool) error {
+		if _, twice := out[string(name)]; twice && listed {
+			return fmt.Errorf("has a feature and a list of features that are called %q", name)
+		}
+		all := []Feature{}
+		take := func(p []byte) error {
+			f := Feature{Listed: listed}
+			err := f.parse(p)
+			all = append(all, f)
 			return err
-		})
+		}
+		var err error
+		if listed {
+			err = each(value, take, 1)
+		} else {
+			err = take(value)
+		}
+		out[string(name)] = all
+		return err
 	})
 	return out, err
 }
 
+// Names calls use with the name of every feature of an example, and of every list of features.
+func Names(b []byte, use func(name []byte)) error {
+	return entries(b, func(name, _ []byte, _ bool) error { use(name); return nil })
+}
+
+// entries calls use with every feature, or list of features, of a message.
+func entries(b []byte, use func(name, value []byte, listed bool) error) error {
+	return fields(b, func(number protowire.Number, features []byte) error {
+		return each(features, func(entry []byte) error {
+			var name, value []byte
+			err := fields(entry, func(number protowire.Number, p []byte) error {
+				if number == 1 {
+					name = p
+				} else {
+					value = p
+				}
+				return nil
+			}, 2)
+			if err != nil {
+				return err
+			}
+			return use(name, value, number == 2)
+		}, 1)
+	}, 2)
+}
+
 func (f *Feature) parse(b []byte) error {
-	err := each(b, 1, func(list []byte) error {
-		return each(list, 1, func(p []byte) error { f.Bytes = append(f.Bytes, p); return nil })
-	})
-	if err == nil {
-		err = each(b, 2, func(list []byte) error {
+	return fields(b, func(number protowire.Number, list []byte) error {
+		switch number {
+		case 1:
+			return each(list, func(p []byte) error { f.Bytes = append(f.Bytes, p); return nil }, 1)
+		case 2:
 			return values(list, protowire.Fixed32Type, func(p []byte) int {
 				v, n := protowire.ConsumeFixed32(p)
 				f.Floats = append(f.Floats, math.Float32frombits(v))
 				return n
 			})
+		}
+		return values(list, protowire.VarintType, func(p []byte) int {
+			v, n := protowire.ConsumeVarint(p)
+			f.Ints = append(f.Ints, int64(v))
+			return n
 		})
-	}
-	if err == nil {
-		err = each(b, 3, func(list []byte) error {
-			return values(list, protowire.VarintType, func(p []byte) int {
-				v, n := protowire.ConsumeVarint(p)
-				f.Ints = append(f.Ints, int64(v))
-				return n
-			})
-		})
-	}
-	return err
+	}, 3)
 }
 
-// each calls do with the payload of every length-delimited field of that number.
-func each(b []byte, number protowire.Number, do func(payload []byte) error) error {
+// each calls do with the payload of every field, which all have the number 1.
+func each(b []byte, do func(payload []byte) error, last protowire.Number) error {
+	return fields(b, func(_ protowire.Number, payload []byte) error { return do(payload) }, last)
+}
+
+// fields calls do with the number and the payload of every field; one that has no length, or a number above last, is
+// one of another message.
+func fields(b []byte, do func(number protowire.Number, payload []byte) error, last protowire.Number) error {
 	for len(b) > 0 {
 		num, typ, n := protowire.ConsumeTag(b)
-		if n < 0 {
+		if n < 0 || typ != protowire.BytesType || num > last {
 			return ErrExample
 		}
-		size := protowire.ConsumeFieldValue(num, typ, b[n:])
+		payload, size := protowire.ConsumeBytes(b[n:])
 		if size < 0 {
 			return ErrExample
 		}
-		if num == number && typ == protowire.BytesType {
-			payload, _ := protowire.ConsumeBytes(b[n:])
-			if err := do(payload); err != nil {
-				return err
-			}
+		if err := do(num, payload); err != nil {
+			return err
 		}
 		b = b[n+size:]
 	}
@@ -168,6 +203,8 @@ func values(b []byte, single protowire.Type, take func(b []byte) int) error {
 			}
 		case num == 1 && typ == single:
 			take(field)
+		default:
+			return ErrExample
 		}
 		b = b[n+size:]
 	}

@@ -34,7 +34,7 @@ func TestRealFile(t *testing.T) {
 			t.Fatalf("record %d: %v", n, err)
 		}
 		features, err := Parse(buf)
-		if err != nil || len(features["x"].Bytes) != 1 || len(features["y"].Ints) != 1 || len(features["z"].Bytes) != 1 {
+		if err != nil || len(features["x"][0].Bytes) != 1 || len(features["y"][0].Ints) != 1 || len(features["z"][0].Bytes) != 1 {
 			t.Fatalf("record %d: %v, %v", n, features, err)
 		}
 	}
