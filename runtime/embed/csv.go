@@ -32,7 +32,10 @@ func (c *csv) add(first int, x []float32, y []float64) error {
 		for _, v := range x[i*c.info.Width : (i+1)*c.info.Width] {
 			c.line = strconv.AppendFloat(append(c.line, ','), float64(v), 'g', -1, 32)
 		}
-		if c.info.Classes > 0 {
+		switch {
+		case c.info.Classes > 1:
+			c.line = strconv.AppendInt(append(c.line, ','), class(label), 10)
+		case c.info.Classes == 1:
 			c.line = strconv.AppendFloat(append(c.line, ','), label, 'g', -1, 64)
 		}
 		if _, err := c.w.Write(append(c.line, '\n')); err != nil {

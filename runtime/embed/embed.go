@@ -6,6 +6,7 @@ package embed
 import (
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -51,10 +52,22 @@ func Endings() []string {
 // Known says whether a file name's ending is that of a format.
 func Known(name string) bool { return formats[filepath.Ext(name)] != nil }
 
+// noClass stands for the class of an example without a label, as Hugging Face's data sets have it.
+const noClass = -1
+
+// class is a class as the formats keep it.
+func class(label float64) int64 {
+	if math.IsNaN(label) {
+		return noClass
+	}
+	return int64(label)
+}
+
 // Write writes a file whole or not at all. The ending of its name chooses the format: .parquet
 // (columns id, features, label), .csv (id, f0, f1, ..., label), .safetensors (tensors
 // features, ids, labels), or .npy (the features; ids and labels go to NAME.ids.npy and
-// NAME.labels.npy). Ids are the examples' numbers in the data set's order.
+// NAME.labels.npy). Ids are the examples' numbers in the data set's order. Where a label is missing, a class is -1
+// and a number NaN.
 func Write(name string, info Info, stream Stream) error {
 	open, ok := formats[filepath.Ext(name)]
 	if !ok {

@@ -89,7 +89,7 @@ func appendLabels(b []byte, y []float64, classes int) []byte {
 		case 1:
 			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
 		default:
-			b = binary.LittleEndian.AppendUint64(b, uint64(int64(v)))
+			b = binary.LittleEndian.AppendUint64(b, uint64(class(v)))
 		}
 	}
 	return b

@@ -43,7 +43,7 @@ func newParquet(w io.Writer, info Info) (format, error) {
 	case 1:
 		return newTable(w, info, func(id int64, x []float32, y float64) numberRow { return numberRow{id, x, y} }), nil
 	}
-	return newTable(w, info, func(id int64, x []float32, y float64) classRow { return classRow{id, x, int64(y)} }), nil
+	return newTable(w, info, func(id int64, x []float32, y float64) classRow { return classRow{id, x, class(y)} }), nil
 }
 
 func newTable[R any](w io.Writer, info Info, row func(id int64, x []float32, y float64) R) *table[R] {

@@ -4,6 +4,7 @@ package eval
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -161,7 +162,7 @@ func batches(ctx context.Context, s Source, size int, use func(first, n int, b *
 	return nil
 }
 
-// Features gathers the features of every example. Progress, if not nil, hears how many
+// Features gathers the features of every example that has a label, or of every one where there are no labels. Progress, if not nil, hears how many
 // examples are done.
 func Features(ctx context.Context, m *runtime.Machine, s Source, progress func(done int)) (*Set, error) {
 	each := s.rows()
@@ -185,7 +186,15 @@ func Features(ctx context.Context, m *runtime.Machine, s Source, progress func(d
 	if err != nil {
 		return nil, err
 	}
-	return set, nil
+	return set, set.labelled()
+}
+
+// labelled refuses a set of which no example has a label, as those without one are left out.
+func (s *Set) labelled() error {
+	if s.Classes > 0 && s.Len() == 0 {
+		return errors.New("no example has a label: there is nothing to compare with")
+	}
+	return nil
 }
 
 // maxRaw bounds the floats Raw gathers: 1 GiB.
@@ -224,7 +233,7 @@ func Raw(s Source) (*Set, error) {
 		}
 		for k, y := range e.Labels {
 			switch {
-			case rows > 1 && math.IsNaN(y):
+			case math.IsNaN(y) && set.Classes > 0:
 			case s.Want[0].Tokens || rows == 1:
 				set.X, set.Y = append(set.X, all[k*width:(k+1)*width]...), append(set.Y, y)
 			default: // channels: those of one place
@@ -235,7 +244,7 @@ func Raw(s Source) (*Set, error) {
 			}
 		}
 	}
-	return set, nil
+	return set, set.labelled()
 }
 
 // flatten writes the values of an example, then its tokens as one-hot vectors.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -119,6 +120,11 @@ func writeNPZ(t testing.TB, r records) []byte {
 				for _, x := range v {
 					data = binary.LittleEndian.AppendUint64(data, math.Float64bits(x))
 				}
+			case [][]float64:
+				shape = fmt.Sprint(len(r.rows), ",", len(v), ",", len(v[0]))
+				for _, x := range slices.Concat(v...) {
+					data = binary.LittleEndian.AppendUint64(data, math.Float64bits(x))
+				}
 			}
 		}
 		members[name] = npyBytes(descr, shape, data)
@@ -189,7 +195,7 @@ func writeParquet(t testing.TB, r records) []byte {
 func writeTFRecord(t testing.TB, r records) []byte {
 	var all [][]byte
 	for _, row := range r.rows {
-		var features []byte
+		var features, lists []byte
 		for i, v := range row {
 			var list []byte
 			switch v := v.(type) {
@@ -202,17 +208,33 @@ func writeTFRecord(t testing.TB, r records) []byte {
 			case float64:
 				list = wire(2, wire(1, binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(v)))))
 			case []float64:
-				var floats []byte
+				list = floatList(v)
+			case [][]float64:
+				var features []byte
 				for _, x := range v {
-					floats = binary.LittleEndian.AppendUint32(floats, math.Float32bits(float32(x)))
+					features = append(features, wire(1, floatList(x))...)
 				}
-				list = wire(2, wire(1, floats))
+				lists = append(lists, wire(1, append(wire(1, []byte(r.columns[i])), wire(2, features)...))...)
+				continue
 			}
 			features = append(features, wire(1, append(wire(1, []byte(r.columns[i])), wire(2, list)...))...)
 		}
-		all = append(all, wire(1, features))
+		record := wire(1, features)
+		if lists != nil { // of a SequenceExample
+			record = append(record, wire(2, lists)...)
+		}
+		all = append(all, record)
 	}
 	return tfRecords(all...)
+}
+
+// floatList is a feature of numbers.
+func floatList(v []float64) []byte {
+	var floats []byte
+	for _, x := range v {
+		floats = binary.LittleEndian.AppendUint32(floats, math.Float32bits(float32(x)))
+	}
+	return wire(2, wire(1, floats))
 }
 
 // everyReader runs a test for each reader of tables.

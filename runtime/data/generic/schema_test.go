@@ -1,6 +1,7 @@
 package generic
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -60,5 +61,102 @@ func TestFilesOfOtherColumns(t *testing.T) {
 				}
 			}
 		}
+	})
+}
+
+// Numbers that name something keep all their digits: labels, classes, ids and groups.
+func TestLargeWholeNumbers(t *testing.T) {
+	const big = int64(1) << 53
+	everyReader(t, func(t *testing.T, reader string) {
+		r := records{columns: []string{"a", "u", "y"}}
+		for i := range 20 {
+			r.rows = append(r.rows, []any{float64(i), big + int64(i), 1_700_000_000 + int64(i)})
+		}
+		root := folderOf(t, reader, map[string]records{"0": r})
+		got, _ := read(t, reader, root, row(1), map[string]string{"columns": "a", "label": "y", "classes": "1", "id": "u", "split": "last"})
+		for i, text := range append(got.train, got.test...) {
+			if want := fmt.Sprintf("[%d] [%v]", i, float64(1_700_000_000+i)); text != want {
+				t.Errorf("example %d is %s, expected %s", i, text, want)
+			}
+		}
+		_, labels := read(t, reader, root, row(1), map[string]string{"columns": "a", "label": "u", "split": "last"})
+		if labels.Classes != 20 || labels.Names[1] != "9007199254740993" {
+			t.Errorf("%d classes %v, expected 20", labels.Classes, labels.Names)
+		}
+		got, _ = read(t, reader, root, row(1), map[string]string{"columns": "a", "split": "by u", "test_groups": "9007199254740993"})
+		equal(t, "one group", got.test, []string{"[1] [0]"})
+		_, labels = read(t, reader, root, row(1), map[string]string{"columns": "a", "label": "y", "split": "last"})
+		if labels.Classes != 20 || labels.Names[0] != "1700000000" {
+			t.Errorf("classes %v", labels.Names)
+		}
+		r.rows[7][1] = big + 6
+		refused(t, reader, folderOf(t, reader, map[string]records{"0": r}), row(1), map[string]string{"columns": "a", "id": "u"}, "has the same u as")
+	})
+}
+
+// 0 and 0.0 are one class where all labels are numbers, and one group.
+func TestNumbersWrittenInTwoWays(t *testing.T) {
+	everyReader(t, func(t *testing.T, reader string) {
+		files := map[string]records{"0": {[]string{"a", "y"}, [][]any{{1.0, int64(0)}, {2.0, int64(1)}, {3.0, int64(10)}, {4.0, int64(2)}}}, "1": {[]string{"a", "y"}, [][]any{{5.0, 0.0}, {6.0, 1.0}, {7.0, 10.0}, {8.0, nil}}}}
+		root := folderOf(t, reader, files)
+		if reader == "csv" { // as pandas writes whole numbers where one is missing
+			root["1.csv"] = file("a,y\n5,0.0\n6,1.0\n7,1e1\n8,\n")
+		}
+		got, labels := read(t, reader, root, row(1), map[string]string{"columns": "a", "label": "y", "test": "1" + writers[reader].ending})
+		equal(t, "rows", append(got.train, got.test...), []string{"[1] [0]", "[2] [1]", "[3] [3]", "[4] [2]", "[5] [0]", "[6] [1]", "[7] [3]", "[8] [NaN]"})
+		if fmt.Sprint(labels.Names) != "[0 1 2 10]" {
+			t.Errorf("classes %v", labels.Names)
+		}
+		got, _ = read(t, reader, root, row(1), map[string]string{"columns": "a", "split": "by y", "test_groups": "0"})
+		equal(t, "the group 0", got.test, []string{"[1] [0]", "[5] [0]"})
+	})
+}
+
+// A label that is missing is no class, however it is written: nothing, NaN, or -1 as Hugging Face's data sets have it.
+func TestMissingLabels(t *testing.T) {
+	everyReader(t, func(t *testing.T, reader string) {
+		var notes []string
+		open := func(r records, options map[string]string) ([]string, data.Labels) {
+			t.Helper()
+			notes = nil
+			options["columns"], options["label"], options["split"], options["test_fraction"] = "a", "y", "last", "0.4"
+			train, test, err := data.Open(reader, options, folderOf(t, reader, map[string]records{"0": r}), "folder", row(1), data.OpenOptions{Note: func(text string) { notes = append(notes, text) }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return append(all(t, train, row(1)), all(t, test, row(1))...), train.Labels()
+		}
+		table := func(labels ...any) records {
+			r := records{columns: []string{"a", "y"}}
+			for i, y := range labels {
+				r.rows = append(r.rows, []any{float64(i), y})
+			}
+			return r
+		}
+		three := table(int64(0), int64(-1), int64(2), int64(1), int64(-1))
+		want := []string{"[0] [0]", "[1] [NaN]", "[2] [2]", "[3] [1]", "[4] [NaN]"}
+		got, labels := open(three, map[string]string{})
+		equal(t, "found", got, want)
+		if labels.Classes != 3 || fmt.Sprint(labels.Names) != "[0 1 2]" || len(notes) != 1 || !strings.Contains(notes[0], "2 of 5 records have no label (-1 in the column y)") || !strings.Contains(notes[0], "option classes") {
+			t.Errorf("%+v, notes %q", labels, notes)
+		}
+		got, _ = open(three, map[string]string{"classes": "3"})
+		equal(t, "numbered", got, want)
+		got, _ = open(three, map[string]string{"classes": "0,1,2"})
+		equal(t, "named", got, want)
+		got, labels = open(three, map[string]string{"classes": "-1,0,1,2"})
+		equal(t, "named, with -1", got, []string{"[0] [1]", "[1] [0]", "[2] [3]", "[3] [2]", "[4] [0]"})
+		got, _ = open(three, map[string]string{"classes": "1"})
+		equal(t, "numbers to regress", got, []string{"[0] [0]", "[1] [-1]", "[2] [2]", "[3] [1]", "[4] [-1]"})
+		got, _ = open(table(int64(-1), int64(1), int64(-1)), map[string]string{})
+		equal(t, "-1 and 1", got, []string{"[0] [0]", "[1] [1]", "[2] [0]"})
+		got, _ = open(table(int64(-2), int64(-1), int64(0), int64(1)), map[string]string{})
+		equal(t, "other numbers below 0", got, []string{"[0] [0]", "[1] [1]", "[2] [2]", "[3] [3]"})
+		got, labels = open(table(0.0, nil, 1.0, 0.0), map[string]string{})
+		equal(t, "nothing there", got, []string{"[0] [0]", "[1] [NaN]", "[2] [1]", "[3] [0]"})
+		got, _ = open(table(0.5, nil, 1.0, 0.0), map[string]string{"classes": "1"})
+		equal(t, "no number there", got, []string{"[0] [0.5]", "[1] [NaN]", "[2] [1]", "[3] [0]"})
+		got, labels = open(table("b", "", "a", "NA"), map[string]string{})
+		equal(t, "names", got, []string{"[0] [2]", "[1] [NaN]", "[2] [1]", "[3] [0]"}) // NA may be a name
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"mspecc/runtime/data"
 )
@@ -186,7 +185,7 @@ var layouts = map[int][2]string{2: {"NCT", "NTC"}, 3: {"NCHW", "NHWC"}, 4: {"NCD
 
 // setLayout takes the option layout.
 func (p *plan) setLayout() error {
-	given := strings.ToUpper(p.s.Text("layout"))
+	given := p.s.Text("layout")
 	if given == "" {
 		return nil
 	}
