@@ -19,6 +19,7 @@ import (
 	"mspecc/ir"
 	"mspecc/ir/build"
 	"mspecc/ir/loop"
+	"mspecc/ir/optim"
 	"mspecc/ir/pass"
 )
 
@@ -45,12 +46,14 @@ type Module struct {
 	drivers map[string]*Driver
 }
 
-// Program is the model compiled for one modality. Its arena begins with four regions of
-// equal size: parameters, the two moments of Adam, and gradients.
+// Program is the model compiled for one modality. Its arena begins with regions of
+// equal size: parameters, what the optimiser keeps, and gradients.
 type Program struct {
 	Variant   *build.Variant
-	Region    int   // floats of one region
-	Places    []int // offset of each parameter inside a region
+	Region    int      // floats of one region
+	Trained   int      // the part of it, at its beginning, with the parameters that the optimiser changes
+	Places    []int    // offset of each parameter inside a region
+	State     []string // what the optimiser keeps, a region each
 	Functions []*Function
 	Floats    int // arena size
 	Scratch   int // floats of scratch for each worker
@@ -195,12 +198,10 @@ const regionAlign = 1024
 
 func (mod *Module) program(v *build.Variant, opt Options) (*Program, error) {
 	p := &Program{Variant: v, constants: map[string]*fuse.Buffer{}}
-	for _, w := range v.Params {
-		p.Places = append(p.Places, p.Region)
-		p.Region += (w.Len() + 15) &^ 15
+	if o, ok := optim.Find(v.Train.Optimizer); ok {
+		p.State = o.State(v.Train.Settings)
 	}
-	p.Region = (p.Region + regionAlign - 1) / regionAlign * regionAlign
-	p.Floats = 4 * p.Region
+	p.regions()
 	list := entries(v)
 	all, errs := make([]*compilation, len(list)), make([]error, len(list))
 	var g errgroup.Group
@@ -232,6 +233,30 @@ func (mod *Module) program(v *build.Variant, opt Options) (*Program, error) {
 	p.layout()
 	return p, nil
 }
+
+// regions settles where parameters lie. Those that no gradient reaches come last, where no optimiser gets at them.
+func (p *Program) regions() {
+	p.Places = make([]int, len(p.Variant.Params))
+	for _, frozen := range []bool{false, true} {
+		for i, w := range p.Variant.Params {
+			if p.frozen(w) == frozen {
+				p.Places[i] = p.Region
+				p.Region += (w.Len() + 15) &^ 15
+			}
+		}
+		p.Region = (p.Region + regionAlign - 1) / regionAlign * regionAlign
+		if !frozen {
+			p.Trained = p.Region
+		}
+	}
+	p.Floats = (p.gradients() + 1) * p.Region
+}
+
+// frozen reports whether no gradient reaches a parameter.
+func (p *Program) frozen(w *ir.Value) bool { return slices.Contains(p.Variant.Frozen, w.Attr.Name) }
+
+// gradients is the number of the region with the gradients.
+func (p *Program) gradients() int { return 1 + len(p.State) }
 
 // layout puts constants behind everything the functions use.
 func (p *Program) layout() {
@@ -312,8 +337,9 @@ func (c *compilation) compile(fn *build.Func) error {
 			roots = append(roots, ir.Output{Name: "grad." + c.prog.Variant.Params[i].Attr.Name, Value: g})
 		}
 	}
-	grads := &fuse.Buffer{Name: "gradients", Class: fuse.State, Len: c.prog.Region, Offset: 3 * c.prog.Region, Fixed: true}
-	err := c.graph(&pass.Program{B: b, Outputs: roots}, 4*c.prog.Region, named, func(_ int, name string) (*fuse.Buffer, int) {
+	at := c.prog.gradients() * c.prog.Region
+	grads := &fuse.Buffer{Name: "gradients", Class: fuse.State, Len: c.prog.Region, Offset: at, Fixed: true}
+	err := c.graph(&pass.Program{B: b, Outputs: roots}, at+c.prog.Region, named, func(_ int, name string) (*fuse.Buffer, int) {
 		return grads, c.prog.place(strings.TrimPrefix(name, "grad."))
 	})
 	if err != nil {

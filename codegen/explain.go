@@ -82,7 +82,7 @@ func (mod *Module) Explain(p *Program, fn *Function, rates Rates) Report {
 	for _, c := range p.Constants {
 		constants += len(c.Values)
 	}
-	r.Memory = Memory{4 * p.Region, 8 * p.Region, 4 * p.Region, 4 * constants, 4 * (fn.Floats - 4*p.Region), 4 * (fn.Floats + constants)}
+	r.Memory = Memory{4 * p.Region, 4 * len(p.State) * p.Region, 4 * p.Region, 4 * constants, 4 * (fn.Floats - (p.gradients()+1)*p.Region), 4 * (fn.Floats + constants)}
 	kernels := map[string]int{}
 	r.Phases = make([]PhaseCost, ir.Optimiser+1)
 	for i := range r.Phases {

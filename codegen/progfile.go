@@ -36,16 +36,21 @@ func (mod *Module) programFile(p *Program, constantAt int) ([]byte, error) {
 		set("Params", jen.Index().Add(rt("Param")).ValuesFunc(func(g *jen.Group) {
 			for i, w := range v.Params {
 				in := w.Attr.Init
-				g.Line().Values(jen.Dict{
+				d := jen.Dict{
 					jen.Id("Tensor"): tensor(Tensor{w.Attr.Name, w.Type, p.Places[i]}, true),
 					jen.Id("Init"): rt("Init").Values(jen.Dict{jen.Id("Kind"): jen.Lit(in.Kind), jen.Id("A"): jen.Lit(in.A), jen.Id("B"): jen.Lit(in.B),
-						jen.Id("FanIn"): jen.Lit(in.FanIn), jen.Id("FanOut"): jen.Lit(in.FanOut)})})
+						jen.Id("FanIn"): jen.Lit(in.FanIn), jen.Id("FanOut"): jen.Lit(in.FanOut)})}
+				if p.frozen(w) {
+					d[jen.Id("Frozen")] = jen.True()
+				}
+				g.Line().Values(d)
 			}
 		}))
-		region := func(name string, i int) Tensor {
-			return Tensor{name, ir.Type{DType: ir.F32, Shape: []int{p.Region}}, i * p.Region}
+		var state []Tensor
+		for i, name := range p.State {
+			state = append(state, Tensor{name, ir.Type{DType: ir.F32, Shape: []int{p.Region}}, (1 + i) * p.Region})
 		}
-		set("State", tensors([]Tensor{region("adam.m", 1), region("adam.v", 2)}))
+		set("State", tensors(state))
 		set("Constants", jen.Index().Add(rt("Constant")).ValuesFunc(func(g *jen.Group) {
 			at := constantAt
 			for _, c := range p.Constants {
@@ -182,8 +187,8 @@ func modality(m build.Modality) *jen.Statement {
 func train(t build.Train) *jen.Statement {
 	s := t.Schedule
 	return rt("Train").Values(jen.Dict{
-		jen.Id("Optimizer"): jen.Lit(t.Optimizer), jen.Id("LR"): jen.Lit(t.LR), jen.Id("WeightDecay"): jen.Lit(t.WeightDecay),
-		jen.Id("Beta1"): jen.Lit(t.Beta1), jen.Id("Beta2"): jen.Lit(t.Beta2), jen.Id("Eps"): jen.Lit(t.Eps),
+		jen.Id("Optimizer"): jen.Lit(t.Optimizer), jen.Id("Update"): jen.Lit(t.Optimizer), jen.Id("LR"): jen.Lit(t.LR), jen.Id("WeightDecay"): jen.Lit(t.WeightDecay),
+		jen.Id("Momentum"): jen.Lit(t.Momentum), jen.Id("Beta1"): jen.Lit(t.Beta1), jen.Id("Beta2"): jen.Lit(t.Beta2), jen.Id("Eps"): jen.Lit(t.Eps),
 		jen.Id("Schedule"): rt("Schedule").Values(jen.Dict{jen.Id("Kind"): jen.Lit(s.Kind), jen.Id("Warmup"): jen.Lit(s.Warmup), jen.Id("Every"): jen.Lit(s.Every), jen.Id("Factor"): jen.Lit(s.Factor)}),
 		jen.Id("Clip"):     jen.Lit(t.Clip), jen.Id("Steps"): jen.Lit(t.Steps), jen.Id("CheckpointEvery"): jen.Lit(t.CheckpointEvery),
 		jen.Id("Seed"): jen.Lit(t.Seed), jen.Id("Precision"): jen.Lit(t.Precision)})

@@ -155,7 +155,7 @@ func TestUniformOfAnyLength(t *testing.T) {
 
 func TestInitialize(t *testing.T) {
 	param := func(name string, off, n int, in Init) Param {
-		return Param{Tensor{Name: name, Shape: []int{n}, Offset: off}, in}
+		return Param{Tensor: Tensor{Name: name, Shape: []int{n}, Offset: off}, Init: in}
 	}
 	p := &Program{Floats: 1 << 16, Params: []Param{
 		param("a", 0, 10, Init{Kind: "const", A: 3}),

@@ -10,6 +10,7 @@ package runtime
 import (
 	"fmt"
 	"io/fs"
+	"math"
 	"slices"
 	"strings"
 )
@@ -67,7 +68,8 @@ type Init struct {
 // Param is a trained tensor.
 type Param struct {
 	Tensor
-	Init Init
+	Init   Init
+	Frozen bool // no gradient reaches it: it keeps its first values
 }
 
 // Constant is a table that is written into the arena once, before anything runs.
@@ -165,8 +167,10 @@ type Schedule struct {
 // Train holds the spec's train block.
 type Train struct {
 	Optimizer       string   `json:"optimizer"` // "adamw", "adam" or "sgd"
+	Update          string   `json:"update"`    // what a step does; "": AdamW, as all that was compiled before there was this field
 	LR              float64  `json:"lr"`
 	WeightDecay     float64  `json:"weight_decay"`
+	Momentum        float64  `json:"momentum"`
 	Beta1           float64  `json:"beta1"`
 	Beta2           float64  `json:"beta2"`
 	Eps             float64  `json:"eps"`
@@ -176,6 +180,26 @@ type Train struct {
 	CheckpointEvery int      `json:"checkpoint_every"` // steps, 0 for only the last one
 	Seed            uint64   `json:"seed"`
 	Precision       string   `json:"precision"` // "f32" or "bf16"
+}
+
+// InTruth is the optimiser that a step runs. What was compiled before there was Update ran AdamW, whatever the spec
+// said; adam without decay is the same.
+func (t Train) InTruth() string {
+	if t.Update == "" && (t.Optimizer == "sgd" || t.Optimizer == "adam" && t.WeightDecay != 0) {
+		return "adamw"
+	}
+	return t.Optimizer
+}
+
+// Numbers are those of the optimiser in truth besides rate and decay.
+func (t Train) Numbers() string {
+	switch {
+	case t.InTruth() != "sgd":
+		return fmt.Sprintf("beta1 %g, beta2 %g, eps %g", t.Beta1, t.Beta2, t.Eps)
+	case t.Momentum != 0:
+		return fmt.Sprintf("momentum %g", t.Momentum)
+	}
+	return ""
 }
 
 // Kernel is one compiled kernel. Assembly reads its arguments through the pointer: the
@@ -319,11 +343,15 @@ func (p *Program) ParamCount() int {
 // "adam.m/encoder.0.weight", in checkpoint order.
 func (p *Program) StateTensors() []Tensor {
 	var out []Tensor
+	first := math.MaxInt // where the region of parameters begins
+	for _, q := range p.Params {
+		first = min(first, q.Offset)
+	}
 	for _, s := range p.State {
 		for _, q := range p.Params {
 			t := q.Tensor
 			t.Name = s.Name + "/" + q.Name
-			t.Offset = s.Offset + q.Offset - p.Params[0].Offset
+			t.Offset = s.Offset + q.Offset - first
 			out = append(out, t)
 		}
 	}

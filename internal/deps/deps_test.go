@@ -26,7 +26,8 @@ var layers = []struct {
 	{"spec", nil},
 	{"parser", []string{"spec"}},
 	{"ir", []string{"spec"}},
-	{"ir/build", []string{"ir", "parser", "runtime/options", "spec"}}, // runtime/options: tables that the trainer reads by too
+	{"ir/optim", []string{"ir"}},
+	{"ir/build", []string{"ir", "ir/optim", "parser", "runtime/options", "spec"}}, // runtime/options: tables that the trainer reads by too
 	{"ir/pass", []string{"ir"}},
 	{"ir/view", []string{"ir", "ir/pass", "spec"}},
 	{"ir/loop/...", []string{"ir/loop"}},

@@ -2,6 +2,7 @@ package build
 
 import (
 	"mspecc/ir"
+	"mspecc/ir/optim"
 	"mspecc/spec"
 )
 
@@ -32,6 +33,7 @@ type Variant struct {
 	Batch    int         // the setting batch, 0 where there is none
 	Settings []Setting   // in the order of the model
 	Params   []*ir.Value // in the order of their first use by the objective = checkpoint order
+	Frozen   []string    // names of those that no gradient of the loss reaches: they keep their first values
 	Train    Train
 
 	Objective   *Func // Outputs[0] is "loss"; random dropout
@@ -106,16 +108,15 @@ type Setting struct {
 
 // Train holds the train block; see the language reference for the defaults.
 type Train struct {
-	Optimizer         string // "adamw", "adam" or "sgd"
-	LR, WeightDecay   float64
-	Beta1, Beta2, Eps float64
-	Schedule          Schedule
-	Clip              float64 // largest gradient norm, 0 for no clipping
-	Steps             int
-	CheckpointEvery   int // steps, 0 for only the last one
-	Seed              uint64
-	Precision         string // "f32" or "bf16"
-	Recompute         string // what is computed again to save memory: "none", "cheap" or "all"
+	Optimizer string // of package optim
+	optim.Settings
+	Schedule        Schedule
+	Clip            float64 // largest gradient norm, 0 for no clipping
+	Steps           int
+	CheckpointEvery int // steps, 0 for only the last one
+	Seed            uint64
+	Precision       string // "f32" or "bf16"
+	Recompute       string // what is computed again to save memory: "none", "cheap" or "all"
 }
 
 // Schedule is the learning rate's course over the steps.

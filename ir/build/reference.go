@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"mspecc/ir/optim"
 	"mspecc/parser"
 	"mspecc/spec"
 )
@@ -28,6 +29,26 @@ func WriteReference(w io.Writer) {
 	fmt.Fprint(w, "\n## Standard library\n")
 	for _, name := range spec.StdNames() {
 		writeLibrary(w, name)
+	}
+}
+
+// WriteTraining writes the tables of what a train block may say.
+func WriteTraining(w io.Writer) {
+	fmt.Fprint(w, "| item | default | meaning |\n| --- | --- | --- |\n")
+	for _, item := range trainItems() {
+		fmt.Fprintf(w, "| `%s` | `%v` | %s |\n", item.name, item.preset(&trainDefaults), item.doc)
+	}
+	fmt.Fprint(w, "\n`g` is the gradient after clipping, `w` the parameters, `t` the step:\n\n| optimizer | defaults | meaning |\n| --- | --- | --- |\n")
+	for _, o := range optim.All() {
+		var args []string
+		for _, a := range o.Args {
+			args = append(args, fmt.Sprintf("%s: %g", a.Name, a.Default))
+		}
+		fmt.Fprintf(w, "| `%s` | `%s` | %s |\n", o.Name, strings.Join(args, ", "), o.Doc)
+	}
+	fmt.Fprint(w, "\nOver the first `warmup` steps (0) the rate grows linearly from 0. Then it\n\n| schedule | meaning |\n| --- | --- |\n")
+	for _, s := range schedules {
+		fmt.Fprintf(w, "| `%s(%s)` | %s |\n", s.name, strings.Join(s.args, ", "), s.doc)
 	}
 }
 

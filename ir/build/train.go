@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"mspecc/ir/optim"
 	"mspecc/spec"
 )
 
@@ -17,10 +18,40 @@ func (vb *variantBuild) trainBlocks() []*spec.Train {
 }
 
 // trainDefaults holds where a train block says nothing.
-var trainDefaults = Train{Optimizer: "adamw", LR: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8,
-	Schedule: Schedule{Kind: "constant", Factor: 0}, Steps: 1000, Precision: "f32", Recompute: "none"}
+var trainDefaults = Train{Optimizer: optim.All()[0].Name, Settings: optim.All()[0].Defaults(),
+	Schedule: Schedule{Kind: schedules[0].name}, Steps: 1000, Precision: "f32", Recompute: "none"}
 
-var trainItems = []string{"optimizer", "schedule", "clip", "steps", "checkpoint", "seed", "precision", "recompute"}
+// trainItem is what a train block may say.
+type trainItem struct {
+	name   string
+	preset func(d *Train) any // the default, for the reference
+	doc    string
+	read   func(e *elab, t *Train, it *spec.TrainItem, env *scope)
+}
+
+// trainItems lists all there is, in the order of the reference. It is made when it is asked for, as what
+// reads an item refers to it.
+func trainItems() []trainItem {
+	return []trainItem{
+		{"optimizer", func(d *Train) any { return d.Optimizer + "()" }, "how a gradient changes the parameters, see below", (*elab).optimizer},
+		{"schedule", func(d *Train) any { return d.Schedule.Kind + "()" }, "the course of the learning rate, see below", (*elab).schedule},
+		{"clip", func(d *Train) any { return d.Clip }, "largest norm of the gradient over all parameters, which is scaled down to it; 0: no limit", func(e *elab, t *Train, it *spec.TrainItem, env *scope) {
+			t.Clip = e.positive(e.eval(it.Value, env), it.Value.Where(), "clip", true)
+		}},
+		{"steps", func(d *Train) any { return d.Steps }, "training steps", func(e *elab, t *Train, it *spec.TrainItem, env *scope) { t.Steps = e.atLeast(1, it, env) }},
+		{"checkpoint", func(d *Train) any { return d.CheckpointEvery }, "steps between two checkpoints: `checkpoint every 1000`; 0: only at the end", func(e *elab, t *Train, it *spec.TrainItem, env *scope) {
+			t.CheckpointEvery = e.atLeast(0, it, env)
+		}},
+		{"seed", func(d *Train) any { return d.Seed }, "where random numbers start from", func(e *elab, t *Train, it *spec.TrainItem, env *scope) { t.Seed = uint64(e.atLeast(0, it, env)) }},
+		{"precision", func(d *Train) any { return d.Precision }, "`f32`, or `bf16` for the inputs of matrix products; also a setting with one of these names, such as `set precision = \"f32\"`",
+			func(e *elab, t *Train, it *spec.TrainItem, env *scope) { t.Precision = e.oneOf(it, env, "f32", "bf16") }},
+		{"recompute", func(d *Train) any { return d.Recompute }, "what is computed a second time instead of being kept in memory: `none`, `cheap` (all but matrix products with an inner extent " +
+			"above 32: norms, activations, the scores of attention) or `all`; also a setting with one of these names. `mspecc build --memory` takes as little of it as a limit needs",
+			func(e *elab, t *Train, it *spec.TrainItem, env *scope) {
+				t.Recompute = e.oneOf(it, env, "none", "cheap", "all")
+			}},
+	}
+}
 
 // train evaluates the train blocks; they see the model's settings.
 func (e *elab) train(blocks []*spec.Train, env *scope) Train {
@@ -41,33 +72,23 @@ func (e *elab) train(blocks []*spec.Train, env *scope) Train {
 }
 
 func (e *elab) trainItem(t *Train, it *spec.TrainItem, env *scope) {
-	whole := func(least int) int {
-		n := e.integer(it.Value, env)
-		if n < least {
-			e.fail(it.Value.Where(), "E074", "%s must be at least %d, it is %d", it.Name.Text, least, n)
+	var names []string
+	for _, item := range trainItems() {
+		if names = append(names, item.name); item.name == it.Name.Text {
+			item.read(e, t, it, env)
+			return
 		}
-		return n
 	}
-	switch it.Name.Text {
-	case "optimizer":
-		e.optimizer(t, it, env)
-	case "schedule":
-		e.schedule(t, it, env)
-	case "clip":
-		t.Clip = e.positive(e.eval(it.Value, env), it.Value.Where(), "clip", true)
-	case "steps":
-		t.Steps = whole(1)
-	case "checkpoint":
-		t.CheckpointEvery = whole(0)
-	case "seed":
-		t.Seed = uint64(whole(0))
-	case "precision":
-		t.Precision = e.oneOf(it, env, "f32", "bf16")
-	case "recompute":
-		t.Recompute = e.oneOf(it, env, "none", "cheap", "all")
-	default:
-		e.failWith(it.Name.Range, "E074", spec.DidYouMean(it.Name.Text, trainItems), "a train block has no %s", it.Name.Text)
+	e.failWith(it.Name.Range, "E074", spec.DidYouMean(it.Name.Text, names), "a train block has no %s", it.Name.Text)
+}
+
+// atLeast is an item's value as a whole number that is not too small.
+func (e *elab) atLeast(least int, it *spec.TrainItem, env *scope) int {
+	n := e.integer(it.Value, env)
+	if n < least {
+		e.fail(it.Value.Where(), "E074", "%s must be at least %d, it is %d", it.Name.Text, least, n)
 	}
+	return n
 }
 
 // oneOf is one of some names, as it stands or as a setting says.
@@ -137,26 +158,49 @@ func (e *elab) options(it *spec.TrainItem, env *scope, allowed map[string][]stri
 }
 
 func (e *elab) optimizer(t *Train, it *spec.TrainItem, env *scope) {
-	adam := []string{"lr", "weight_decay", "beta1", "beta2", "eps"}
-	name, got := e.options(it, env, map[string][]string{"adamw": adam, "adam": adam, "sgd": {"lr", "weight_decay", "momentum"}})
-	d := trainDefaults
-	t.Optimizer, t.LR, t.WeightDecay, t.Beta1, t.Beta2, t.Eps = name, d.LR, d.WeightDecay, d.Beta1, d.Beta2, d.Eps
-	if name == "sgd" {
-		t.Beta1 = 0
-	}
-	into := map[string]*float64{"lr": &t.LR, "weight_decay": &t.WeightDecay, "beta1": &t.Beta1, "beta2": &t.Beta2, "eps": &t.Eps, "momentum": &t.Beta1}
-	for key, a := range got {
-		f := e.positive(a.val, a.at, key, key != "eps")
-		if (key == "beta1" || key == "beta2" || key == "momentum") && f >= 1 {
-			e.fail(a.at, "E074", "%s must be below 1, it is %s", key, text(f))
+	allowed := map[string][]string{}
+	for _, o := range optim.All() {
+		for _, a := range o.Args {
+			allowed[o.Name] = append(allowed[o.Name], a.Name)
 		}
-		*into[key] = f
+	}
+	name, got := e.options(it, env, allowed)
+	o, _ := optim.Find(name)
+	t.Optimizer, t.Settings = name, o.Defaults()
+	for _, a := range o.Args {
+		x := got[a.Name]
+		if x == nil {
+			continue
+		}
+		f := e.positive(x.val, x.at, a.Name, !a.Positive)
+		if a.Below1 && f >= 1 {
+			e.fail(x.at, "E074", "%s must be below 1, it is %s", a.Name, text(f))
+		}
+		*a.Of(&t.Settings) = f
 	}
 }
 
+// schedule is a course of the learning rate; runtime/train computes it.
+type schedule struct {
+	name string
+	args []string // in the order in which they may be given without names
+	doc  string
+}
+
+// schedules lists the schedules; the first is the default.
+var schedules = []schedule{
+	{"constant", []string{"warmup"}, "stays as it is"},
+	{"cosine", []string{"warmup", "final"}, "falls along half a cosine, to the share `final` (0) of the rate, which it reaches right behind the last step"},
+	{"linear", []string{"warmup", "final"}, "falls along a line, to the share `final` (0) of the rate, which it reaches right behind the last step"},
+	{"step", []string{"every", "factor", "warmup"}, "is multiplied with `factor` every so many steps; both must be given"},
+}
+
 func (e *elab) schedule(t *Train, it *spec.TrainItem, env *scope) {
-	name, got := e.options(it, env, map[string][]string{"constant": {"warmup"}, "cosine": {"warmup", "final"},
-		"linear": {"warmup", "final"}, "step": {"every", "factor", "warmup"}})
+	allowed := map[string][]string{}
+	for _, s := range schedules {
+		allowed[s.name] = s.args
+	}
+	name, got := e.options(it, env, allowed)
 	t.Schedule = Schedule{Kind: name}
 	for key, a := range got {
 		switch key {

@@ -49,6 +49,9 @@ func (vb *variantBuild) build() *Variant {
 		return vb.out
 	}
 	vb.out.Params = vb.out.Objective.Params
+	if vb.checkReached(); spec.HasErrors(vb.diags) {
+		return vb.out
+	}
 	vb.out.Replay = vb.entry(vb.model.Objective, "replay", false)
 	vb.out.Features = vb.entry(vb.model.Features, "features", false)
 	vb.out.Reconstruct = vb.entry(vb.model.Reconstruct, "reconstruct", false)
@@ -386,6 +389,31 @@ func (vb *variantBuild) finishLoss(e *elab, f *spec.Func, v value) {
 	e.fn.Outputs = append([]Output{{Name: "loss", Value: loss}}, e.fn.Outputs...)
 	if len(e.fn.Params) == 0 {
 		e.fail(f.Name.Range, "E073", "the objective has no parameters: there is nothing to train")
+	}
+}
+
+// checkReached finds the parameters that no gradient of the loss reaches, and warns of them: an
+// optimiser leaves them as they are.
+func (vb *variantBuild) checkReached() {
+	f := vb.out.Objective
+	loss := f.Outputs[0].Value
+	reached := ir.Reached(loss)
+	for _, p := range vb.out.Params {
+		if reached[p] {
+			continue
+		}
+		name := p.Attr.Name
+		vb.out.Frozen = append(vb.out.Frozen, name)
+		d := spec.Diagnostic{Pos: vb.sites[name].at, Severity: spec.Warning, Code: "W006", Msg: "no gradient of the objective reaches the parameter " + name + ": it keeps its first values"}
+		if _, blocker := f.B.GradPath(loss, p); blocker != nil {
+			d.Notes = append(d.Notes, spec.Note{Pos: blocker.Pos, Msg: "here " + blocker.Op.Info().Name + " lets none through"})
+		} else {
+			d.Notes = append(d.Notes, spec.Note{Msg: "the loss does not depend on it"})
+		}
+		vb.diags = append(vb.diags, d)
+	}
+	if len(vb.out.Frozen) == len(vb.out.Params) {
+		vb.fail(vb.model.Objective.Name.Range, "E073", "no gradient of the objective reaches any parameter: there is nothing to train")
 	}
 }
 

@@ -68,7 +68,7 @@ func FirstNonFinite(x []float32) int {
 
 // Restore copies parameters, and with state also the optimiser's, into the machine. Every
 // tensor the program has must be there with its shape; a tensor the program does not have is
-// an error, save optimiser state.
+// an error, save optimiser state, without state also that of another optimiser.
 func (f *File) Restore(m *runtime.Machine, state bool) error {
 	want := map[string]runtime.Tensor{}
 	var order []runtime.Tensor
@@ -88,7 +88,7 @@ func (f *File) Restore(m *runtime.Machine, state bool) error {
 	}
 	for _, src := range f.Tensors {
 		t, ok := want[src.Name]
-		if !ok && known[src.Name] {
+		if _, other := f.stateOf(src); !ok && (known[src.Name] || other && !state) {
 			continue
 		}
 		if !ok {

@@ -10,8 +10,9 @@ import (
 )
 
 // Differences lists what the program that wrote a checkpoint, whose state is s, has otherwise than
-// p: model and modality, settings, tensors, files of the spec. None says that it is the same program.
-func (f *File) Differences(s State, p *runtime.Program) []string {
+// p: model and modality, settings, tensors, with state also what the optimiser keeps, files of the spec. None says that it
+// is the same program.
+func (f *File) Differences(s State, p *runtime.Program, state bool) []string {
 	var now State
 	now.describe(p)
 	var out []string
@@ -46,7 +47,9 @@ func (f *File) Differences(s State, p *runtime.Program) []string {
 		want = append(want, t.Name)
 	}
 	slices.Sort(want)
-	diff("optimiser state", strings.Join(union(states, nil), " "), strings.Join(want, " "))
+	if state {
+		diff("optimiser state", strings.Join(union(states, nil), " "), strings.Join(want, " "))
+	}
 	for _, name := range union(s.Sources, now.Sources) {
 		a, inThere := s.Sources[name]
 		b, inHere := now.Sources[name]

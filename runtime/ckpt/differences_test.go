@@ -22,7 +22,7 @@ func TestDifferences(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := *m.Program
-	if d := f.Differences(s, &p); len(d) > 0 {
+	if d := f.Differences(s, &p, true); len(d) > 0 {
 		t.Errorf("of the same program: %q", d)
 	}
 	p.Settings = []runtime.Setting{{Name: "hidden", Value: "6"}, {Name: "depth", Value: "2"}}
@@ -43,12 +43,12 @@ func TestDifferences(t *testing.T) {
 		"spec: std/nn.mspec is not among the files here",
 		"spec: tiny.mspec has another text",
 	}
-	if d := cmp.Diff(want, f.Differences(s, &p)); d != "" {
+	if d := cmp.Diff(want, f.Differences(s, &p, true)); d != "" {
 		t.Error(d)
 	}
 	p = *m.Program
 	p.Digest = "99"
-	if d := f.Differences(s, &p); len(d) != 1 {
+	if d := f.Differences(s, &p, true); len(d) != 1 {
 		t.Errorf("of another digest: %q", d)
 	}
 }

@@ -1,6 +1,7 @@
 package ckpt
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -26,6 +27,10 @@ type State struct {
 	Digest   string            `json:"spec_digest"`
 	Sources  map[string]string `json:"sources"` // SHA-256 of every file of the spec
 	Settings map[string]string `json:"settings"`
+
+	// Optimizer is what the steps ran; "" in checkpoints of before there was this: AdamW. It began after step Began.
+	Optimizer string `json:"optimizer,omitempty"`
+	Began     int    `json:"optimizer_began,omitempty"`
 
 	Line  Sums  `json:"line,omitzero"`             // of the steps since the last line of metrics
 	Since Sums  `json:"since_checkpoint,omitzero"` // of the steps since the last scheduled checkpoint
@@ -104,6 +109,14 @@ func (s *State) describe(p *runtime.Program) {
 	for _, x := range p.Settings {
 		s.Settings[x.Name] = x.Value
 	}
+	s.Optimizer = p.Train.InTruth()
+}
+
+// SameOptimizer reports whether a program's steps go on with what the checkpoint's have kept.
+func (s State) SameOptimizer(p *runtime.Program) bool {
+	was, now := cmp.Or(s.Optimizer, "adamw"), p.Train.InTruth()
+	adam := func(name string) bool { return name == "adam" && p.Train.WeightDecay == 0 } // without decay they are the same
+	return was == now || adam(was) && now == "adamw" || adam(now) && was == "adamw"
 }
 
 func sums(sources []runtime.Source) map[string]string {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -33,6 +34,8 @@ type tensorInfo struct {
 	Name  string `json:"name"`
 	Shape []int  `json:"shape"`
 	Init  string `json:"init"`
+
+	Frozen bool `json:"frozen,omitempty"` // no gradient reaches it
 }
 
 func (a *app) info() *cobra.Command {
@@ -87,9 +90,41 @@ func describeProgram(p *runtime.Program) programInfo {
 		info.FLOPs = p.Step.FLOPs
 	}
 	for _, q := range p.Params {
-		info.Tensors = append(info.Tensors, tensorInfo{q.Name, q.Shape, initText(q.Init)})
+		info.Tensors = append(info.Tensors, tensorInfo{q.Name, q.Shape, initText(q.Init), q.Frozen})
 	}
 	return info
+}
+
+// optimizerText is the optimiser with its numbers.
+func optimizerText(t runtime.Train) string {
+	parts := []string{t.InTruth()}
+	if t.InTruth() != t.Optimizer {
+		parts[0] += " (the spec says " + t.Optimizer + ", which the compiler of then did not have)"
+	}
+	parts = append(parts, fmt.Sprintf("lr %g", t.LR), fmt.Sprintf("weight decay %g", t.WeightDecay))
+	if n := t.Numbers(); n != "" {
+		parts = append(parts, n)
+	}
+	if t.Clip > 0 {
+		parts = append(parts, fmt.Sprintf("gradients clipped to a norm of %g", t.Clip))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// scheduleText is the course of the learning rate.
+func scheduleText(t runtime.Train) string {
+	s := t.Schedule
+	text := cmp.Or(s.Kind, "constant")
+	switch text {
+	case "cosine", "linear":
+		text += fmt.Sprintf(" to %g of the rate", s.Factor)
+	case "step":
+		text += fmt.Sprintf(", times %g every %d steps", s.Factor, s.Every)
+	}
+	if s.Warmup > 0 {
+		text += fmt.Sprintf(", warm-up of %d steps", s.Warmup)
+	}
+	return text
 }
 
 // readerText is a data reader with its options as in a spec.
@@ -138,7 +173,9 @@ func (p programInfo) write(w io.Writer) {
 	if len(p.Batches) > 0 {
 		line("features", "in batches of %s", strings.Trim(strings.ReplaceAll(fmt.Sprint(p.Batches), " ", ", "), "[]"))
 	}
-	line("optimizer", "%s, lr %g, weight decay %g, %d steps, precision %s", p.Train.Optimizer, p.Train.LR, p.Train.WeightDecay, p.Train.Steps, p.Train.Precision)
+	line("optimizer", "%s", optimizerText(p.Train))
+	line("schedule", "%s", scheduleText(p.Train))
+	line("training", "%d steps, seed %d, precision %s", p.Train.Steps, p.Train.Seed, p.Train.Precision)
 	line("memory", "%.1f MiB", float64(p.Memory)/(1<<20))
 	if p.FLOPs > 0 {
 		line("work", "%.4g GFLOP a step", p.FLOPs/1e9)
@@ -154,7 +191,11 @@ func (p programInfo) write(w io.Writer) {
 	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\nparameters")
 	for _, q := range p.Tensors {
-		fmt.Fprintf(t, "  %s\t%s\t%s\n", q.Name, runtime.Tensor{Shape: q.Shape}.TypeString(), q.Init)
+		init := q.Init
+		if q.Frozen {
+			init += ", never changed: no gradient reaches it"
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\n", q.Name, runtime.Tensor{Shape: q.Shape}.TypeString(), init)
 	}
 	_ = t.Flush()
 }

@@ -214,7 +214,7 @@ func (a *app) load(m *runtime.Machine, checkpoint string) (loaded, error) {
 		return loaded{}, fmt.Errorf("%s: is a checkpoint of the modality %s, not %s", found.Path, state.Modality, m.Program.Modality.Name)
 	}
 	if known && state.Digest != m.Program.Digest {
-		a.note("%s was written by another version of %s: %s", found.Path, m.Program.Spec, strings.Join(found.Differences(state, m.Program), "; "))
+		a.note("%s was written by another version of %s: %s", found.Path, m.Program.Spec, strings.Join(found.Differences(state, m.Program, false), "; "))
 	}
 	return loaded{state, found.Path}, found.Restore(m, false)
 }

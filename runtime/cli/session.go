@@ -271,7 +271,10 @@ func (s *session) restore(found *runs.Found) error {
 	if !known {
 		return fmt.Errorf("%s: holds no training state to go on from; use --init-from to start from its parameters", found.Path)
 	}
-	if diff := found.Differences(state, p); len(diff) > 0 {
+	if err := s.checkOptimizer(found, state); err != nil {
+		return err
+	}
+	if diff := found.Differences(state, p, !s.f.newOptimizer); len(diff) > 0 {
 		if !s.f.otherSpec {
 			return fmt.Errorf("%s: is a checkpoint of another version of %s:\n  %s\n--init-from starts a new run from what fits; --allow-other-spec goes on if all tensors fit",
 				found.Path, p.Spec, strings.Join(diff, "\n  "))
@@ -287,13 +290,48 @@ func (s *session) restore(found *runs.Found) error {
 	if state.Target != p.Target {
 		s.say("the run was computed with %s kernels, this session has %s: the last digits may differ", state.Target, p.Target)
 	}
-	if err := found.Restore(s.m, true); err != nil {
+	if err := found.Restore(s.m, !s.f.newOptimizer); err != nil {
 		return err
 	}
 	s.state = state
+	if s.f.newOptimizer {
+		s.state.Began = state.Step
+		s.say("the optimiser begins anew: %s, with nothing kept of the steps before", p.Train.InTruth())
+	}
 	s.choose()
 	s.say("going on after step %d, from %s", state.Step, found.Path)
 	return nil
+}
+
+// checkOptimizer refuses to go on with another optimiser than the run had, unless it is asked for.
+func (s *session) checkOptimizer(found *runs.Found, state ckpt.State) error {
+	t := s.m.Program.Train
+	before := state.Optimizer == "" // written by a trainer that ran AdamW whatever the spec said
+	if before && t.WeightDecay > 0 {
+		var names []string
+		for _, p := range s.m.Program.Params {
+			if p.Frozen {
+				names = append(names, p.Name)
+			}
+		}
+		if len(names) > 0 {
+			s.list("weight decay no longer takes parameters that no gradient reaches; until here it did", names)
+		}
+	}
+	if s.f.newOptimizer || state.SameOptimizer(s.m.Program) {
+		return nil
+	}
+	const begin = "to begin anew with %s from these parameters, give --new-optimizer"
+	if !before {
+		return fmt.Errorf("%s: was trained with %s, this trainer has %s; "+begin, found.Path, state.Optimizer, t.InTruth(), t.InTruth())
+	}
+	beta1, beta2, eps := t.Beta1, t.Beta2, t.Eps
+	if t.Optimizer == "sgd" { // its momentum was beta1
+		beta1, beta2, eps = t.Momentum, 0.999, 1e-8
+	}
+	return fmt.Errorf(`%s: was trained with AdamW although the spec says %s: trainers of then ran AdamW whatever it said
+  to go on as the run began, write "optimizer adamw(lr: %g, weight_decay: %g, beta1: %g, beta2: %g, eps: %g)" into the spec, and resume with --allow-other-spec
+  `+begin, found.Path, t.Optimizer, t.LR, t.WeightDecay, beta1, beta2, eps, t.Optimizer)
 }
 
 // openData opens the training data, where the model has any.

@@ -29,6 +29,7 @@ type trainFlags struct {
 	stopAbove       float64
 	patience        time.Duration
 	otherSpec       bool
+	newOptimizer    bool
 	eval            bool
 	changed         func(name string) bool
 }
@@ -77,6 +78,7 @@ A loss that is not finite does: the step is kept in failed/ for replay, the run 
 	fl.Float64Var(&f.stopAbove, "stop-above", 0, "a loss beyond this is a failure (default: only one that is not finite)")
 	fl.DurationVar(&f.patience, "patience", 10*time.Minute, "for how long to try to write the last checkpoint")
 	fl.BoolVar(&f.otherSpec, "allow-other-spec", false, "resume a checkpoint of another version of the spec, if its tensors fit")
+	fl.BoolVar(&f.newOptimizer, "new-optimizer", false, "with --resume: keep the parameters and begin anew with the optimiser, also another than the run had")
 	fl.BoolVar(&f.eval, "eval", false, "evaluate the encoder after training")
 	return c
 }
@@ -104,6 +106,8 @@ func (f *trainFlags) check() error {
 		return usagef("--stop-above is %v, expected a number above 0", f.stopAbove)
 	case f.otherSpec && f.resume == "":
 		return usagef("--allow-other-spec is for --resume")
+	case f.newOptimizer && f.resume == "":
+		return usagef("--new-optimizer is for --resume")
 	}
 	return nil
 }

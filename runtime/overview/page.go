@@ -253,7 +253,7 @@ func number(v float64) string {
 func (r *Run) training() []fact {
 	m, t := r.Manifest, r.Manifest.Train
 	list := []fact{{"steps", count(m.Options.Steps), ""}, {"batch", fmt.Sprint(m.Batch), ""}, {"seed", fmt.Sprint(m.Options.Seed), ""},
-		{"optimizer", t.Optimizer, ""}, {"learning rate", fmt.Sprint(m.Options.LR), schedule(t.Schedule.Kind, t.Schedule.Warmup)},
+		{"optimizer", t.InTruth(), t.Numbers()}, {"learning rate", fmt.Sprint(m.Options.LR), schedule(t.Schedule.Kind, t.Schedule.Warmup)},
 		{"weight decay", fmt.Sprint(t.WeightDecay), ""}, {"precision", t.Precision, ""}}
 	if m.Options.InitFrom != "" {
 		list = append(list, fact{"first parameters", m.Options.InitFrom, ""})

@@ -59,7 +59,7 @@ type run struct {
 func Run(ctx context.Context, m *runtime.Machine, batches Batches, o Options) (Result, error) {
 	now := time.Now()
 	r := &run{Options: o, names: Scalars(m.Program.Step), mark: now, marked: o.State.Step, started: now}
-	r.Stepper = Stepper{Machine: m, Batches: batches, LR: o.State.LR, Steps: o.State.Steps, Seed: o.State.Seed}
+	r.Stepper = Stepper{Machine: m, Batches: batches, LR: o.State.LR, Steps: o.State.Steps, Seed: o.State.Seed, Began: o.State.Began}
 	r.saver.last = now
 	r.result.Step = o.State.Step
 	var err error

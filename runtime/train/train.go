@@ -90,6 +90,7 @@ type Stepper struct {
 	LR      float64 // base rate
 	Steps   int     // the run's goal, for the schedule
 	Seed    uint64
+	Began   int // the step after which the optimiser began with nothing kept
 	values  []float64
 }
 
@@ -112,8 +113,8 @@ func (s *Stepper) Step(step int) ([]float64, error) {
 	}
 	for name, v := range map[string]float64{
 		"opt.lr":    LearningRate(t.Schedule, s.LR, step, s.Steps),
-		"opt.bias1": 1 - math.Pow(t.Beta1, float64(step)),
-		"opt.bias2": 1 - math.Pow(t.Beta2, float64(step)),
+		"opt.bias1": 1 - math.Pow(t.Beta1, float64(step-s.Began)),
+		"opt.bias2": 1 - math.Pow(t.Beta2, float64(step-s.Began)),
 	} {
 		if in, ok := f.Input(name); ok {
 			m.Mem[in.Offset] = float32(v)

@@ -169,6 +169,18 @@ func TestLearningRate(t *testing.T) {
 	}
 }
 
+// An optimiser that began in the middle of a run counts its own steps.
+func TestBiasCorrectionOfALaterOptimiser(t *testing.T) {
+	m, l := start(t, 1, 7)
+	s := Stepper{Machine: m, Batches: l, LR: 0.01, Steps: 10, Seed: 7, Began: 2}
+	if _, err := s.Step(3); err != nil {
+		t.Fatal(err)
+	}
+	if in, _ := m.Program.Step.Input("opt.bias1"); m.Mem[in.Offset] != float32(1-0.9) {
+		t.Errorf("opt.bias1 is %v in the first step of the optimiser", m.Mem[in.Offset])
+	}
+}
+
 func TestBiasCorrectionIsHandedIn(t *testing.T) {
 	m, l := start(t, 1, 7)
 	s := Stepper{Machine: m, Batches: l, LR: 0.01, Steps: 10, Seed: 7}
