@@ -54,6 +54,7 @@ type subject struct {
 	g       *Graph
 	model   []byte
 	feeds   map[string][]float64
+	params  []ckpt.Tensor
 	batches []int
 }
 
@@ -72,7 +73,6 @@ func newSubject(t *testing.T, i int) *subject {
 	if !s.free {
 		u.batches = []int{u.v.Batch}
 	}
-	var params []ckpt.Tensor
 	for _, p := range u.v.Params {
 		x := refcase.Uniform("onnx/"+p.Attr.Name, p.Len())
 		raw := make([]float32, len(x))
@@ -86,15 +86,21 @@ func newSubject(t *testing.T, i int) *subject {
 		}
 		u.feeds[p.Attr.Name] = x
 		if slices.Contains(u.g.Params, p.Attr.Name) {
-			params = append(params, ckpt.Floats(p.Attr.Name, p.Shape(), raw))
+			u.params = append(u.params, ckpt.Floats(p.Attr.Name, p.Shape(), raw))
 		}
 	}
+	u.model = u.write(t, u.g.Proto, nil)
+	return u
+}
+
+// write makes a model of a graph, the parameters and more tensors.
+func (u *subject) write(t *testing.T, graph []byte, more []ckpt.Tensor) []byte {
+	t.Helper()
 	var b bytes.Buffer
-	if err := onnx.Write(&b, u.g.Proto, params, map[string]string{"model": "test"}); err != nil {
+	if err := onnx.Write(&b, graph, append(slices.Clone(u.params), more...), map[string]string{"model": "test"}); err != nil {
 		t.Fatal(err)
 	}
-	u.model = b.Bytes()
-	return u
+	return b.Bytes()
 }
 
 // input draws the input of a batch.
@@ -121,13 +127,25 @@ func (u *subject) want(t *testing.T, batch int) (shape []int, features []float64
 			t.Fatal(err)
 		}
 	}
-	u.feeds["x"] = u.input(batch).Data
-	out := f.Outputs[0].Value
-	got, err := ir.Eval(u.feeds, out)
+	return f.Outputs[0].Value.Shape(), u.eval(t, batch, u.input(batch).Data)
+}
+
+// eval is what the float64 interpreter makes of values.
+func (u *subject) eval(t *testing.T, batch int, x []float64) []float64 {
+	t.Helper()
+	f, err := u.v.FeaturesAt(batch)
+	if batch == u.v.Batch {
+		f, err = u.v.Features, nil
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out.Shape(), got[0]
+	u.feeds["x"] = x
+	got, err := ir.Eval(u.feeds, f.Outputs[0].Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got[0]
 }
 
 // compare holds features against the interpreter's.

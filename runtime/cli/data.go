@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -23,6 +24,7 @@ type dataFlags struct {
 	options []string
 	task    string // "" for the modality's own data
 	skipBad int
+	scaled  bool // the values are scaled already
 }
 
 func (d *dataFlags) add(c *cobra.Command) {
@@ -35,6 +37,12 @@ func (d *dataFlags) add(c *cobra.Command) {
 // addTask adds the flag that chooses a task.
 func (d *dataFlags) addTask(c *cobra.Command) {
 	c.Flags().StringVar(&d.task, "task", "", "named data of the modality to work on instead of its own")
+}
+
+// addTrained adds the flags of commands that take a trained model.
+func (d *dataFlags) addTrained(c *cobra.Command) {
+	d.addTask(c)
+	c.Flags().BoolVar(&d.scaled, "scaled-input", false, "the values are scaled already, as the model's training data were: take them as they are")
 }
 
 // want is what a modality expects of one example.
@@ -63,7 +71,7 @@ func (a *app) open(d *dataFlags, p *runtime.Program, seed uint64) (*sets, error)
 
 // openFor is open for the model of a checkpoint.
 func (a *app) openFor(l loaded, d *dataFlags, p *runtime.Program, seed uint64) (*sets, error) {
-	return a.openFrom(d, p, seed, opening{learned: l.Data.Learned})
+	return a.openFrom(d, p, seed, opening{learned: l.Data.Learned, trained: l.Data.Reader != ""})
 }
 
 // opening says who hears of what happens to data.
@@ -72,6 +80,7 @@ type opening struct {
 	bad     func(bad *data.Error) // hears of records that are left out, on any goroutine; nil: the user is told
 	note    func(text string)     // hears what is worth knowing; nil: the user is told
 	learned data.Learned          // what the model was trained with
+	trained bool                  // and that is all of it
 }
 
 // openFrom is open with more to hear.
@@ -82,6 +91,9 @@ func (a *app) openFrom(d *dataFlags, p *runtime.Program, seed uint64, o opening)
 	}
 	if d.skipBad < 0 {
 		return nil, usagef("--skip-bad is %d, expected at least 0", d.skipBad)
+	}
+	if err := a.sayScaling(d, options, o); err != nil {
+		return nil, err
 	}
 	root, name := p.Sample, "sample data"
 	switch {
@@ -102,13 +114,41 @@ func (a *app) openFrom(d *dataFlags, p *runtime.Program, seed uint64, o opening)
 	}
 	wanted, shown := want(p.Modality), a.showing()
 	s := &sets{name: name, reader: reader, options: options, metric: metric, skip: &data.Skip{Limit: d.skipBad, Note: o.bad}}
-	train, test, err := data.Open(reader, options, root, name, wanted, data.OpenOptions{Seed: seed, Skip: s.skip, Progress: shown.set, Note: o.note, Learned: o.learned})
+	train, test, err := data.Open(reader, options, root, name, wanted, data.OpenOptions{Seed: seed, Skip: s.skip, Progress: shown.set, Note: o.note,
+		Learned: o.learned, Trained: o.trained, Scaled: d.scaled})
 	shown.end()
 	if err != nil {
 		return nil, err
 	}
 	s.train, s.test = eval.Source{Data: train, Want: wanted}, eval.Source{Data: test, Want: wanted}
 	return s, nil
+}
+
+// sayScaling refuses what the command line says of standardizing where it would do nothing, and tells
+// the user where the model wants something else than the spec says of these data.
+func (a *app) sayScaling(d *dataFlags, options map[string]string, o opening) error {
+	given, err := pairs(d.options)
+	if err != nil {
+		return err
+	}
+	switch {
+	case d.scaled && standardize(given) == "true":
+		return usagef("--scaled-input and the option standardize exclude each other")
+	case d.scaled || o.learned.Scaling == nil:
+	case standardize(given) == "false":
+		return usagef("the model was trained with standardized values, so that the option standardize=false would give it others; leave it out, or say that the values are scaled already with --scaled-input")
+	case standardize(options) == "false":
+		a.note("values are scaled as in training, although the spec says of these data that they are not; --scaled-input takes them as they are")
+	}
+	if o.trained && !d.scaled && o.learned.Scaling == nil && standardize(options) == "true" {
+		a.note("the model was trained with values as they are; these are standardized, as the options say, by their own mean and deviation")
+	}
+	return nil
+}
+
+// standardize is what options say of it, in either spelling, "" for nothing.
+func standardize(options map[string]string) string {
+	return cmp.Or(options["standardize"], options["standardise"])
 }
 
 // choose settles the reader, its options and the metric: those of the task or the modality,

@@ -41,7 +41,7 @@ grow with the data set. The file's ending chooses the format:
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.runEmbed(cmd.Context(), &f) },
 	}
 	f.data.add(c)
-	f.data.addTask(c)
+	f.data.addTrained(c)
 	fl := c.Flags()
 	fl.StringVar(&f.checkpoint, "checkpoint", "", "checkpoint or run directory")
 	fl.StringVar(&f.split, "split", "train", "train or test")

@@ -84,7 +84,7 @@ confusion matrix of each method, and as scalars for TensorBoard in events/eval.`
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.runEval(cmd.Context(), &f) },
 	}
 	f.data.add(c)
-	f.data.addTask(c)
+	f.data.addTrained(c)
 	fl := c.Flags()
 	fl.StringVar(&f.checkpoint, "checkpoint", "", "checkpoint or run directory")
 	fl.StringSliceVar(&f.methods, "methods", f.methods, "any of "+strings.Join(methods, ", "))

@@ -48,7 +48,7 @@ The errors on visible and hidden tokens are printed for every kind. An --out tha
 		RunE: func(*cobra.Command, []string) error { return a.runReconstruct(&f) },
 	}
 	f.data.add(c)
-	f.data.addTask(c)
+	f.data.addTrained(c)
 	fl := c.Flags()
 	fl.StringVar(&f.checkpoint, "checkpoint", "", "checkpoint or run directory")
 	fl.StringVar(&f.split, "split", "test", "train or test")

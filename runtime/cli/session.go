@@ -149,7 +149,15 @@ func (s *session) initialize(from string) error {
 		if state.Data.Vocabulary != nil {
 			s.say("tokens are those of the vocabulary of %s", found.Path)
 		}
-		if state.Data.Scaling != nil {
+		given, err := pairs(s.f.data.options)
+		switch {
+		case err != nil:
+			return err
+		case state.Data.Scaling == nil:
+		case standardize(given) == "false":
+			s.state.Data.Scaling = nil
+			s.say("values are taken as they are, as the option says; those of %s were scaled", found.Path)
+		default:
 			s.say("values are scaled as those of %s", found.Path)
 		}
 	}

@@ -121,6 +121,7 @@ type Reader struct {
 	Doc     string // one line
 	Options []Option
 	Several bool   // it serves models with several inputs; others are refused them
+	Fixed   bool   // its option standardize brings values to published means and deviations, not to those of the data
 	Fetch   string // where users get the files, for a reader of one data set; "" for a format
 	Letters string // how tokens 0, 1, ... are written, a letter each; "" where the reader has no tokens or no letters for them
 	// Open opens the data set; what it returns may hold files open until the process ends.
@@ -133,7 +134,7 @@ func Builtin(name string, open func(s *Source) (train, test Dataset, err error))
 	if !ok {
 		panic("data.Builtin: package options lists no reader " + name)
 	}
-	return Reader{Name: r.Name, Doc: r.Doc, Options: r.Options, Several: r.Several, Fetch: r.Fetch, Open: open}
+	return Reader{Name: r.Name, Doc: r.Doc, Options: r.Options, Several: r.Several, Fixed: r.Fixed, Fetch: r.Fetch, Open: open}
 }
 
 // readers lists every reader by name.
@@ -162,6 +163,8 @@ type OpenOptions struct {
 	Progress func(what string, done, total int64) // hears of long work such as indexing; nil: nobody listens
 	Note     func(text string)                    // hears what is worth knowing and no error, a line each; nil: nobody listens
 	Learned  Learned                              // with the model's training data: it is taken instead of what these data teach
+	Trained  bool                                 // Learned is all that there is: where it has no scaling, values are taken as they are unless an option says otherwise
+	Scaled   bool                                 // the values are scaled already: they are taken as they are, whatever the options say
 	Memory   int64                                // bytes of unpacked data to keep in memory, more go to a temporary file; 0: 256 MiB
 }
 
@@ -185,7 +188,11 @@ func Open(reader string, given map[string]string, root fs.FS, name string, want 
 		return nil, nil, err
 	}
 	s.Input = want[0]
+	s.settleScaling(o)
 	if train, test, err = s.reader.Open(s); err != nil {
+		return nil, nil, err
+	}
+	if train, test, err = s.rescale(train, test); err != nil {
 		return nil, nil, err
 	}
 	return tolerate(train, o.Skip), tolerate(test, o.Skip), nil

@@ -66,7 +66,7 @@ func (s scaled) Example(i int, epoch uint64, e *Example) error {
 func (s *Source) Standardise(channels int, gather func(m *Moments) error) (*Scaling, error) {
 	if s.Scaling != nil {
 		if message := s.Scaling.Check(channels); message != "" {
-			return nil, s.Fail("", "", "the scaling kept with the model "+message, "give the model that belongs to the data, or set the option standardize to false")
+			return nil, s.Fail("", "", "the scaling kept with the model "+message, "give the data that belong to the model, or say that their values are scaled already (--scaled-input)")
 		}
 		return s.Scaling, nil
 	}

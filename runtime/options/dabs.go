@@ -23,6 +23,7 @@ var dabs = []Reader{
 			{"part", Words("transfer", "pretrain", "all"), "transfer", "of the folders: transfer, the tenth set aside for it; pretrain, the other nine; all. Of the tables: which one"},
 			{"standardize", Bool, "true", "divide by the published deviations after subtracting the published means"},
 		}, Tenths),
+		Fixed: true,
 		Fetch: "EuroSAT: zenodo.org/records/7711810 (EuroSAT_MS.zip, TIFF)",
 	},
 	{

@@ -11,6 +11,7 @@ type Reader struct {
 	Doc     string // one line
 	Options []Option
 	Several bool   // it serves models with several inputs; others are refused them
+	Fixed   bool   // its option standardize brings values to published means and deviations, not to those of the data
 	Fetch   string // where users get the files, for a reader of one data set; "" for a format
 }
 

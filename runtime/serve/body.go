@@ -32,6 +32,7 @@ type input struct {
 	vocab  int
 	text   *data.Encoder // that texts become tokens with, nil where only tokens are taken
 	scale  *data.Scaling // of the values, as in training; nil for none
+	values int           // of an example, over all its inputs, which the scaling is for
 }
 
 func newInput(name string, shape []int, dtype runtime.DType, vocab int) input {
@@ -56,7 +57,7 @@ func (in input) add(to *inputs, v float64, example int) error {
 	if !in.tokens {
 		f := float32(v)
 		if in.scale != nil {
-			f = in.scale.At(len(to.x)%in.size, in.size, v)
+			f = in.scale.At(len(to.x)%in.values, in.values, v)
 		}
 		if math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) {
 			return fmt.Errorf("input %d holds %v, expected finite numbers of 32 bits", example, v)
@@ -75,18 +76,24 @@ func (in input) add(to *inputs, v float64, example int) error {
 type reader []input
 
 // newReader is for the examples of a modality. With a vocabulary, which a model of one input of
-// tokens may have, these may be texts; with a scaling, which one of one input of values may
-// have, they are as the data were before it.
+// tokens may have, these may be texts; with a scaling, values are as the data were before it.
 func newReader(m runtime.Modality, l data.Learned) reader {
 	var r reader
 	for _, in := range m.Inputs {
 		r = append(r, newInput(in.Name, in.Shape, in.DType, in.Vocab))
 	}
-	switch {
-	case len(r) != 1:
-	case !r[0].tokens:
-		r[0].scale = l.Scaling
-	case l.Vocabulary != nil:
+	values := 0
+	for _, in := range r {
+		if !in.tokens {
+			values += in.size
+		}
+	}
+	for i := range r {
+		if !r[i].tokens {
+			r[i].scale, r[i].values = l.Scaling, values
+		}
+	}
+	if len(r) == 1 && r[0].tokens && l.Vocabulary != nil {
 		r[0].text = l.Vocabulary.Encoder()
 	}
 	return r

@@ -109,3 +109,14 @@ func TestScaledValues(t *testing.T) {
 		t.Errorf("a value that is too large: %v", err)
 	}
 }
+
+// Of several inputs of values each has its part of the scaling.
+func TestScaledValuesOfSeveralInputs(t *testing.T) {
+	m := runtime.Modality{Inputs: []runtime.Input{{Name: "a", Shape: []int{1}, DType: runtime.F32}, {Name: "text", Shape: []int{1}, DType: runtime.I32, Vocab: 9}, {Name: "b", Shape: []int{3}, DType: runtime.F32}}}
+	r := newReader(m, data.Learned{Scaling: &data.Scaling{Mean: []float64{1, -2}, Factor: []float64{10, 0.5}}})
+	want := &inputs{x: []float32{0, 10, 1, 2, -10, 0, 0, 0.5}, tokens: []int32{3, 4}, n: 2}
+	got, err := r.json([]byte(`{"inputs": [{"b": [2, 0, 2], "a": [1], "text": [3]}, {"a": [0], "text": [4], "b": [1, -2, -1]}]}`), 9)
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(inputs{})); err != nil || d != "" {
+		t.Error(err, d)
+	}
+}
