@@ -18,6 +18,7 @@ import (
 
 	"mspecc"
 	"mspecc/codegen"
+	"mspecc/internal/pytest"
 	"mspecc/ir/build"
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
@@ -43,6 +44,7 @@ func TestKept(t *testing.T) {
 				k.bin = k.buildNow(t)
 				k.exact, k.digest = false, false // the standard library of specs is part of the digest
 				k.check(t)
+				k.exports(t)
 			})
 		})
 	}
@@ -316,4 +318,44 @@ func (k *kept) resume(t *testing.T, target string) {
 			t.Errorf("%s: the loss of line %d is %v, then %v", target, i, a[i], b[i])
 		}
 	}
+}
+
+// exports holds the features of a model whose values are standardised, as other programs compute them of what
+// export wrote and of raw values, against those of embed: kept ones, and those of programs that are there.
+func (k *kept) exports(t *testing.T) {
+	k.run(t, "portable", "embed", "--modality", "readings", "--data", "other", "--checkpoint", "runs/finished", "--split", "train", "--out", "train.npy")
+	for _, out := range [][]string{{"raw.onnx"}, {"scaled.onnx", "--scaled-input"}, {"model.safetensors"}, {"model.pth"}} {
+		k.run(t, "portable", append([]string{"export", "--modality", "readings", "--checkpoint", "runs/finished", "--out"}, out...)...)
+	}
+	type answer struct{ Raw, Scaled [][]float64 }
+	near := func(t *testing.T, text []byte) {
+		t.Helper()
+		var a answer
+		if err := json.Unmarshal(text, &a); err != nil {
+			t.Fatal(err)
+		}
+		npy := k.read(t, "train.npy")[128:]
+		for name, rows := range map[string][][]float64{"raw": a.Raw, "scaled": a.Scaled} {
+			n := 0
+			for i, row := range rows {
+				for j, w := range row {
+					got := float64(math.Float32frombits(binary.LittleEndian.Uint32(npy[4*n:])))
+					if n++; !(math.Abs(got-w) <= 1e-5*(1+math.Abs(w))) {
+						t.Errorf("of %s values, feature %d of example %d is %v elsewhere, here %v", name, j, i, w, got)
+					}
+				}
+			}
+			if 4*n != len(npy) {
+				t.Errorf("of %s values, %d features, expected %d", name, n, len(npy)/4)
+			}
+		}
+	}
+	golden, err := os.ReadFile(filepath.Join("testdata", "kept", "export.json")) // what export.py printed
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, golden)
+	t.Run("python", func(t *testing.T) {
+		near(t, pytest.Run(t, []string{"onnxruntime", "safetensors", "torch"}, filepath.Join("testdata", "kept", "export.py"), k.dir, "18"))
+	})
 }

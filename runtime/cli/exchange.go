@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -17,7 +18,10 @@ import (
 )
 
 // exportFlags are the flags of export.
-type exportFlags struct{ checkpoint, out, key, prefix string }
+type exportFlags struct {
+	checkpoint, out, key, prefix string
+	scaled                       bool // the ONNX model takes values that are scaled
+}
 
 // exporters write a program's parameters, by the ending of the file's name, and say what
 // they wrote.
@@ -45,9 +49,14 @@ file's ending chooses the format:
   .safetensors  float32 tensors; PyTorch, JAX and others read it
   .pth, .pt     a state dict as torch.save writes it, below the key "model" of a dictionary;
                 torch.load reads it with weights_only=True
-  .onnx         the features as an ONNX model, input x, output features, for any batch`,
+  .onnx         the features as an ONNX model, input x, output features, for any batch
+
+All keep as metadata what is needed to feed the model as in training: reader and options, mean and
+factor of standardized values, the vocabulary. An ONNX model scales values itself, so that it
+takes them as they are in files; with --scaled-input it takes them scaled.`,
 		Example: `  BIN export --checkpoint runs/a --out model.safetensors
   BIN export --checkpoint runs/a --out encoder.onnx
+  BIN export --checkpoint runs/a --out encoder.onnx --scaled-input
   BIN export --checkpoint runs/a --out model.pth --prefix module.`,
 		RunE: func(*cobra.Command, []string) error { return a.runExport(&f) },
 	}
@@ -56,6 +65,7 @@ file's ending chooses the format:
 	fl.StringVar(&f.out, "out", "", "file to write")
 	fl.StringVar(&f.key, "key", "model", "in .pth: key of the state dict, empty for the state dict alone")
 	fl.StringVar(&f.prefix, "prefix", "", "text to put before every parameter's name, such as module.")
+	fl.BoolVar(&f.scaled, "scaled-input", false, "the ONNX model takes values that are scaled already, where the model was trained with standardized ones")
 	return c
 }
 
@@ -67,8 +77,13 @@ func (a *app) runExport(f *exportFlags) error {
 	if !ok {
 		return usagef("--out is %q, expected a name ending in %s", f.out, exportEndings())
 	}
-	if filepath.Ext(f.out) == ".onnx" && f.prefix != "" {
+	switch onnx := filepath.Ext(f.out) == ".onnx"; {
+	case onnx && f.prefix != "":
 		return usagef("--prefix is for files of parameters, not for an ONNX model")
+	case !onnx && f.scaled:
+		return usagef("--scaled-input is for an ONNX model; a file of parameters leaves values to its reader, and says how to scale them")
+	case f.key == "metadata":
+		return usagef("--key metadata is where the file says how to feed the model; choose another one")
 	}
 	m, state, err := a.trained(f.checkpoint)
 	if err != nil {
@@ -78,6 +93,9 @@ func (a *app) runExport(f *exportFlags) error {
 	what, err := write(f, m, state.State)
 	if err != nil {
 		return err
+	}
+	if l := state.Data; f.key == "" && strings.HasPrefix(filepath.Ext(f.out), ".p") && (l.Scaling != nil || l.Vocabulary != nil) {
+		a.note("a state dict alone has no room for how values are scaled and texts become tokens: leave --key out, or export safetensors, to keep it")
 	}
 	return a.print(map[string]any{"out": f.out, "format": filepath.Ext(f.out)[1:], "content": what, "step": state.Step}, func(w io.Writer) {
 		fmt.Fprintf(w, "%s: %s of step %d\n", f.out, what, state.Step)
@@ -93,16 +111,34 @@ func (f *exportFlags) take(m *runtime.Machine) []ckpt.Tensor {
 	return all
 }
 
+// about is what an exported file says beside the parameters. The checkpoint of another version of the
+// spec fits this trainer, whose digest the file has.
+func about(m *runtime.Machine, state ckpt.State) *exchange.About {
+	a := exchange.Describe(state)
+	a.Model, a.Modality, a.Digest = m.Program.Name, m.Program.Modality.Name, m.Program.Digest
+	return a
+}
+
 func exportSafetensors(f *exportFlags, m *runtime.Machine, state ckpt.State) (string, error) {
-	p := m.Program
-	file := ckpt.File{Tensors: f.take(m), Metadata: map[string]string{"format": "pt", "model": p.Name, "modality": p.Modality.Name,
-		"spec_digest": p.Digest, "step": fmt.Sprint(state.Step)}}
+	meta, err := about(m, state).Texts()
+	if err != nil {
+		return "", err
+	}
+	meta["format"] = "pt"
+	file := ckpt.File{Tensors: f.take(m), Metadata: meta}
 	return fmt.Sprintf("%d tensors", len(file.Tensors)), file.WriteFile(f.out)
 }
 
-func exportTorch(f *exportFlags, m *runtime.Machine, _ ckpt.State) (string, error) {
+func exportTorch(f *exportFlags, m *runtime.Machine, state ckpt.State) (string, error) {
+	var meta map[string]any
+	if f.key != "" {
+		var err error
+		if meta, err = about(m, state).Values(); err != nil {
+			return "", err
+		}
+	}
 	all := f.take(m)
-	err := ckpt.Atomic(f.out, func(w io.Writer) error { return torch.Write(w, f.key, all) })
+	err := ckpt.Atomic(f.out, func(w io.Writer) error { return torch.Write(w, f.key, all, meta) })
 	return fmt.Sprintf("%d tensors", len(all)), err
 }
 
@@ -119,13 +155,42 @@ func exportONNX(f *exportFlags, m *runtime.Machine, state ckpt.State) (string, e
 		}
 		params = append(params, ckpt.Take(m, q.Tensor, name))
 	}
-	meta := map[string]string{"model": p.Name, "modality": p.Modality.Name, "spec_digest": p.Digest, "step": fmt.Sprint(state.Step)}
+	meta, err := about(m, state).Texts()
+	if err != nil {
+		return "", err
+	}
+	what, graph := "", p.Graph.Proto
+	if s := state.Data.Scaling; s != nil {
+		if meta["input"] = "scaled"; f.scaled {
+			what = ", of values that are scaled already"
+		} else {
+			var more []ckpt.Tensor
+			if graph, more, err = onnx.Scale(graph, valueInputs(p), s); err != nil {
+				return "", err
+			}
+			params = append(params, more...)
+			meta["input"], what = "raw", ", which scales values as in training"
+		}
+	} else if f.scaled {
+		return "", errors.New("the model was trained with values as they are: there is no scaling for --scaled-input to leave out")
+	}
 	batch := "batches of any size"
 	if p.Graph.Batch > 0 {
 		batch = fmt.Sprintf("batches of %d", p.Graph.Batch)
 	}
-	err := ckpt.Atomic(f.out, func(w io.Writer) error { return onnx.Write(w, p.Graph.Proto, params, meta) })
-	return fmt.Sprintf("an ONNX model of the features, %s, %d tensors", batch, len(params)), err
+	err = ckpt.Atomic(f.out, func(w io.Writer) error { return onnx.Write(w, graph, params, meta) })
+	return fmt.Sprintf("an ONNX model of the features%s, %s, %d tensors", what, batch, len(params)), err
+}
+
+// valueInputs are the inputs of values of a program's graph, in the order of an example.
+func valueInputs(p *runtime.Program) []onnx.Input {
+	var list []onnx.Input
+	for _, in := range p.Modality.Inputs {
+		if in.DType == runtime.F32 {
+			list = append(list, onnx.Input{Name: in.Tensor(), Shape: in.Shape})
+		}
+	}
+	return list
 }
 
 // importFlags are the flags of import.
@@ -144,7 +209,8 @@ func (a *app) importCommand() *cobra.Command {
 with its shape: safetensors, or a PyTorch checkpoint in either of its formats. No code in a
 checkpoint is run. Where the names stand below others, as in {"model": {"module.NAME": ...}},
 that is found out. Float64, float16 and bfloat16 are converted; float32 stays bit by bit.
-What else the file holds (running averages, optimiser state) is left out and listed.`,
+What else the file holds (running averages, optimiser state) is left out and listed. How a
+model that export wrote wants its values scaled and its texts split is taken along.`,
 		Example: `  BIN import --in ckpt-100k.pth --out imported.safetensors
   BIN eval --checkpoint imported.safetensors --data DIR
   BIN train --init-from imported.safetensors --data DIR`,
@@ -191,7 +257,17 @@ func (a *app) runImport(f *importFlags) error {
 		return err
 	}
 	t := m.Program.Train
-	made, err := ckpt.Snapshot(m, ckpt.State{Seed: t.Seed, LR: t.LR, Steps: t.Steps})
+	state := ckpt.State{Seed: t.Seed, LR: t.LR, Steps: t.Steps}
+	switch about := file.About; {
+	case about == nil:
+	case about.Modality != m.Program.Modality.Name:
+		a.note("%s was exported for the modality %s: how its values are scaled and its texts split is left out", f.in, about.Modality)
+	default:
+		if state.Data, err = about.Data(); err != nil {
+			return fmt.Errorf("%s: %w", f.in, err)
+		}
+	}
+	made, err := ckpt.Snapshot(m, state)
 	if err != nil {
 		return err
 	}

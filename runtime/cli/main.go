@@ -17,6 +17,7 @@ import (
 
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
+	"mspecc/runtime/exchange"
 	"mspecc/runtime/runs"
 	"mspecc/runtime/torch"
 )
@@ -206,17 +207,33 @@ func (a *app) load(m *runtime.Machine, checkpoint string) (loaded, error) {
 	if err != nil {
 		return loaded{}, err
 	}
-	state, known, err := found.ReadState()
+	state, known, err := readState(found)
 	if err != nil {
 		return loaded{}, err
 	}
-	if known && state.Modality != m.Program.Modality.Name {
+	if state.Modality != "" && state.Modality != m.Program.Modality.Name {
 		return loaded{}, fmt.Errorf("%s: is a checkpoint of the modality %s, not %s", found.Path, state.Modality, m.Program.Modality.Name)
 	}
 	if known && state.Digest != m.Program.Digest {
 		a.note("%s was written by another version of %s: %s", found.Path, m.Program.Spec, strings.Join(found.Differences(state, m.Program, false), "; "))
 	}
 	return loaded{state, found.Path}, found.Restore(m, false)
+}
+
+// readState is the state of a checkpoint, and whether it is one; of what export wrote, it is as much as is known.
+func readState(found *runs.Found) (state ckpt.State, known bool, err error) {
+	if state, known, err = found.ReadState(); known || err != nil {
+		return state, known, err
+	}
+	about, err := exchange.ReadAbout(found.Metadata)
+	if err == nil && about != nil {
+		state.Model, state.Modality, state.Digest, state.Step = about.Model, about.Modality, about.Digest, about.Step
+		state.Data, err = about.Data()
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: its metadata cannot be understood: %w", found.Path, err)
+	}
+	return state, false, err
 }
 
 // note tells the user something on standard error.

@@ -143,8 +143,8 @@ func (s *session) initialize(from string) error {
 	if len(tr.Unused) > 0 {
 		s.list(fmt.Sprintf("%d tensors of the checkpoint are not used", len(tr.Unused)), sorted(tr.Unused))
 	}
-	state, known, err := found.ReadState()
-	if known && state.Modality == s.m.Program.Modality.Name {
+	state, _, err := readState(found)
+	if err == nil && state.Modality == s.m.Program.Modality.Name {
 		s.state.Data.Learned = state.Data.Learned // what the parameters were trained with
 		if state.Data.Vocabulary != nil {
 			s.say("tokens are those of the vocabulary of %s", found.Path)

@@ -29,6 +29,7 @@ type File struct {
 	Name    string
 	Format  string // "safetensors" or "pytorch"
 	Tensors []Tensor
+	About   *About // where it was exported by a trainer, or is its checkpoint
 	closer  io.Closer
 }
 
@@ -51,6 +52,10 @@ func Open(name string) (*File, error) {
 		for _, x := range t.Tensors {
 			f.Tensors = append(f.Tensors, Tensor{x.Name, x.DType, x.Shape, x.Load})
 		}
+		if f.About, err = ofValues(t.Metadata); err != nil {
+			t.Close()
+			return nil, fmt.Errorf("%s: its metadata cannot be understood: %w", name, err)
+		}
 		return f, nil
 	}
 	s, err := ckpt.ReadFile(name)
@@ -58,6 +63,15 @@ func Open(name string) (*File, error) {
 		return nil, err
 	}
 	f := &File{Name: name, Format: "safetensors"}
+	state, trained, err := s.ReadState()
+	if err != nil {
+		return nil, err
+	}
+	if trained {
+		f.About = Describe(state)
+	} else if f.About, err = ReadAbout(s.Metadata); err != nil {
+		return nil, fmt.Errorf("%s: its metadata cannot be understood: %w", name, err)
+	}
 	for _, x := range s.Tensors {
 		f.Tensors = append(f.Tensors, Tensor{x.Name, x.DType, x.Shape, func() (ckpt.Tensor, error) { return x, nil }})
 	}

@@ -39,7 +39,7 @@ func open(t *testing.T, key string, tensors ...ckpt.Tensor) *File {
 	if key == "safetensors" {
 		err = (&ckpt.File{Tensors: tensors}).WriteFile(name)
 	} else {
-		err = ckpt.Atomic(name, func(w io.Writer) error { return torch.Write(w, key, tensors) })
+		err = ckpt.Atomic(name, func(w io.Writer) error { return torch.Write(w, key, tensors, nil) })
 	}
 	if err != nil {
 		t.Fatal(err)

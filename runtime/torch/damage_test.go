@@ -69,7 +69,7 @@ func FuzzLegacy(f *testing.F) { fuzz(f, "types_legacy.pth", nil) }
 func FuzzPickle(f *testing.F) {
 	fuzz(f, "nested.pkl", func(pickle []byte) []byte {
 		var b bytes.Buffer
-		if err := Write(&b, "model", sample()); err != nil {
+		if err := Write(&b, "model", sample(), nil); err != nil {
 			f.Fatal(err)
 		}
 		return repack(f, b.Bytes(), pickle)
@@ -82,7 +82,7 @@ func fuzz(f *testing.F, name string, wrap func([]byte) []byte) {
 	var seed []byte
 	var err error
 	if wrap != nil {
-		seed, err = stateDict("model", sample())
+		seed, err = stateDict("model", sample(), nil)
 	} else {
 		seed, err = os.ReadFile(filepath.Join("testdata", name))
 	}
@@ -101,7 +101,7 @@ func fuzz(f *testing.F, name string, wrap func([]byte) []byte) {
 // pickled wraps the opcodes of a value into an archive without storages.
 func pickled(t testing.TB, ops string) []byte {
 	var b bytes.Buffer
-	if err := Write(&b, "", nil); err != nil {
+	if err := Write(&b, "", nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	return repack(t, b.Bytes(), []byte("\x80\x02"+ops+"."))
@@ -156,7 +156,7 @@ func TestOpenRefuses(t *testing.T) {
 		return path
 	}
 	var empty bytes.Buffer
-	if err := Write(&empty, "", nil); err != nil {
+	if err := Write(&empty, "", nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	for want, name := range map[string]string{

@@ -20,7 +20,10 @@ import (
 type File struct {
 	Name    string
 	Tensors []*Tensor // in the order in which the file names them
-	closer  io.Closer
+	// Metadata are the plain values below the key "metadata" of the outermost dictionary, as JSON would
+	// have them; nil where there is no such dictionary of nothing but plain values.
+	Metadata map[string]any
+	closer   io.Closer
 }
 
 // Close gives the file back; tensors that were not loaded can then be no more.
@@ -331,7 +334,54 @@ type collector struct {
 // collect finds the tensors of a value.
 func (f *File) collect(v any) error {
 	c := &collector{file: f, within: map[any]bool{}}
-	return c.walk(v, "", 0)
+	if err := c.walk(v, "", 0); err != nil {
+		return err
+	}
+	if d, ok := v.(*pickle.Dict); ok {
+		left := maxVisits
+		f.Metadata, _ = plainValue(d.Get(metadataKey), 0, &left).(map[string]any)
+	}
+	return nil
+}
+
+// metadataKey is the key of what a file says beside its tensors.
+const metadataKey = "metadata"
+
+// plainValue is a value as JSON has it, of at most so many values; nil for another one.
+func plainValue(v any, depth int, left *int) any {
+	if *left--; *left < 0 || depth > maxDepth {
+		return nil
+	}
+	switch v := v.(type) {
+	case string, bool, int64, float64:
+		return v
+	case pickle.Tuple:
+		return plainList(v, depth, left)
+	case *pickle.List:
+		return plainList(v.Items, depth, left)
+	case *pickle.Dict:
+		m := map[string]any{}
+		for i, k := range v.Keys {
+			name, ok := k.(string)
+			if m[name] = plainValue(v.Values[i], depth+1, left); !ok || m[name] == nil {
+				return nil
+			}
+		}
+		return m
+	}
+	return nil
+}
+
+func plainList(values []any, depth int, left *int) any {
+	list := []any{}
+	for _, x := range values {
+		y := plainValue(x, depth+1, left)
+		if y == nil {
+			return nil
+		}
+		list = append(list, y)
+	}
+	return list
 }
 
 func (c *collector) walk(v any, name string, depth int) error {

@@ -170,7 +170,7 @@ func sample() []ckpt.Tensor {
 func write(t *testing.T, key string) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := Write(&b, key, sample()); err != nil {
+	if err := Write(&b, key, sample(), nil); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -268,11 +268,11 @@ func TestWriteRefuses(t *testing.T) {
 		"no storage for": {Name: "x", DType: "F8_E4M3", Shape: []int{1}, Data: []byte{0}},
 		"has 3 bytes":    {Name: "x", DType: "F32", Shape: []int{1}, Data: []byte{0, 0, 0}},
 	} {
-		if err := Write(&bytes.Buffer{}, "", []ckpt.Tensor{x}); err == nil || !strings.Contains(err.Error(), want) {
+		if err := Write(&bytes.Buffer{}, "", []ckpt.Tensor{x}, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, expected %q", err, want)
 		}
 	}
-	if err := Write(full{}, "", sample()); err == nil || !strings.Contains(err.Error(), "disk full") {
+	if err := Write(full{}, "", sample(), nil); err == nil || !strings.Contains(err.Error(), "disk full") {
 		t.Errorf("error %v", err)
 	}
 }

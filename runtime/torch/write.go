@@ -3,10 +3,14 @@ package torch
 import (
 	"archive/zip"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"maps"
+	"math"
+	"slices"
 	"strconv"
 
 	"mspecc/runtime/ckpt"
@@ -25,10 +29,14 @@ func init() {
 }
 
 // Write writes what torch.save writes: a state dict, an OrderedDict of tensors by name, which
-// lies under key in a dictionary where key is not empty. torch.load reads it also with
-// weights_only=True. The same tensors give the same bytes.
-func Write(w io.Writer, key string, tensors []ckpt.Tensor) error {
-	pickle, err := stateDict(key, tensors)
+// lies under key in a dictionary where key is not empty. There metadata, values as JSON has
+// them, lie beside it, under the key "metadata"; a state dict alone has no room for them. torch.load reads
+// it also with weights_only=True. The same content gives the same bytes.
+func Write(w io.Writer, key string, tensors []ckpt.Tensor, metadata map[string]any) error {
+	if len(metadata) > 0 && (key == "" || key == metadataKey) {
+		return fmt.Errorf("there is no room for the metadata beside the key %q", key)
+	}
+	pickle, err := stateDict(key, tensors, metadata)
 	if err != nil {
 		return err
 	}
@@ -105,6 +113,54 @@ func (p *pickler) integer(n int) {
 	}
 }
 
+// value writes what JSON has: nil, bool, float64, string, []any or map[string]any. Whole numbers are
+// integers, as they are in Python's own JSON.
+func (p *pickler) value(v any) error {
+	switch v := v.(type) {
+	case nil:
+		p.b = append(p.b, 'N')
+	case bool:
+		p.b = append(p.b, 0x89)
+		if v {
+			p.b[len(p.b)-1] = 0x88
+		}
+	case string:
+		p.text(v)
+	case float64:
+		p.b = binary.BigEndian.AppendUint64(append(p.b, 'G'), math.Float64bits(v))
+	case json.Number:
+		if n, err := v.Int64(); err == nil && n >= 0 {
+			p.integer(int(n))
+			return nil
+		}
+		f, err := v.Float64()
+		if err != nil {
+			return err
+		}
+		return p.value(f)
+	case []any:
+		p.b = append(p.b, ']', '(')
+		for _, x := range v {
+			if err := p.value(x); err != nil {
+				return err
+			}
+		}
+		p.b = append(p.b, 'e')
+	case map[string]any:
+		p.b = append(p.b, '}', '(')
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			p.text(k)
+			if err := p.value(v[k]); err != nil {
+				return err
+			}
+		}
+		p.b = append(p.b, 'u')
+	default:
+		return fmt.Errorf("metadata of the type %T", v)
+	}
+	return nil
+}
+
 func (p *pickler) extents(shape []int) {
 	p.b = append(p.b, '(')
 	for _, n := range shape {
@@ -119,8 +175,8 @@ func (p *pickler) ordered() {
 	p.b = append(p.b, ')', 'R')
 }
 
-// stateDict is the pickle of {key: OrderedDict(name: tensor, ...)}, or of the latter alone.
-func stateDict(key string, tensors []ckpt.Tensor) ([]byte, error) {
+// stateDict is the pickle of {key: OrderedDict(name: tensor, ...), "metadata": {...}}, or of the OrderedDict alone.
+func stateDict(key string, tensors []ckpt.Tensor, metadata map[string]any) ([]byte, error) {
 	p := &pickler{b: []byte{0x80, 2}}
 	if key != "" {
 		p.b = append(p.b, '}')
@@ -155,6 +211,13 @@ func stateDict(key string, tensors []ckpt.Tensor) ([]byte, error) {
 	}
 	p.b = append(p.b, 'u')
 	if key != "" {
+		p.b = append(p.b, 's')
+	}
+	if len(metadata) > 0 {
+		p.text(metadataKey)
+		if err := p.value(metadata); err != nil {
+			return nil, err
+		}
 		p.b = append(p.b, 's')
 	}
 	return append(p.b, '.'), nil
