@@ -32,8 +32,8 @@ func TestExportsKeepTheScaling(t *testing.T) {
 	}
 	do(append([]string{"train", "--steps", "3", "--out", file("run"), "--data-option", "standardize=true"}, data("a.csv")...)...)
 	want := learnedOf(t, file("run"))
-	if want.Scaling == nil {
-		t.Fatal("the run has no scaling")
+	if want.Scaling == nil || want.Schema == nil || len(want.Schema.Columns) != 16 || len(want.Schema.Classes) != 2 {
+		t.Fatalf("the run keeps %+v", want)
 	}
 	features := func(checkpoint string) string {
 		t.Helper()

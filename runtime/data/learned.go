@@ -19,6 +19,9 @@ func LearnedOf(set Dataset) (l Learned) {
 		l.Scaling = s.Scaling()
 	}
 	l.Schema = SchemaOf(set)
+	if names := set.Labels().Names; l.Schema == nil && len(names) > 0 {
+		l.Schema = &Schema{Classes: names} // of a reader of other things than records
+	}
 	return l
 }
 

@@ -22,6 +22,9 @@ type About struct {
 	Mean       []float64         `json:"mean,omitempty"` // of each channel: the model takes (x - mean) * factor
 	Factor     []float64         `json:"factor,omitempty"`
 	Vocabulary *data.Vocabulary  `json:"vocabulary,omitempty"` // that was built from the texts
+	Columns    []string          `json:"columns,omitempty"`    // that make up an example, in its order
+	Classes    []string          `json:"classes,omitempty"`    // names of the classes, in order
+	Schema     *data.Schema      `json:"schema,omitempty"`     // of the records: all of the last two, with types
 }
 
 // Describe is what there is to say of a checkpoint.
@@ -30,12 +33,15 @@ func Describe(s ckpt.State) *About {
 	if x := s.Data.Scaling; x != nil {
 		a.Mean, a.Factor = x.Mean, x.Factor
 	}
+	if x := s.Data.Schema; x != nil {
+		a.Schema, a.Columns, a.Classes = x, x.Names(), x.Classes
+	}
 	return a
 }
 
 // Data is what a checkpoint keeps of the training data, as far as it is known.
 func (a *About) Data() (d ckpt.Data, err error) {
-	d.Reader, d.Options, d.Vocabulary = a.Reader, a.Options, a.Vocabulary
+	d.Reader, d.Options, d.Vocabulary, d.Schema = a.Reader, a.Options, a.Vocabulary, a.Schema
 	if len(a.Mean) > 0 || len(a.Factor) > 0 {
 		d.Scaling = &data.Scaling{Mean: a.Mean, Factor: a.Factor}
 		if message := d.Scaling.Check(len(a.Mean)); message != "" {
@@ -97,7 +103,8 @@ func ReadAbout(m map[string]string) (*About, error) {
 		return nil, nil
 	}
 	a := &About{Model: m["model"], Modality: m["modality"], Digest: m["spec_digest"], Reader: m["reader"]}
-	for name, to := range map[string]any{"step": &a.Step, "options": &a.Options, "mean": &a.Mean, "factor": &a.Factor, "vocabulary": &a.Vocabulary} {
+	for name, to := range map[string]any{"step": &a.Step, "options": &a.Options, "mean": &a.Mean, "factor": &a.Factor, "vocabulary": &a.Vocabulary,
+		"columns": &a.Columns, "classes": &a.Classes, "schema": &a.Schema} {
 		if text, ok := m[name]; ok {
 			if err := json.Unmarshal([]byte(text), to); err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)

@@ -20,7 +20,7 @@ def run(name, x):
 
 
 with safetensors.safe_open(f"{folder}/model.safetensors", "np") as f:
-    told = {k: json.loads(v) for k, v in f.metadata().items() if k in ("mean", "factor", "options")}
+    told = {k: json.loads(v) for k, v in f.metadata().items() if k in ("mean", "factor", "options", "columns", "classes")}
 kept = torch.load(f"{folder}/model.pth", weights_only=True)["metadata"]
 assert told == {k: kept[k] for k in told} and told["options"]["columns"] == "a..f", (told, kept)
 scaled = (raw - np.array(told["mean"])) * np.array(told["factor"])
