@@ -245,7 +245,7 @@ func outerLoops(g *jen.Group, l *fuse.Launch, group *jen.Statement, call func(*j
 			}
 		}
 		for k, u := range used {
-			if !u && len(l.Outer) > 1 {
+			if !u { // an extent of 1, over which nothing strides
 				g.Id("_").Op("=").Add(index[k].Clone())
 			}
 		}

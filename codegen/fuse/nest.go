@@ -307,11 +307,11 @@ func (l *lowering) splitCols() (int, error) {
 	if cs.w == 1 {
 		l.insert(len(l.dims))
 	}
-	if cs.r == 1 {
-		l.insert(len(l.dims) - 1)
-	}
 	if err := l.regular(len(l.dims)-1, cs.w); err != nil {
 		return 0, err
+	}
+	if cs.r == 1 { // the columns are one factor now, and this one is before them
+		l.insert(len(l.dims) - 1)
 	}
 	k := len(l.dims) - 2
 	if k >= 1 && l.dims[k]*l.dims[k-1] == cs.r && l.dims[k] < cs.r {

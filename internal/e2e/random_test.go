@@ -166,7 +166,7 @@ func (r *randomCase) run(t *testing.T, bin, in, target string, env ...string) []
 				t.Fatalf("%s: %s %s has %d elements, expected %d", target, r.names[i], o.Name, len(x), len(want[k]))
 			}
 			if j := progen.Differ(want[k], x, r.tol); j >= 0 {
-				t.Errorf("%s: MSPECC_SEED=%s: %s %s, element %d: %v, expected %v (%s)", target, r.names[i][4:], o.Name, o.Value.Type, j, x[j], want[k][j], o.Value.Op)
+				t.Errorf("%s: %s: %s %s, element %d: %v, expected %v (%s)", target, r.names[i], o.Name, o.Value.Type, j, x[j], want[k][j], o.Value.Op)
 				break
 			}
 		}
