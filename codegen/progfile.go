@@ -5,6 +5,7 @@ import (
 
 	"github.com/dave/jennifer/jen"
 
+	"mspecc/codegen/fuse"
 	"mspecc/ir"
 	"mspecc/ir/build"
 )
@@ -139,8 +140,12 @@ func calls(fn *Function) *jen.Statement {
 			names := c.names()
 			g.Line().Values(jen.Id("Stages").Op(":").Index().Add(rt("StageInfo")).ValuesFunc(func(g *jen.Group) {
 				for i, s := range c.Launch.Kernels() {
-					g.Line().Values(jen.Id("Name").Op(":").Lit(names[i]), jen.Id("Phase").Op(":").Lit(s.Main().Phase.String()),
-						jen.Id("FLOPs").Op(":").Lit(s.Flops), jen.Id("Bytes").Op(":").Lit(s.Bytes))
+					fields := []jen.Code{jen.Id("Name").Op(":").Lit(names[i]), jen.Id("Phase").Op(":").Lit(s.Main().Phase.String()),
+						jen.Id("FLOPs").Op(":").Lit(s.Flops), jen.Id("Bytes").Op(":").Lit(s.Bytes)}
+					if s.Kind == fuse.GatherKind || s.Kind == fuse.ScatterAddKind { // an index may be out of range
+						fields = append(fields, jen.Id("Place").Op(":").Lit(place(s.Main())))
+					}
+					g.Line().Values(fields...)
 				}
 				g.Line()
 			}))

@@ -28,6 +28,7 @@ type Machine struct {
 	fault   atomic.Pointer[TaskError]
 	profile []LaunchTime
 	timing  bool
+	started int // launches since Execute began
 }
 
 // crew is a worker with its share of the current launch.
@@ -47,11 +48,18 @@ type crew struct {
 // TaskError is a panic inside generated or library code, caught.
 type TaskError struct {
 	Cause any
+	Place string // operation and line of the spec, where they are known
 	Stack []byte // of the goroutine that panicked
+	stage int    // of the launch
 }
 
 // Error is one line; the stack is kept apart for bug reports.
-func (e *TaskError) Error() string { return fmt.Sprintf("a kernel failed: %v", e.Cause) }
+func (e *TaskError) Error() string {
+	if e.Place != "" {
+		return fmt.Sprintf("%s: %v", e.Place, e.Cause)
+	}
+	return fmt.Sprintf("a kernel failed: %v", e.Cause)
+}
 
 // spins is how often a worker looks for work before it parks: some 20 microseconds, longer
 // than the gap between two launches and short enough not to disturb other programs.
@@ -151,6 +159,7 @@ func (m *Machine) Run(t Task, tasks int, off ...int) {
 		start = time.Now()
 		m.resetClocks()
 	}
+	m.started++
 	copy(m.call.Off[:], off)
 	m.task = t
 	m.left.Store(int64(tasks))
@@ -177,6 +186,7 @@ func (m *Machine) Run(t Task, tasks int, off ...int) {
 // counts the kernels before it.
 func (w *Worker) Run(t Task, stage, tasks int, off ...int) {
 	copy(w.call.Off[:], off)
+	w.stage = stage
 	w.from(stage)
 	for i := range tasks {
 		t(w, &w.call, i)
@@ -254,7 +264,7 @@ func (w *crew) work() {
 func (w *crew) drain() (empty bool) {
 	defer func() {
 		if !empty {
-			w.m.fault.CompareAndSwap(nil, &TaskError{recover(), debug.Stack()})
+			w.m.fault.CompareAndSwap(nil, &TaskError{Cause: recover(), Stack: debug.Stack(), stage: w.stage})
 			w.m.finish()
 		}
 	}()
@@ -267,6 +277,7 @@ func (w *crew) drain() (empty bool) {
 				break
 			}
 			if victim.unclaimed.CompareAndSwap(left, left-1) {
+				w.stage = 0
 				w.begin()
 				m.task(&w.Worker, &m.call, victim.first+int(left)-1)
 				w.end()
@@ -284,10 +295,11 @@ func (m *Machine) Execute(f *Function, seed, step uint64, given ...string) (err 
 		if r := recover(); r != nil {
 			var known *TaskError
 			if e, ok := r.(error); ok && errors.As(e, &known) {
+				known.Place = f.place(m.started-1, known.stage)
 				err = known
 				return
 			}
-			err = &TaskError{r, debug.Stack()}
+			err = &TaskError{Cause: r, Stack: debug.Stack()}
 		}
 	}()
 streams:
@@ -299,7 +311,7 @@ streams:
 		}
 		m.FillUniform(s.Offset, s.Len(), s.Name, seed, step)
 	}
-	m.profile = m.profile[:0]
+	m.profile, m.started = m.profile[:0], 0
 	f.Run(m)
 	return nil
 }

@@ -250,6 +250,18 @@ func TestGatherScatterAdd(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "index 7 at position 0, expected 0..6") {
 			t.Errorf("index out of range: %v", err)
 		}
+		// The second launch fails in its third kernel, however often this function has run before.
+		chain := func(w *Worker, c *Call, task int) {
+			w.Run(func(*Worker, *Call, int) {}, 0, 2)
+			w.ScatterAdd(2, sum, dst, idx, batch, rows, k, width)
+		}
+		f := &Function{Run: func(m *Machine) { m.Zero(sum, 8); m.Run(chain, 1) },
+			Calls: []CallInfo{{Stages: []StageInfo{{}}}, {Stages: []StageInfo{{}, {}, {Place: "put (a.mspec:7)"}}}}}
+		for range 2 {
+			if err := m.Execute(f, 0, 0); err == nil || !strings.Contains(err.Error(), "put (a.mspec:7): index 7 at position 0, expected 0..6") {
+				t.Errorf("%d threads: index out of range: %v", threads, err)
+			}
+		}
 	}
 }
 

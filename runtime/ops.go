@@ -28,14 +28,15 @@ func gather(w *Worker, c *Call, task int) {
 	dst, src, batch, rows, k, width := c.Off[0], c.Off[1], c.Off[3], c.Off[4], c.Off[5], c.Off[6]
 	mem, idx := w.Args.Mem, ints(w.Args.Mem, c.Off[2], batch*k)
 	for i := task * gatherRows; i < min(batch*k, (task+1)*gatherRows); i++ {
-		from := src + (i/k*rows+checkIndex("gather", idx[i], i, rows))*width
+		from := src + (i/k*rows+checkIndex(idx[i], i, rows))*width
 		copy(mem[dst+i*width:dst+(i+1)*width], mem[from:from+width])
 	}
 }
 
-func checkIndex(op string, index int32, position, rows int) int {
+// checkIndex panics where an index names no row; the place of the launch says which operation it was.
+func checkIndex(index int32, position, rows int) int {
 	if uint(index) >= uint(rows) {
-		panic(fmt.Sprintf("%s: index %d at position %d, expected 0..%d", op, index, position, rows-1))
+		panic(fmt.Sprintf("index %d at position %d, expected 0..%d", index, position, rows-1))
 	}
 	return int(index)
 }
@@ -68,7 +69,7 @@ func scatterAdd(w *Worker, c *Call, task int) {
 		clear(dst[r*width+lo : r*width+hi])
 	}
 	for i, r := range idx {
-		row := checkIndex("scatter_add", r, b*k+i, rows)
+		row := checkIndex(r, b*k+i, rows)
 		to, from := dst[row*width+lo:row*width+hi], src[i*width+lo:i*width+hi]
 		for j, v := range from {
 			to[j] += v

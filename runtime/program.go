@@ -224,6 +224,7 @@ type Worker struct {
 	Local   int      // offset of this worker's own Program.Local floats
 	keys    []uint64 // sorting buffer, grown by ArgSort
 	clock   *clock   // nil unless launches are timed
+	stage   int      // of the kernel that runs by itself, see Run
 	call    Call     // of what a task runs by itself, see Run
 }
 
@@ -241,6 +242,7 @@ type StageInfo struct {
 	Phase string  // forward, inner, backward, second-order or optimiser
 	FLOPs float64 // floating-point operations
 	Bytes float64 // bytes that its operands occupy
+	Place string  // operation and line of the spec, for kernels that may fail; "" for others
 }
 
 // Function is one compiled entry point of a program.
@@ -251,6 +253,14 @@ type Function struct {
 	Run     func(*Machine)
 	FLOPs   float64    // of one run, 0 where unknown
 	Calls   []CallInfo // one per Machine.Run call, in order; nil where unknown
+}
+
+// place is where the kernel of a stage of a launch comes from, "" where that is not known.
+func (f *Function) place(launch, stage int) string {
+	if launch < 0 || launch >= len(f.Calls) || stage >= len(f.Calls[launch].Stages) {
+		return ""
+	}
+	return f.Calls[launch].Stages[stage].Place
 }
 
 // Input finds an input by name.

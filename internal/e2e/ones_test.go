@@ -5,6 +5,10 @@ import (
 	"math"
 	"math/bits"
 	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,6 +43,21 @@ func TestOnes(t *testing.T) {
 		c.run(t, bin, in, "avx512", "GODEBUG=", "MSPECC_CASE_THREADS=2")
 	}
 	c.run(t, bin, in, "portable", "GODEBUG=cpu.avx512f=off", "MSPECC_CASE_THREADS=1")
+
+	// An index that is known at run time only and out of range is refused, with the line that uses it.
+	one := slices.Index(c.names, "rows_2_3_5_4")
+	for stream, line := range map[string]string{"pick": "gather (ones.mspec:96): index 3 at position ", "put": " (ones.mspec:98): index 3 at position "} {
+		c.feeds[one][stream][1] = 1
+		in := c.writeFeeds(t, dir)
+		c.feeds[one][stream][1] = 0
+		for _, env := range []string{"GODEBUG=", "GODEBUG=cpu.avx512f=off"} {
+			cmd := exec.Command(bin)
+			cmd.Env = append(os.Environ(), "MSPECC_CASE_IN="+in, "MSPECC_CASE_OUT="+filepath.Join(dir, "none"), env)
+			if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), line) {
+				t.Errorf("%s, %s: %v\n%s", stream, env, err, out)
+			}
+		}
+	}
 }
 
 var onesPrograms = []string{"conv", "depthwise", "block", "tokens", "rows", "products", "reductions", "views"}

@@ -103,18 +103,63 @@ func concat(c *callCtx) value {
 func indexBuiltins() []*builtin {
 	return []*builtin{
 		def("indexing", "gather", "x index batch?", "rows of x by number: x [b..., R, rest...], index i32 [b..., K] gives [b..., K, rest...]; batch is the number of axes b..., one less than the index has where left out", func(c *callCtx) value {
-			idx := c.tensor("index")
-			return c.e.b.GatherNarrow(c.tensor("x"), idx, c.integer("batch", idx.Rank()-1))
+			x, idx := c.tensor("x"), c.tensor("index")
+			batch := c.integer("batch", idx.Rank()-1)
+			if batch >= 0 && batch < x.Rank() {
+				c.checkIndex(idx, x.Shape()[batch])
+			}
+			c.e.focusUser()
+			return c.e.b.GatherNarrow(x, idx, batch)
 		}),
 		def("indexing", "scatter_add", "x index rows batch?", "the reverse of gather: rows x are added into zeros [b..., rows, rest...]", func(c *callCtx) value {
 			idx := c.tensor("index")
 			rows := c.e.extent(c.integer("rows", 0), c.arg("rows").at)
+			c.checkIndex(idx, rows)
+			c.e.focusUser()
 			return c.e.b.ScatterAdd(c.tensor("x"), idx, c.integer("batch", idx.Rank()-1), rows)
 		}),
 		def("indexing", "argsort", "x", "positions that sort the last axis, ascending, equal ones in order: i32", func(c *callCtx) value {
 			return c.e.b.ArgSort(c.tensor("x"))
 		}),
 	}
+}
+
+// checkIndex refuses an index that is known at compile time and names no row. Others are checked at run time.
+func (c *callCtx) checkIndex(idx *ir.Value, rows int) {
+	if idx.Type.DType != ir.I32 || !knownIndex(idx) {
+		return
+	}
+	values, err := ir.Eval(nil, idx)
+	if err != nil {
+		c.e.fail(c.arg("index").at, "E034", "%v", err)
+	}
+	for i, v := range values[0] {
+		if rows == 0 {
+			c.e.fail(c.arg("index").at, "E034", "index %d (element %d) of no rows", int(v), i)
+		}
+		if v < 0 || v >= float64(rows) {
+			c.e.fail(c.arg("index").at, "E034", "index %d (element %d) is outside the %d rows, 0..%d", int(v), i, rows, rows-1)
+		}
+	}
+}
+
+// knownIndex reports whether a value depends on nothing that is given at run time, and is small enough to be
+// computed here.
+func knownIndex(idx *ir.Value) bool {
+	seen, stack, elements := map[*ir.Value]bool{}, []*ir.Value{idx}, 0
+	for len(stack) > 0 {
+		v := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if v.Op == ir.OpParam || v.Op == ir.OpInput || v.Op == ir.OpUniform || elements > maxTable {
+			return false
+		}
+		if !seen[v] {
+			seen[v] = true
+			elements += v.Len()
+			stack = append(stack, v.Args...)
+		}
+	}
+	return true
 }
 
 func makeBuiltins() []*builtin {

@@ -171,6 +171,20 @@ func (e *elab) focus(r spec.Range) {
 	e.at, e.b.Pos = r, r.Pos
 }
 
+// focusUser makes the innermost call in a file of the user's own the place of what comes now: an index that is
+// out of range at run time is named by its line.
+func (e *elab) focusUser() {
+	if !isStd(e.at.Pos) {
+		return
+	}
+	for i := len(e.frames) - 1; i >= 0; i-- {
+		if at := e.frames[i].call; !isStd(at.Pos) && at.Pos.Known() {
+			e.focus(at)
+			return
+		}
+	}
+}
+
 // param declares a trained tensor below the current labels.
 func (e *elab) param(p *spec.Param, env *scope) value {
 	shape := e.shapeOf(p.Shape, env)

@@ -231,6 +231,9 @@ func (e *elab) element(l list, x *spec.Index, env *scope) value {
 
 // index checks an index; negative ones count from the end.
 func (e *elab) index(i, n int, at spec.Range) int {
+	if n == 0 {
+		e.fail(at, "E034", "index %d of what has no elements", i)
+	}
 	if i < -n || i >= n {
 		e.fail(at, "E034", "index %d is outside 0..%d", i, n-1)
 	}

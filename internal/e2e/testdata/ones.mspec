@@ -94,7 +94,8 @@ model small {
             let x    = scale: scaled(data("x", [a, b, d]))
             let pick = int(uniform("pick", [a, c]) * b)
             let some = gather(x, pick)
-            let put  = scatter_add(some * some, pick, b)
+            let into = int(uniform("put", [a, c]) * b)
+            let put  = scatter_add(some * some, into, b)
             let turn = gather(x, argsort(uniform("order", [a, b])))
             return sum(put * turn) + sum(softmax(some) * some)
         }
