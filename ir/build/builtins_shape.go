@@ -189,6 +189,7 @@ func uniform(c *callCtx) value {
 		if name == "" {
 			c.e.fail(first.at, "E031", "a random stream needs a name")
 		}
+		c.e.checkStream(name, true, first.at)
 		return c.e.stream(c.e.b.Uniform(name, c.shape("shape")))
 	case named:
 		c.e.fail(c.at, "E030", "uniform needs its argument shape")
@@ -196,8 +197,10 @@ func uniform(c *callCtx) value {
 		c.e.fail(first.at, "E031", "the name of a random stream is a string, this is %s", describe(first.val))
 	}
 	path := c.e.labelPath()
-	c.e.streams[path]++
-	return c.e.stream(c.e.b.Uniform(path+"/"+text(c.e.streams[path]), c.shape("stream")))
+	c.e.unnamed[path]++
+	name = path + "/" + text(c.e.unnamed[path])
+	c.e.checkStream(name, false, c.at)
+	return c.e.stream(c.e.b.Uniform(name, c.shape("stream")))
 }
 
 // stream notes a random stream of the function.

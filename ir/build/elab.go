@@ -30,7 +30,8 @@ type elab struct {
 	frames  []frame
 	labels  []label
 	steps   int
-	streams map[string]int // automatic streams by label path
+	unnamed map[string]int // random streams without a name, by label path
+	streams map[string]streamName
 	diags   []spec.Diagnostic
 }
 

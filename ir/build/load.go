@@ -130,6 +130,9 @@ func (p *program) elaborate(opt Options) (*Model, []spec.Diagnostic) {
 		return nil, []spec.Diagnostic{{Pos: model.Name.Pos, End: model.Name.End, Code: "E071",
 			Msg: fmt.Sprintf("the model %s has no modality parameter, so there is no modality %s", m.Name, opt.Modalities[0])}}
 	}
+	if diags = append(diags, distinct(chosen)...); spec.HasErrors(diags) {
+		return nil, diags
+	}
 	for _, c := range chosen {
 		vb := &variantBuild{p: p, model: model, from: from, modality: c, sets: sets, sites: map[string]paramSite{}}
 		m.Variants = append(m.Variants, vb.build())

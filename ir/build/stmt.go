@@ -176,9 +176,7 @@ func (e *elab) named(it *spec.OutputItem, name string, v *ir.Value, report bool)
 			e.fail(it.Range, "E021", "there is already an output named %s", name)
 		}
 	}
-	if name == "loss" && e.fn.Name == "objective" {
-		e.fail(it.Range, "E021", "loss is what the objective returns; choose another name")
-	}
+	e.checkOutput(name, report, it.Range)
 	e.fn.Outputs = append(e.fn.Outputs, Output{name, v, report})
 }
 

@@ -71,7 +71,7 @@ func (vb *variantBuild) fail(at spec.Range, code, format string, args ...any) {
 func (vb *variantBuild) elab(name string, training bool) *elab {
 	b := ir.NewBuilder()
 	b.Share = true
-	return &elab{v: vb, b: b, training: training, streams: map[string]int{}, fn: &Func{Name: name, B: b}}
+	return &elab{v: vb, b: b, training: training, unnamed: map[string]int{}, streams: map[string]streamName{}, fn: &Func{Name: name, B: b}}
 }
 
 // run calls f until it is done or gives up, and collects the diagnostics.
