@@ -53,7 +53,6 @@ var outside = map[string][]string{
 	"github.com/dustin/go-humanize":       {"cmd/mspecc", "codegen"},
 	"github.com/gofrs/flock":              {"cmd/mspecc", "runtime/runs"},
 	"github.com/google/go-cmp":            {"test"},
-	"github.com/mewkiz/flac":              {"runtime/data/sound"},
 	"github.com/mmcloughlin/avo":          {"codegen/avx512"},
 	"github.com/parquet-go/parquet-go":    {"runtime/data/generic", "runtime/embed"},
 	"github.com/andybalholm/brotli":       {"runtime/data/generic"},

@@ -10,6 +10,7 @@ var formats = []Reader{
 		Options: folderOptions("*.wav,*.flac",
 			Option{"rate", Whole(1).Or("any"), "", "samples per second that all files must have; default that of the first file; any: whatever they have"},
 			Option{"cut", Words("random", "head", "middle"), "random", "what is kept of a long recording: random (in training, the head for testing), head or middle; short ones are followed by silence"},
+			Option{"stride", Whole(1), "", "samples from one example of a recording to the next, in place of one example of each recording, which cut chooses"},
 			Option{"fft", Whole(16), "2048", "spectrograms: samples of a frame"},
 			Option{"hop", Whole(1), "512", "spectrograms: samples from frame to frame"},
 			Option{"pad_mode", Words("constant", "reflect"), "constant", "spectrograms: what lies beyond both ends, constant (silence) or reflect"}),

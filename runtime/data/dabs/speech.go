@@ -1,6 +1,7 @@
 package dabs
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -8,6 +9,7 @@ import (
 	"sync"
 
 	"mspecc/runtime/data"
+	"mspecc/runtime/data/filetype"
 	"mspecc/runtime/data/sound"
 )
 
@@ -89,10 +91,10 @@ func (f *frontEnd) settleRate(s *data.Source, set *files) error {
 	for i := range set.items {
 		name := set.items[i].name
 		raw, err := s.ReadWhole(name, nil)
-		var clip *sound.Clip
 		if err == nil {
-			if clip, err = sound.Decode(raw); err == nil {
-				f.rate = clip.Rate
+			var r *sound.Recording
+			if r, err = sound.Open(bytes.NewReader(raw), int64(len(raw))); err == nil {
+				f.rate = r.Rate
 				return nil
 			}
 			err = s.Unreadable(name, err)
@@ -167,33 +169,33 @@ func (f *frontEnd) normalise(s *data.Source, set *speechSet) error {
 // decoder makes the function that turns a file into a spectrogram.
 func (f *frontEnd) decoder(random bool) func(raw []byte, it *item, word uint64, x []float32) error {
 	return func(raw []byte, _ *item, word uint64, x []float32) error {
-		clip, err := sound.Decode(raw)
+		r, err := sound.Open(bytes.NewReader(raw), int64(len(raw)))
 		if err != nil {
 			return err
 		}
-		if f.rate > 0 && clip.Rate != f.rate {
-			return fmt.Errorf("has %d samples per second, expected %d as the option rate or the first recording says", clip.Rate, f.rate)
+		if f.rate > 0 && r.Rate != f.rate {
+			return filetype.Unread("bring all recordings to one rate, or say rate: any",
+				"has %d samples per second, expected %d as the option rate or the first recording says", r.Rate, f.rate)
 		}
-		samples := clip.Samples
-		switch n := len(samples); {
-		case n < f.samples:
-			samples = append(samples, make([]float32, f.samples-n)...)
-		case random && word&1 == 1:
-			samples = samples[n-f.samples:]
-		default:
-			samples = samples[:f.samples]
+		samples := make([]float32, f.samples)
+		from := int64(0)
+		if random && word&1 == 1 {
+			from = max(0, r.Length-int64(f.samples))
+		}
+		if err := r.Read(samples[:min(int64(f.samples), r.Length)], from); err != nil {
+			return err
 		}
 		for i, v := range samples {
 			if v-v != 0 {
 				return fmt.Errorf("sample %d is %g, expected a finite number", i, v)
 			}
 		}
-		mel, err := f.mel(clip.Rate)
+		mel, err := f.mel(r.Rate)
 		if err != nil {
 			return err
 		}
 		mel.Spectrogram(x, samples)
-		f.pool(clip.Rate).Put(mel)
+		f.pool(r.Rate).Put(mel)
 		for i, v := range x {
 			x[i] = (v - f.mean) / f.std
 		}

@@ -19,6 +19,7 @@ type audio struct {
 	first   string
 	cut     string
 	samples int // of an example
+	stride  int // samples from one example of a recording to the next; 0: every recording is one
 	mel     sound.MelOptions
 	mels    sync.Pool // of *sound.Mel by rate: a *melOf
 }
@@ -52,40 +53,94 @@ func openAudio(s *data.Source) (data.Dataset, data.Dataset, error) {
 			return nil, nil, err
 		}
 	}
-	return openFolder(s, func(training bool, items []item) (*folder, error) {
-		f := &folder{s: s, look: data.Look{Spectrogram: spectrogram}, random: training && a.cut == "random"}
+	var err error
+	if a.stride, err = s.Integer("stride", 0, 1); err != nil {
+		return nil, nil, err
+	}
+	return openFolder(s, 0, func(training bool, items []item) (*folder, error) {
+		f := &folder{s: s, look: data.Look{Spectrogram: spectrogram}, random: training && a.cut == "random" && a.stride == 0}
 		if training && s.Text("rate") == "" {
-			if err := a.setRate(f, items); err != nil {
+			if err := a.setRate(items); err != nil {
 				return nil, err
 			}
 		}
-		f.decode = func(raw []byte, x []float32, draw func(int) int) error {
+		if a.stride > 0 {
+			if err := a.windows(f, items); err != nil {
+				return nil, err
+			}
+		}
+		f.decode = func(in *entry, k int, x []float32, draw func(int) int) error {
 			if !f.random {
 				draw = func(int) int { return 0 }
 			}
-			return a.decode(raw, x, draw)
+			return a.decode(in, k, x, draw)
 		}
 		return f, nil
 	})
 }
 
+// header opens a recording of the folder, whose rate must be that of the others.
+func (a *audio) header(in *entry) (*sound.Recording, error) {
+	r, err := sound.Open(in, in.item.size)
+	if err != nil {
+		return nil, err
+	}
+	if a.rate > 0 && r.Rate != a.rate {
+		why := "the option rate says"
+		if a.first != "" {
+			why = a.first + " has"
+		}
+		return nil, filetype.Unread("bring all recordings to one rate, such as by sox IN -r RATE OUT, or say rate: any", "has %d samples a second, %s %d", r.Rate, why, a.rate)
+	}
+	return r, nil
+}
+
 // setRate takes the sampling rate of the first good recording.
-func (a *audio) setRate(f *folder, items []item) error {
+func (a *audio) setRate(items []item) error {
 	for _, it := range items {
-		raw, err := f.read(it)
-		if err != nil {
-			return err
-		}
-		clip, err := sound.Decode(raw)
-		if err == nil {
-			a.rate, a.first = clip.Rate, it.name
-			return nil
-		}
-		if err := a.s.Bad(a.s.Unreadable(it.name, err)); err != nil {
+		n, err := a.peek(it, func(r *sound.Recording) { a.rate, a.first = r.Rate, it.name })
+		if err != nil || n > 0 {
 			return err
 		}
 	}
-	return a.s.Fail("", "", "holds no good recording", "fetch the files again")
+	return a.s.Fail("", "", "holds no good recording", "give a folder of WAV or FLAC recordings")
+}
+
+// peek looks at the header of a recording; 0 says that it is bad and left out.
+func (a *audio) peek(it item, take func(r *sound.Recording)) (int, error) {
+	in, err := open(a.s, it)
+	if err != nil {
+		return 0, err
+	}
+	defer in.Close()
+	r, err := a.header(in)
+	if err != nil {
+		return 0, a.s.Bad(in.failed(err))
+	}
+	take(r)
+	return 1, nil
+}
+
+// windows counts the examples of every recording: one behind the other by the stride as long as they fit, at least one.
+func (a *audio) windows(f *folder, items []item) error {
+	f.before = []int{0}
+	for i, it := range items {
+		if i%256 == 0 {
+			a.s.Progress("measuring recordings", int64(i), int64(len(items)))
+		}
+		count := 0
+		good, err := a.peek(it, func(r *sound.Recording) { count = 1 + int(max(0, r.Length-int64(a.samples)))/a.stride })
+		if err != nil {
+			return err
+		}
+		if good > 0 {
+			f.items, f.before = append(f.items, it), append(f.before, f.before[len(f.items)]+count)
+		}
+	}
+	if len(f.items) == 0 {
+		return a.s.Fail("", "", "holds no good recording", "give a folder of WAV or FLAC recordings")
+	}
+	return nil
 }
 
 func (a *audio) setMel(mels, frames int) error {
@@ -108,49 +163,53 @@ func (a *audio) setMel(mels, frames int) error {
 	return nil
 }
 
-// decode takes a part of a recording.
-func (a *audio) decode(raw []byte, x []float32, draw func(n int) int) error {
-	clip, err := sound.Decode(raw)
+// decode takes a part of a recording: window k, or what the option cut says.
+func (a *audio) decode(in *entry, k int, x []float32, draw func(n int) int) error {
+	r, err := a.header(in)
 	if err != nil {
 		return err
 	}
-	if a.rate > 0 && clip.Rate != a.rate {
-		why := "the option rate says"
-		if a.first != "" {
-			why = a.first + " has"
-		}
-		return filetype.Unread("bring all recordings to one rate, such as by sox IN -r RATE OUT, or say rate: any", "has %d samples a second, %s %d", clip.Rate, why, a.rate)
-	}
-	part := clip.Samples
-	if more := len(part) - a.samples; more > 0 {
-		from := 0
+	from := int64(k) * int64(a.stride)
+	if more := r.Length - int64(a.samples); more > 0 && a.stride == 0 {
 		switch a.cut {
 		case "random":
-			from = draw(more + 1)
+			from = int64(draw(int(more + 1)))
 		case "middle":
 			from = more / 2
 		}
-		part = part[from : from+a.samples]
 	}
+	used := int(max(0, min(int64(a.samples), r.Length-from)))
 	if a.mel.Mels == 0 {
-		clear(x[copy(x, part):])
-		return nil
+		clear(x[used:])
+		return r.Read(x[:used], min(from, r.Length))
 	}
-	m, _ := a.mels.Get().(*melOf)
-	if m == nil || m.rate != clip.Rate {
-		o := a.mel
-		o.Rate = clip.Rate
-		mel, err := sound.NewMel(o)
-		if err != nil {
-			return err
-		}
-		m = &melOf{rate: clip.Rate, mel: mel, buf: make([]float32, a.samples)}
+	m, err := a.spectrograms(r.Rate)
+	if err != nil {
+		return err
 	}
 	defer a.mels.Put(m)
-	clear(m.buf[copy(m.buf, part):])
+	clear(m.buf[used:])
+	if err := r.Read(m.buf[:used], min(from, r.Length)); err != nil {
+		return err
+	}
 	if n := m.mel.Frames(a.samples) * a.mel.Mels; n != len(x) {
 		return filetype.Unread("correct the modality's shape or the option hop", "gives %d frames, the model wants %d", n/a.mel.Mels, len(x)/a.mel.Mels)
 	}
 	m.mel.Spectrogram(x, m.buf)
 	return nil
+}
+
+// spectrograms takes what makes spectrograms at a rate from the pool.
+func (a *audio) spectrograms(rate int) (*melOf, error) {
+	m, _ := a.mels.Get().(*melOf)
+	if m != nil && m.rate == rate {
+		return m, nil
+	}
+	o := a.mel
+	o.Rate = rate
+	mel, err := sound.NewMel(o)
+	if err != nil {
+		return nil, err
+	}
+	return &melOf{rate: rate, mel: mel, buf: make([]float32, a.samples)}, nil
 }

@@ -1,21 +1,21 @@
 package generic
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"path"
 	"regexp"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
 	"mspecc/runtime/data"
 )
-
-// maxFile bounds a file that is one example.
-const maxFile = 256 << 20
 
 // item is one file.
 type item struct {
@@ -26,21 +26,28 @@ type item struct {
 	group int
 }
 
-// folder is a data set with a file for each example.
+// folder is a data set with a file for each example, or for several.
 type folder struct {
 	s      *data.Source
 	items  []item
+	before []int // examples before those of each file, and all of them; nil: every file is one
 	labels data.Labels
 	look   data.Look
 	rank   []float64
 	random bool // draws at random differ from epoch to epoch
 	gaps   bool // values may be missing
-	// decode writes the example that a file's bytes hold; draw makes what is random in it.
-	decode func(raw []byte, x []float32, draw func(n int) int) error
+	// decode writes example k of those that a file holds; draw makes what is random in it.
+	decode func(in *entry, k int, x []float32, draw func(n int) int) error
 	scale  *data.Scaling
 }
 
-func (f *folder) Len() int            { return len(f.items) }
+func (f *folder) Len() int {
+	if f.before != nil {
+		return f.before[len(f.items)]
+	}
+	return len(f.items)
+}
+
 func (f *folder) Labels() data.Labels { return f.labels }
 
 // Scaling is that of standardised values, nil for others.
@@ -61,17 +68,23 @@ func (f *folder) Example(i int, epoch uint64, e *data.Example) error {
 
 // values is Example before standardising, with NaN for what is missing.
 func (f *folder) values(i int, epoch uint64, e *data.Example) error {
-	it := f.items[i]
-	raw, err := f.read(it)
+	at, k := i, 0
+	if f.before != nil {
+		at = sort.SearchInts(f.before, i+1) - 1
+		k = i - f.before[at]
+	}
+	it := f.items[at]
+	in, err := open(f.s, it)
 	if err != nil {
 		return err
 	}
+	defer in.Close()
 	if !f.random {
 		epoch = 0
 	}
 	draw := func(n int) int { return data.Draw(n, f.s.Seed, epoch, uint64(i)) }
-	if err := f.decode(raw, e.X, draw); err != nil {
-		return f.s.Unreadable(it.name, err)
+	if err := f.decode(in, k, e.X, draw); err != nil {
+		return in.failed(err)
 	}
 	if err := usable(f.s, it.name, e.X, f.gaps); err != nil {
 		return err
@@ -90,26 +103,66 @@ func usable(s *data.Source, name string, x []float32, gaps bool) error {
 	return nil
 }
 
-// read reads a file, which must be what it was.
-func (f *folder) read(it item) ([]byte, error) {
-	file, info, err := f.s.OpenFile(it.name)
+// entry is a file of the folder that is open.
+type entry struct {
+	io.ReaderAt
+	io.Closer
+	s    *data.Source
+	item item
+}
+
+// open opens a file, which must be what it was.
+func open(s *data.Source, it item) (*entry, error) {
+	file, info, err := s.OpenFile(it.name)
 	if err != nil {
-		return nil, f.s.Gone(it.name, err)
+		return nil, s.Gone(it.name, err)
 	}
-	defer file.Close()
 	if info.Size() != it.size || !info.ModTime().Equal(it.mod) {
-		return nil, f.s.Changed(it.name)
+		file.Close()
+		return nil, s.Changed(it.name)
 	}
+	if r, ok := file.(io.ReaderAt); ok {
+		return &entry{r, file, s, it}, nil
+	}
+	defer file.Close() // it can only be read from its beginning
 	raw := make([]byte, it.size)
 	if _, err := io.ReadFull(file, raw); err != nil {
-		return nil, f.s.Fail(it.name, "", "cannot be read: "+data.Cause(err), "fetch it again, or check the disk")
+		return nil, unread(s, it, err)
+	}
+	return &entry{bytes.NewReader(raw), io.NopCloser(nil), s, it}, nil
+}
+
+func unread(s *data.Source, it item, err error) error {
+	return s.Fail(it.name, "", "cannot be read: "+data.Cause(err), "fetch it again, or check the disk")
+}
+
+// whole reads all of the file.
+func (o *entry) whole() ([]byte, error) {
+	raw := make([]byte, o.item.size)
+	if n, err := o.ReadAt(raw, 0); n < len(raw) {
+		return nil, unread(o.s, o.item, err)
 	}
 	return raw, nil
+}
+
+// failed is the error of a file that gave no example: it may have changed meanwhile.
+func (o *entry) failed(err error) error {
+	if info, now := fs.Stat(o.s.Root, o.item.name); now != nil {
+		return o.s.Gone(o.item.name, now)
+	} else if info.Size() != o.item.size || !info.ModTime().Equal(o.item.mod) {
+		return o.s.Changed(o.item.name)
+	}
+	var own *data.Error
+	if errors.As(err, &own) {
+		return own
+	}
+	return o.s.Unreadable(o.item.name, err)
 }
 
 // gathering is the search for files.
 type gathering struct {
 	s      *data.Source
+	most   int64 // bytes of a file, 0 for any number
 	label  string
 	expr   *regexp.Regexp
 	by     *regexp.Regexp
@@ -118,12 +171,14 @@ type gathering struct {
 	names  []string
 }
 
-// openFolder opens a data set of files; set makes a set's decoder.
-func openFolder(s *data.Source, decoder func(training bool, items []item) (*folder, error)) (data.Dataset, data.Dataset, error) {
+// openFolder opens a data set of files of at most so many bytes, 0 for any number; decoder makes a set, of the files
+// or of those that it keeps.
+func openFolder(s *data.Source, most int64, decoder func(training bool, items []item) (*folder, error)) (data.Dataset, data.Dataset, error) {
 	g, err := newGathering(s)
 	if err != nil {
 		return nil, nil, err
 	}
+	g.most = most
 	names, err := list(s, "files", s.List("files"))
 	if err != nil {
 		return nil, nil, err
@@ -157,7 +212,9 @@ func openFolder(s *data.Source, decoder func(training bool, items []item) (*fold
 		if sets[i], err = decoder(i == 0, items); err != nil {
 			return nil, nil, err
 		}
-		sets[i].s, sets[i].items, sets[i].labels, sets[i].rank = s, items, labels, g.class.rank()
+		if sets[i].s, sets[i].labels, sets[i].rank = s, labels, g.class.rank(); sets[i].items == nil {
+			sets[i].items = items
+		}
 	}
 	standardize, err := s.Boolean("standardize")
 	if err == nil && standardize {
@@ -218,12 +275,11 @@ func distinct(s *data.Source, names []string) ([]string, error) {
 		if i%256 == 0 {
 			s.Progress("looking for duplicates", int64(i), int64(len(names)))
 		}
-		if count[sizes[i]] > 1 && sizes[i] <= maxFile {
-			raw, err := fs.ReadFile(s.Root, name)
+		if count[sizes[i]] > 1 {
+			hash, err := sum(s, name)
 			if err != nil {
 				return nil, s.Fail(name, "", "cannot be read: "+data.Cause(err), "check the file and its permissions")
 			}
-			hash := sha256.Sum256(raw)
 			if other, twice := first[hash]; twice {
 				if err := s.Bad(s.Fail(name, "", "has the same bytes as "+other, "remove one of the files")); err != nil {
 					return nil, err
@@ -235,6 +291,18 @@ func distinct(s *data.Source, names []string) ([]string, error) {
 		kept = append(kept, name)
 	}
 	return kept, nil
+}
+
+// sum is the SHA-256 of a file.
+func sum(s *data.Source, name string) (hash [sha256.Size]byte, err error) {
+	f, err := s.Root.Open(name)
+	if err != nil {
+		return hash, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return [sha256.Size]byte(h.Sum(nil)), err
 }
 
 // parts divides the files by the folders for training and testing, where there are both.
@@ -285,8 +353,8 @@ func (g *gathering) item(name string) (it item, err error) {
 	switch {
 	case info.Size() == 0:
 		return it, g.s.Fail(name, "", "is empty", "fetch it again or remove it")
-	case info.Size() > maxFile:
-		return it, g.s.Fail(name, "", "is larger than 256 MiB", "cut it into parts")
+	case g.most > 0 && info.Size() > g.most:
+		return it, g.s.Fail(name, "", fmt.Sprintf("is larger than %d MiB", g.most>>20), "cut it into parts")
 	}
 	it = item{name: name, size: info.Size(), mod: info.ModTime()}
 	label := path.Base(path.Dir(name))

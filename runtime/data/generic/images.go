@@ -19,8 +19,14 @@ func openImages(s *data.Source) (data.Dataset, data.Dataset, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return openFolder(s, func(bool, []item) (*folder, error) {
-		return &folder{gaps: s.Text("missing") == "zero", decode: func(raw []byte, x []float32, _ func(int) int) error { return decode(raw, x) }}, nil
+	return openFolder(s, data.MaxWhole, func(bool, []item) (*folder, error) {
+		return &folder{gaps: s.Text("missing") == "zero", decode: func(in *entry, _ int, x []float32, _ func(int) int) error {
+			raw, err := in.whole()
+			if err != nil {
+				return err
+			}
+			return decode(raw, x)
+		}}, nil
 	})
 }
 

@@ -20,10 +20,21 @@ files = {
     "chirp.wav": (left, "PCM_16", None), "u8.wav": (left[:64], "PCM_U8", None), "i24.wav": (stereo[:64], "PCM_24", None),
     "i32.wav": (left[:64], "PCM_32", None), "f32.wav": (left[:64], "FLOAT", None), "f64.wav": (left[:64], "DOUBLE", None),
     "extensible.wav": (stereo[:64], "PCM_16", "WAVEX"), "mono.flac": (left, "PCM_16", None), "stereo.flac": (stereo, "PCM_24", None),
+    "rf64.wav": (left[:64], "PCM_16", "RF64"), "rifx16.wav": (left[:64], "PCM_16", "BIG"), "rifx24.wav": (stereo[:64], "PCM_24", "BIG"),
+    "rifxf32.wav": (left[:64], "FLOAT", "BIG"), "alaw.wav": (left[:64], "ALAW", None), "mulaw.wav": (left[:64], "ULAW", None),
+    "8.flac": (left[:300], "PCM_S8", None),
 }
+# Signals that bring out every kind of frame: silence, a constant, noise, tones with lower bits that are always 0, channels
+# that are equal, opposite or apart.
+i = np.arange(30000)
+tone = 0.3 * np.sin(i / 9) + 0.1 * np.sin(i / 2.3)
+parts = [np.zeros((5000, 2)), np.full((5000, 2), 0.25), rng.uniform(-1, 1, (5000, 2)), np.round(np.stack([tone, tone], -1)[:5000] * 64) / 64,
+         np.stack([tone, -tone], -1)[:5000], np.stack([tone, tone * 0.5 + rng.normal(0, 1e-3, 30000)], -1)[:5000], np.stack([rng.normal(0, 1e-4, 30000), tone], -1)[:5000]]
+files["kinds.flac"] = (np.concatenate(parts), "PCM_16", None)
+# 32.flac is what flac 1.4.2 (--bps=32) makes; soundfile does not read it, its own MD5 sum tells what it holds.
 samples = {}
 for name, (x, subtype, kind) in files.items():
-    soundfile.write(name, x, rate, subtype=subtype, format=kind)
+    soundfile.write(name, x, 24000 if name == "kinds.flac" else rate, subtype=subtype, format=None if kind == "BIG" else kind, endian="BIG" if kind == "BIG" else None)
     y, r = soundfile.read(name, dtype="float32", always_2d=True)
     samples[name] = {"rate": r, "channels": y.shape[1], "count": len(y), "samples": [float(v) for v in y[:64, 0]]}
 json.dump(samples, open("samples.json", "w"))
