@@ -153,7 +153,7 @@ func TestPandasTables(t *testing.T) {
 
 func TestJSONLines(t *testing.T) {
 	root := fstest.MapFS{"a.jsonl": file("{\"seq\": \"ACDA\", \"ss\": [0, 1, 2, 1], \"v\": [[1, 2], [3, null]]}\n\n{\"v\": [[5,6],[7,8]], \"ss\": [1], \"seq\": \"C\"}\n"),
-		"t.jsonl": file("{\"seq\": \"A\", \"ss\": [], \"v\": [1,1,1,1]}\n")}
+		"t.jsonl": file("{\"seq\": \"A\", \"ss\": [], \"v\": [[1,1],[1,1]]}\n")}
 	got, labels := read(t, "jsonl", root, words(3, 5), map[string]string{"columns": "seq", "label": "ss", "labels": "each", "classes": "3", "alphabet": "ACD", "test": "t.jsonl"})
 	equal(t, "tokens", got.train, []string{"[0 1 2] [0 1 2]", "[1 0 0] [1 NaN NaN]"})
 	if labels.Each != 3 || labels.Classes != 3 {

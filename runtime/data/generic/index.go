@@ -4,6 +4,7 @@ import (
 	"errors"
 	"hash/maphash"
 	"math"
+	"slices"
 
 	"mspecc/runtime/data"
 )
@@ -174,12 +175,14 @@ func (x *index) addAll(trained int) error {
 	if err := x.unique(); err != nil {
 		return err
 	}
-	for i, w := range x.width {
-		if w == 0 && x.tok == nil && len(x.segs) > 0 {
-			return x.s.Fail("", "", "the column "+x.columns[i].Name+" holds no value in any good record", "choose others with the option columns")
-		}
+	if x.tok != nil || x.shaped() || len(x.segs) == 0 {
+		return nil
 	}
-	return nil
+	if x.solve(); !x.shaped() {
+		i := slices.Index(x.width, 0)
+		return x.s.Fail("", "", "the column "+x.columns[i].Name+" holds no value in any good record", "choose others with the option columns")
+	}
+	return x.arrange(x.tables[0])
 }
 
 // add indexes the rows of a table: each is read once and looked at.

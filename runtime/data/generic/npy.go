@@ -250,7 +250,9 @@ func arrayCell(c *cell, a *data.Array, raw []byte) {
 		c.numbers = make([]float64, 0, len(raw)/a.Size)
 	}
 	c.text, c.numbers = nil, c.numbers[:0]
-	c.single = len(a.Shape) == 1
+	if c.single = len(a.Shape) == 1; len(a.Shape) > 2 {
+		c.shape = a.Shape[1:]
+	}
 	for ; len(raw) > 0; raw = raw[a.Size:] {
 		c.numbers = append(c.numbers, a.Number(raw))
 	}

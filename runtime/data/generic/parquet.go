@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -56,8 +57,11 @@ func openParquet(s *data.Source, _ *plan, name string) (t table, err error) {
 		return nil, s.Fail(name, "", fmt.Sprintf("has %d columns in one part of its footer and %d in another", len(q.leaves), n), "it is damaged: fetch it again")
 	}
 	for _, kv := range f.Metadata().KeyValueMetadata {
-		if kv.Key == "pandas" {
+		switch kv.Key {
+		case "pandas":
 			q.index = pandasIndex(kv.Value)
+		case "ARROW:schema":
+			q.setTensors(arrowTensors(kv.Value))
 		}
 	}
 	return q, nil
@@ -69,6 +73,21 @@ func soundParquet(b *data.Blob, err *error) func() {
 	return func() {
 		if r := recover(); r != nil {
 			*err = b.Fail("", fmt.Sprintf("is no sound Parquet file (%v)", r), "fetch it again")
+		}
+	}
+}
+
+// setTensors notes which columns are of tensors.
+func (t *parquetTable) setTensors(tensors map[string]any) {
+	for _, l := range t.leaves {
+		name, _, _ := strings.Cut(l.name, ".")
+		switch kind := tensors[name].(type) {
+		case *tensor:
+			if name == l.name && l.depth == 1 {
+				l.tensor = kind
+			}
+		case string:
+			l.refused = kind
 		}
 	}
 }
@@ -102,6 +121,9 @@ func (t *parquetTable) bind(columns []int) (told []declared, err error) {
 	for _, c := range columns {
 		if !slices.Contains(t.kept, c) {
 			t.kept = append(t.kept, c)
+		}
+		if why := t.leaves[c].refused; why != "" {
+			return nil, t.s.Fail(t.file, "", "the column "+t.leaves[c].name+" "+why, "or choose others with the option columns")
 		}
 		t.places = append(t.places, slices.Index(t.kept, c))
 		told = append(told, declared{kind: t.leaves[c].kind})

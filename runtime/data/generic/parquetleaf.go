@@ -19,11 +19,13 @@ import (
 
 // leaf is a column of values of a Parquet file.
 type leaf struct {
-	name    string // of the column as people call it, without the names that only make lists of it
-	kind    string // type of an element
-	depth   int    // lists in lists: 0 for a single value
-	present int    // definition level from which on an element of the innermost list is there, if only as null
-	number  func(v parquet.Value) cell
+	name    string                     // of the column as people call it, without the names that only make lists of it
+	kind    string                     // type of an element
+	depth   int                        // lists in lists: 0 for a single value
+	present int                        // definition level from which on an element of the innermost list is there, if only as null
+	number  func(v parquet.Value) cell // nil for texts
+	tensor  *tensor                    // what the values of a list are, nil for nothing else
+	refused string                     // why the column cannot be read, "" where it can
 }
 
 var errSchema = errors.New("has a schema that is damaged")
@@ -146,6 +148,8 @@ func parquetKind(e *format.SchemaElement) (kind string, of func(v parquet.Value)
 		return "decimal", decimal(t.Scale)
 	case *format.Float16Type:
 		return "float16", half
+	case *format.UUIDType:
+		return "text", uuid
 	case *format.DateType:
 		return "date", plainValue
 	case *format.TimeType:
@@ -218,6 +222,15 @@ func half(v parquet.Value) cell {
 		return single(numpy.Half(binary.LittleEndian.Uint16(v.ByteArray())))
 	}
 	return single(math.NaN()) // the file is damaged
+}
+
+// uuid is an identifier as it is written.
+func uuid(v parquet.Value) cell {
+	b := v.ByteArray()
+	if len(b) != 16 {
+		return cell{text: []byte{}} // the file is damaged
+	}
+	return cell{text: fmt.Appendf(nil, "%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])}
 }
 
 func unsigned(v parquet.Value) cell {
@@ -370,6 +383,10 @@ const (
 // finish appends the packed cell.
 func (c *leafCell) finish(dst []byte) []byte {
 	c.end(0)
+	if t := c.leaf.tensor; t != nil && !c.null && c.message == "" {
+		c.cell.numbers, c.message = t.take(c.cell.numbers)
+		c.shape = append(c.shape[:0], t.shape...)
+	}
 	text := func(kind byte, text string) []byte {
 		dst = binary.AppendUvarint(append(dst, kind), uint64(len(text)))
 		return append(dst, text...)
@@ -386,7 +403,7 @@ func (c *leafCell) finish(dst []byte) []byte {
 	case c.leaf.depth == 0:
 		dst = append(dst, packedNumber)
 	default:
-		dst = binary.AppendUvarint(append(dst, packedList), uint64(c.leaf.depth))
+		dst = binary.AppendUvarint(append(dst, packedList), uint64(len(c.shape)))
 		for _, n := range c.shape {
 			dst = binary.AppendUvarint(dst, uint64(n))
 		}

@@ -37,7 +37,6 @@ func (x *index) setShapes(tables []*indexed) error {
 	if x.p.window > 0 {
 		x.perRow = x.s.Input.Shape[0]
 	}
-	x.solve()
 	if !x.shaped() {
 		return nil
 	}
@@ -111,7 +110,7 @@ func (x *index) sameShape(i int, c cell, n int) (message string) {
 		return ""
 	}
 	shape, want := c.dims(n), x.columns[i].Shape
-	if n == x.width[i] && (c.shape == nil || slices.Equal(shape, want)) {
+	if n == x.width[i] && (len(shape) < 2 && len(want) < 2 || slices.Equal(shape, want)) {
 		return ""
 	}
 	if len(shape) > 1 || len(want) > 1 {
