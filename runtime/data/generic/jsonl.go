@@ -96,7 +96,7 @@ func (t *jsonlTable) note(line []byte) error {
 	if err != nil || len(fresh) == 0 {
 		return err
 	}
-	if line, err = standardJSON(line); err != nil {
+	if _, err = standardJSON(line); err != nil {
 		return err
 	}
 	for _, key := range fresh { // as they are written, which may be in several ways
