@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // maxUnpacked bounds what a compressed file is unpacked to: beyond it, it must be unpacked by hand.
@@ -44,6 +45,9 @@ func (s *Source) OpenFile(name string) (fs.File, fs.FileInfo, error) {
 		if info, err = f.Stat(); err != nil {
 			f.Close()
 		}
+	}
+	if err != nil && !utf8.ValidString(name) {
+		return nil, nil, s.badName(name)
 	}
 	if err != nil {
 		return nil, nil, s.Fail(name, "", "cannot be opened: "+Cause(err), "check the file and its permissions")

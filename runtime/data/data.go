@@ -18,6 +18,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"mspecc/runtime/options"
 )
@@ -220,7 +221,11 @@ func (s *Source) take(given map[string]string) error {
 		return s.Fail("", "", "there is no option "+strings.Join(unknown, ", "), "the options are "+strings.Join(names, ", "))
 	}
 	for _, o := range s.reader.Options {
-		if v, ok := s.given[o.Name]; ok && !o.Fits(v) {
+		v, ok := s.given[o.Name]
+		switch {
+		case ok && !utf8.ValidString(v):
+			return s.BadOption(o.Name, "text in UTF-8")
+		case ok && !o.Fits(v):
 			return s.BadOption(o.Name, o.Type.Want)
 		}
 	}

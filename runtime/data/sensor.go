@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"unicode/utf8"
 )
 
 var sensorReader = Builtin("sensor_csv", openSensor)
@@ -316,6 +317,9 @@ const maxClasses = 1000
 func (o *sensorOptions) class(l *lines, label []byte) (int, error) {
 	if c, ok := o.classes[string(label)]; ok {
 		return c, nil
+	}
+	if !utf8.Valid(label) {
+		return 0, l.fail(fmt.Sprintf("the label is %s, %s", shorten(label), NotUTF8), "or correct the line")
 	}
 	if o.fixed || len(label) == 0 {
 		return 0, l.fail(fmt.Sprintf("the label is %s, expected one of the classes", shorten(label)), "correct the line or the option classes")

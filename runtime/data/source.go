@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"mspecc/runtime/data/filetype"
 	"mspecc/runtime/options"
@@ -57,16 +58,19 @@ func (e *Error) Error() string {
 	return oneLine(b.String())
 }
 
-// oneLine writes control characters, which names of files and columns may hold, as Go does.
+// oneLine writes control characters, and bytes that are not UTF-8, which names of files and columns may hold, as Go does.
 func oneLine(text string) string {
-	if strings.IndexFunc(text, unicode.IsControl) < 0 {
+	if strings.IndexFunc(text, unicode.IsControl) < 0 && utf8.ValidString(text) {
 		return text
 	}
 	var b strings.Builder
-	for _, c := range text {
-		if unicode.IsControl(c) {
+	for i, c := range text {
+		switch {
+		case c == utf8.RuneError && !strings.HasPrefix(text[i:], string(utf8.RuneError)):
+			fmt.Fprintf(&b, "\\x%02x", text[i])
+		case unicode.IsControl(c):
 			b.WriteString(strings.Trim(strconv.QuoteRune(c), "'"))
-		} else {
+		default:
 			b.WriteRune(c)
 		}
 	}
@@ -251,6 +255,50 @@ func (s *Source) Open(option string, candidates ...string) (*File, error) {
 		return nil, s.Fail(name, "", "has a damaged gzip header ("+Cause(err)+")", "fetch it again")
 	}
 	return &File{bufio.NewReaderSize(z, 1<<16), name, raw}, nil
+}
+
+// OpenText is Open for a text file: bytes that are not UTF-8, which would make different texts equal, are an error.
+func (s *Source) OpenText(option string, candidates ...string) (*File, error) {
+	f, err := s.Open(option, candidates...)
+	if err == nil {
+		f.Reader = bufio.NewReaderSize(&textReader{s: s, name: f.Name, r: f.Reader, line: 1}, 1<<16)
+	}
+	return f, err
+}
+
+// textReader refuses bytes that are not UTF-8.
+type textReader struct {
+	s    *Source
+	name string
+	r    io.Reader
+	cut  []byte // beginning of a character that was not read whole
+	line int
+	err  error
+}
+
+func (t *textReader) Read(p []byte) (int, error) {
+	if t.err != nil {
+		return 0, t.err
+	}
+	n, err := t.r.Read(p)
+	text := append(t.cut, p[:n]...)
+	t.cut = nil
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		switch {
+		case r == utf8.RuneError && size == 1 && err == nil && !utf8.FullRune(text):
+			t.cut, text = bytes.Clone(text), nil
+			continue
+		case r == utf8.RuneError && size == 1:
+			t.err = t.s.Fail(t.name, fmt.Sprintf("line %d", t.line), fmt.Sprintf("holds %q, %s", text[:min(len(text), 12)], NotUTF8), "or use a tool such as iconv")
+			return 0, t.err
+		case r == '\n':
+			t.line++
+		}
+		text = text[size:]
+	}
+	t.err = err
+	return n, err
 }
 
 // find is the first of the candidates that exists, as it is or with .gz behind it.

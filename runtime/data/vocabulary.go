@@ -75,6 +75,9 @@ func (v *Vocabulary) Encoder() *Encoder {
 
 // Encode writes the ids of a text into dst, cut or padded. The message says what is wrong.
 func (e *Encoder) Encode(dst []int32, text string) (message string) {
+	if !utf8.ValidString(text) {
+		return fmt.Sprintf("holds the text %.24q, %s", text, NotUTF8)
+	}
 	n := 0
 	e.Split(text, func(token string) bool {
 		if n == len(dst) {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"unicode/utf8"
 )
 
 // Files calls visit with the names of all files below the data folder, in the order of their
@@ -13,6 +14,9 @@ func (s *Source) Files(visit func(name string) error) error { return s.walk(".",
 
 func (s *Source) walk(dir string, visit func(name string) error) error {
 	entries, err := fs.ReadDir(s.Root, dir)
+	if err != nil && !utf8.ValidString(dir) {
+		return s.badName(dir)
+	}
 	if err != nil {
 		return s.Fail(dir, "", "cannot be read: "+Cause(err), "check the folder and its permissions")
 	}
@@ -31,6 +35,11 @@ func (s *Source) walk(dir string, visit func(name string) error) error {
 		}
 	}
 	return nil
+}
+
+// badName is the error of a file whose name cannot be given to a system for opening it.
+func (s *Source) badName(name string) *Error {
+	return s.Fail(name, "", "has a name that is not UTF-8", "rename it, such as by convmv -t utf8")
 }
 
 // IsFolder says whether an entry of a folder is a folder, or a link to one.

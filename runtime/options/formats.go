@@ -110,6 +110,7 @@ func tableOptions(files string, more ...Option) []Option {
 
 var csvOptions = []Option{
 	{"separator", Words("comma", "tab", "semicolon", "pipe", "blank", ",", "\t", "\\t", ";", "|", " ").As("comma, tab, semicolon, pipe or blank"), "", "comma, tab, semicolon, pipe or blank; default tab for .tsv, comma for others"},
+	{"quotes", Words("double", "none"), "", "double: double quotes hold a field together, with separators and line ends in it; none: quotes are letters of the text, as in most corpora of tab-separated files; default double, but in .tsv a field with both a tab and a line end in it is an error"},
 	{"header", Bool, "true", "the first line has the columns' names; false: they are called 1, 2, ..."},
 }
 

@@ -125,12 +125,16 @@ func vocabulary(s *data.Source, most int) (*wordpiece.Tokenizer, error) {
 		return nil, err
 	}
 	name := s.Text("vocabulary")
-	f, err := s.Open("vocabulary", name, path.Join("COCO", name))
+	f, err := s.OpenText("vocabulary", name, path.Join("COCO", name))
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	t, err := wordpiece.Read(f, lower)
+	var own *data.Error
+	if errors.As(err, &own) {
+		return nil, own
+	}
 	if err != nil {
 		return nil, s.Fail(f.Name, "", err.Error(), "give a vocabulary of BERT, such as vocab.txt of bert-base-uncased")
 	}
@@ -142,7 +146,7 @@ func vocabulary(s *data.Source, most int) (*wordpiece.Tokenizer, error) {
 
 // annotations reads the elements of one list of a large JSON file, one after the other: only what E has is kept.
 func annotations[E any](s *data.Source, name string, lists map[string]func(e E) error) error {
-	f, err := s.Open("layout", name)
+	f, err := s.OpenText("layout", name)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package dabs
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -15,7 +16,7 @@ import (
 
 // textLines reads the lines of a small list, without their ends.
 func textLines(s *data.Source, name string) ([]string, error) {
-	f, err := s.Open("layout", name)
+	f, err := s.OpenText("layout", name)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +28,10 @@ func textLines(s *data.Source, name string) ([]string, error) {
 			lines = append(lines, line)
 		}
 	}
-	if err := scan.Err(); err != nil {
+	var own *data.Error
+	if err := scan.Err(); errors.As(err, &own) {
+		return nil, own
+	} else if err != nil {
 		return nil, s.Fail(name, fmt.Sprintf("line %d", len(lines)+1), "cannot be read: "+data.Cause(err), "fetch it again")
 	}
 	if len(lines) == 0 {

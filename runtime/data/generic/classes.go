@@ -44,6 +44,9 @@ func newClasses(p *plan) *classes {
 // label is the number of a label, as found; rank makes the class of it. NaN stands for one that is missing. The
 // message says what is wrong.
 func (c *classes) label(x cell) (label float64, message string) {
+	if message := x.badText(); message != "" {
+		return 0, "the label " + message
+	}
 	if n := c.p.numbered; n > 0 {
 		v, ok := x.values(nil)
 		switch {
@@ -256,6 +259,9 @@ func (c *classes) sort(of map[string]string, numbers bool) {
 // each writes the labels of the tokens: a list of numbers, or text with a character for each.
 // What is missing, or beyond the end of the list, becomes a label that does not count.
 func (c *classes) each(dst []float64, x cell) (message string) {
+	if message := x.badText(); message != "" {
+		return message
+	}
 	var values []float64
 	if c.p.numbered == 0 {
 		for _, r := range x.string() {

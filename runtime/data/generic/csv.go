@@ -1,6 +1,7 @@
 package generic
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/csv"
 	"errors"
@@ -19,6 +20,8 @@ type csvTable struct {
 	names   []string
 	unnamed int // column of row labels that pandas or R wrote, -1 for none
 	sep     byte
+	plain   bool  // quotes are letters
+	strict  bool  // a quoted field with separators and line ends in it is taken for a mistake
 	want    []int // columns bound
 }
 
@@ -58,6 +61,11 @@ func openCSV(s *data.Source, _ *plan, name string) (table, error) {
 	if t.sep, ok = separators[sep]; !ok {
 		return nil, s.BadOption("separator", "comma, tab, semicolon, pipe or blank")
 	}
+	quotes := s.Text("quotes")
+	if t.plain = quotes == "none"; t.plain {
+		t.end = plainEnd
+	}
+	t.strict = quotes == "" && t.sep == '\t'
 	header, err := s.Boolean("header")
 	if err != nil {
 		return nil, err
@@ -66,6 +74,15 @@ func openCSV(s *data.Source, _ *plan, name string) (table, error) {
 		return nil, err
 	}
 	return t, t.scan(header)
+}
+
+// plainEnd is quotedEnd for files in which quotes are letters.
+func plainEnd(b []byte) int {
+	start := len(b) - len(bytes.TrimLeft(b, "\r\n"))
+	if n := bytes.IndexByte(b[start:], '\n'); n >= 0 {
+		return start + n + 1
+	}
+	return -1
 }
 
 // scan finds the records.
@@ -78,6 +95,9 @@ func (t *csvTable) scan(header bool) error {
 	text, skipped, err := textStart(t.b, r)
 	if err != nil {
 		return err
+	}
+	if t.plain {
+		return t.scanLines(text, skipped, header)
 	}
 	q := &quota{r: text}
 	in := t.reader(q)
@@ -92,7 +112,7 @@ func (t *csvTable) scan(header bool) error {
 		var bad *csv.ParseError
 		if errors.As(err, &bad) {
 			line := fmt.Sprintf("line %d", bad.Line)
-			if err := t.b.Source.Bad(t.b.Fail(line, bad.Err.Error(), "correct the quotes of the record that begins in line "+fmt.Sprint(bad.StartLine))); err != nil {
+			if err := t.b.Source.Bad(t.b.Fail(line, bad.Err.Error(), fmt.Sprintf("correct the quotes of the record that begins in line %d, or say quotes: \"none\" where they are part of the text", bad.StartLine))); err != nil {
 				return err
 			}
 			if t.bad == nil {
@@ -108,6 +128,9 @@ func (t *csvTable) scan(header bool) error {
 			}
 			return t.b.Fail(fmt.Sprintf("byte %d", start), data.Cause(err), "check that this is a table, and its quotes")
 		}
+		if err := t.swallows(in, record); err != nil {
+			return err
+		}
 		if t.names == nil {
 			if t.setNames(record, header); header {
 				continue
@@ -121,6 +144,67 @@ func (t *csvTable) scan(header bool) error {
 		}
 	}
 	return nil
+}
+
+// swallows refuses a field that holds lines of its own with separators: two quotes that stand in different records of a
+// tab-separated file make one record of all between them.
+func (t *csvTable) swallows(in *csv.Reader, record []string) error {
+	if !t.strict {
+		return nil
+	}
+	for i, field := range record {
+		if strings.IndexByte(field, t.sep) >= 0 && strings.IndexByte(field, '\n') >= 0 {
+			line, _ := in.FieldPos(i)
+			return t.b.Fail(fmt.Sprintf("line %d", line), fmt.Sprintf("a quote begins a field with tabs and %d line ends in it", strings.Count(field, "\n")),
+				`say quotes: "none" where quotes are part of the text, or quotes: "double" where that field is right`)
+		}
+	}
+	return nil
+}
+
+// scanLines finds the records of a file in which quotes are letters.
+func (t *csvTable) scanLines(text *bufio.Reader, at int64, header bool) error {
+	scan := bufio.NewScanner(text)
+	scan.Buffer(make([]byte, 0, 1<<16), maxRecord)
+	scan.Split(func(d []byte, end bool) (int, []byte, error) {
+		n, token, err := bufio.ScanLines(d, end)
+		at += int64(n)
+		return n, token, err
+	})
+	for start := at; scan.Scan(); start = at {
+		line := bytes.TrimRight(scan.Bytes(), "\r")
+		if len(line) == 0 {
+			continue
+		}
+		if t.names == nil {
+			var names []string
+			for _, f := range t.split(line) {
+				names = append(names, string(f))
+			}
+			if t.setNames(names, header); header {
+				continue
+			}
+		}
+		t.records.Add(start, at)
+	}
+	var own *data.Error
+	switch err := scan.Err(); {
+	case errors.As(err, &own):
+		return own
+	case errors.Is(err, bufio.ErrTooLong):
+		return t.b.Fail(t.b.Line(at), errLong.Error(), "check that this is a table")
+	case err != nil:
+		return t.b.Fail(t.b.Line(at), data.Cause(err), "check that this is a table")
+	}
+	return nil
+}
+
+// split are the fields of a line in which quotes are letters.
+func (t *csvTable) split(line []byte) [][]byte {
+	if t.sep == ' ' {
+		return bytes.Fields(line)
+	}
+	return bytes.Split(line, []byte{t.sep})
 }
 
 // setNames takes the names of the columns from the first line. As in pandas, a column without a name is called
@@ -200,10 +284,20 @@ func (t *csvTable) columnsOf(lo, hi int, columns []int, use func(row int, cells 
 
 // row takes a record apart.
 func (t *csvTable) row(row int, record []byte, columns []int, at [][]int, cells []cell) error {
-	if t.sep == ' ' || bytes.IndexByte(record, '"') >= 0 {
+	if !t.plain && (t.sep == ' ' || bytes.IndexByte(record, '"') >= 0) {
 		return t.quoted(row, record, columns, cells)
 	}
 	record = bytes.Trim(record, "\r\n")
+	if t.sep == ' ' {
+		fields := t.split(record)
+		if len(fields) != len(t.names) {
+			return t.width(row, len(fields))
+		}
+		for i, c := range columns {
+			cells[i] = cell{text: fields[c]}
+		}
+		return nil
+	}
 	n := bytes.Count(record, []byte{t.sep}) + 1
 	if n != len(t.names) {
 		return t.width(row, n)

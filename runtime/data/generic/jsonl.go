@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 
 	"mspecc/runtime/data"
 )
@@ -16,6 +15,7 @@ var jsonlReader = data.Builtin("jsonl", func(s *data.Source) (data.Dataset, data
 type jsonlTable struct {
 	recordFile
 	names []string        // of the members of all records, in the order of their appearance
+	known map[string]bool // the same
 	seen  map[string]bool // as they are written
 	want  []int           // columns bound; -1 for one that no record has
 }
@@ -85,7 +85,7 @@ func openJSONL(s *data.Source, _ *plan, name string) (table, error) {
 // note takes the names of an object's members for columns, those that are new.
 func (t *jsonlTable) note(line []byte) error {
 	if t.seen == nil {
-		t.seen = map[string]bool{}
+		t.seen, t.known = map[string]bool{}, map[string]bool{}
 	}
 	var fresh [][]byte
 	err := members(line, func(key, _ []byte) {
@@ -101,7 +101,8 @@ func (t *jsonlTable) note(line []byte) error {
 	}
 	for _, key := range fresh { // as they are written, which may be in several ways
 		name, err := unquote(key)
-		if t.seen[string(key)] = true; err == nil && !slices.Contains(t.names, name) {
+		if t.seen[string(key)] = true; err == nil && !t.known[name] {
+			t.known[name] = true
 			t.names = append(t.names, name)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"mspecc/runtime/data"
+	"mspecc/runtime/data/filetype"
 )
 
 var parquetReader = data.Builtin("parquet", func(s *data.Source) (data.Dataset, data.Dataset, error) { return openTables(s, openParquet) })
@@ -39,6 +40,9 @@ func openParquet(s *data.Source, _ *plan, name string) (t table, err error) {
 		return nil, err
 	}
 	defer soundParquet(b, &err)()
+	if t, ok := filetype.Of(head(s, name)); ok && t.Name != "a Parquet file" {
+		return nil, s.Fail(name, "", "is "+t.Name+", no Parquet file", t.Fix)
+	}
 	if err := footerFits(b); err != nil {
 		return nil, parquetError(b, "", err)
 	}

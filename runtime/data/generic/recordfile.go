@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"mspecc/runtime/data"
+	"mspecc/runtime/data/filetype"
 )
 
 // recordFile is a text file whose records follow each other, with the places of some of them.
@@ -73,16 +74,24 @@ func (t *recordFile) each(lo, hi int, use func(row int, at int64, record []byte)
 }
 
 // textStart begins to read a text file: it passes over the mark that some programs put before
-// text, skipped bytes of it, and refuses text of 16 bits.
+// text, skipped bytes of it, and refuses text of 16 bits and what is no text.
 func textStart(b *data.Blob, r io.Reader) (in *bufio.Reader, skipped int64, err error) {
 	in = bufio.NewReaderSize(r, 1<<16)
-	head, _ := in.Peek(3)
+	head, _ := in.Peek(filetype.HeadSize)
 	switch {
-	case bytes.Equal(head, []byte("\xef\xbb\xbf")):
-		n, err := in.Discard(len(head))
+	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
+		n, err := in.Discard(3)
 		return in, int64(n), err
 	case bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")):
 		return nil, 0, b.Fail("", "is text in UTF-16, expected UTF-8", "save it as UTF-8")
+	case bytes.IndexByte(head, 0) >= 0 || bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n"), []byte("<")) || bytes.HasPrefix(head, []byte("version https://git-lfs")):
+		err := filetype.Other(head, "no text", "text in UTF-8 is read")
+		if _, ok := filetype.Of(head); !ok && bytes.IndexByte(head, 0) >= 0 {
+			err = filetype.Unread("save it as UTF-8", "holds bytes that are 0: it is text in UTF-16, or none at all; text in UTF-8 is read")
+		} else if !ok {
+			return in, 0, nil
+		}
+		return nil, 0, b.Source.Unreadable(b.Name, err)
 	}
 	return in, 0, nil
 }

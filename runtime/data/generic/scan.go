@@ -210,9 +210,6 @@ func hint(c cell) string {
 
 // labelOf looks at a row's label.
 func (c *scan) labelOf(row int, x cell) string {
-	if message := x.badText(); message != "" {
-		return message
-	}
 	if c.x.p.each {
 		if c.each == nil {
 			c.each = make([]float64, c.x.s.Input.Size())

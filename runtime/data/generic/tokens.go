@@ -3,6 +3,7 @@ package generic
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -92,7 +93,7 @@ func (t *tokenizer) take(v *data.Vocabulary) error {
 
 // read reads a vocabulary, a token a line.
 func (t *tokenizer) read(name string) error {
-	f, err := t.s.Open("vocabulary", name)
+	f, err := t.s.OpenText("vocabulary", name)
 	if err != nil {
 		return err
 	}
@@ -109,7 +110,10 @@ func (t *tokenizer) read(name string) error {
 		seen[token] = true
 		t.words.Words = append(t.words.Words, token)
 	}
-	if err := scan.Err(); err != nil {
+	var own *data.Error
+	if err := scan.Err(); errors.As(err, &own) {
+		return own
+	} else if err != nil {
 		return t.s.Fail(name, fmt.Sprintf("line %d", len(t.words.Words)+1), "cannot be read: "+data.Cause(err), "give a text file with a token a line")
 	}
 	if len(t.words.Words) == 0 {
