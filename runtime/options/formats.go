@@ -95,6 +95,7 @@ func tableOptions(files string, more ...Option) []Option {
 		{"window", Whole(0), "", "rows of an example: the rows are samples in time; 0: a row is a whole example; default the length of a model's input [channels, samples] with more than one of each, 0 where a row has all values of it"},
 		{"layout", Words("NCT", "NTC", "NCHW", "NHWC", "NCDHW", "NDHWC"), "", "axes of whole examples in the files: channels first, as the model has them (NCT, NCHW, NCDHW), or last (NTC, NHWC, NDHWC)"},
 		{"stride", Whole(1), "", "rows from one window to the next; default half a window"},
+		{"short", Words("skip", "pad", "error"), "skip", "recordings without a window of good rows: skip (they are counted and named), pad (their rows and, behind them, zeros; with standardize the mean) or error"},
 		{"window_label", Words("majority", "last"), "majority", "label of a window: majority or last of its rows"},
 		{"split", Form("random, last, by file, by folder or by COLUMN", `random|last|by +\S.*`), "", "random, last (the end of every file), by file, by folder, or by COLUMN: rows with the same value stay together; default random, for windows by file or last"},
 		{"test_fraction", Between(0, 1), "0.1", "the part that a split sets aside for testing"},

@@ -17,8 +17,11 @@ type indexed struct {
 }
 
 // segment are the rows lo to hi-1 of a table, which follow each other, are good and belong to
-// one group.
-type segment struct{ table, lo, hi, group int }
+// one group; cut where it is one part of such rows, on one side of a split.
+type segment struct {
+	table, lo, hi, group int
+	cut                  bool
+}
 
 // index are all good rows of several files.
 type index struct {

@@ -109,6 +109,9 @@ func openAll(s *data.Source, p *plan, names, tests []string, open opener) (table
 func (x *index) sets(trainTables int) (data.Dataset, data.Dataset, error) {
 	s, p := x.s, x.p
 	x.countUnlabelled()
+	if err := x.tellShort(); err != nil {
+		return nil, nil, err
+	}
 	if p.label != "" && !p.each && x.class.number() < 2 && p.numbered != 1 {
 		return nil, nil, s.Fail("", "", fmt.Sprintf("the column %s has %d different labels, expected at least 2", p.label, x.class.number()),
 			"correct the option label, or say classes: 1 where the label is a number to regress")

@@ -34,6 +34,7 @@ type plan struct {
 	scale          float64
 	window, stride int // 0: rows are examples
 	channelsLast   bool
+	short          shorts
 	last           bool
 	split, by      string // split: random, last or by
 	groups         []string
@@ -69,7 +70,7 @@ func newPlan(s *data.Source) (*plan, error) {
 	if p.scale, err = strconv.ParseFloat(s.Text("scale"), 64); err != nil || !(p.scale > 0) || p.scale > 1e30 {
 		return nil, s.BadOption("scale", "a number above 0")
 	}
-	for _, set := range []func() error{p.setLayout, p.setWindowLabel, p.setSplit} {
+	for _, set := range []func() error{p.setLayout, p.setWindowOptions, p.setSplit} {
 		if err := set(); err != nil {
 			return nil, err
 		}
@@ -153,8 +154,13 @@ func (p *plan) setWindow(values int) error {
 	return nil
 }
 
-// setWindowLabel takes the option window_label.
-func (p *plan) setWindowLabel() error {
+// setWindowOptions takes those that matter to windows alone.
+func (p *plan) setWindowOptions() error {
+	words := map[string]shorts{"skip": shortSkip, "pad": shortPad, "error": shortError}
+	var ok bool
+	if p.short, ok = words[p.s.Text("short")]; !ok {
+		return p.s.BadOption("short", "skip, pad or error")
+	}
 	switch p.s.Text("window_label") {
 	case "majority":
 	case "last":

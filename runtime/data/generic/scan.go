@@ -97,7 +97,7 @@ func (c *scan) row(row int, cells []cell) error {
 	if n := len(x.segs); c.last == row-1 && row > 0 && c.group == group && n > 0 {
 		x.segs[n-1].hi = row + 1
 	} else {
-		x.segs = append(x.segs, segment{c.number, row, row + 1, group})
+		x.segs = append(x.segs, segment{table: c.number, lo: row, hi: row + 1, group: group})
 	}
 	c.last, c.group = row, group
 	return nil
@@ -258,7 +258,7 @@ func (x *index) remove(r rowAt) {
 		if g.table != int(r.table) || row < g.lo || row >= g.hi {
 			continue
 		}
-		parts := []segment{{g.table, g.lo, row, g.group}, {g.table, row + 1, g.hi, g.group}}
+		parts := []segment{{g.table, g.lo, row, g.group, false}, {g.table, row + 1, g.hi, g.group, false}}
 		parts = slices.DeleteFunc(parts, func(g segment) bool { return g.lo >= g.hi })
 		x.segs = slices.Replace(x.segs, i, i+1, parts...)
 		return

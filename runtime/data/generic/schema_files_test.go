@@ -360,3 +360,48 @@ func TestSchemaOfTheModel(t *testing.T) {
 		}
 	})
 }
+
+// Recordings shorter than the window are counted and named, filled up, or refused.
+func TestShortRecordings(t *testing.T) {
+	want := data.Want{{Shape: []int{2, 3}}}
+	everyReader(t, func(t *testing.T, reader string) {
+		long, short := records{columns: []string{"a", "b", "y"}}, records{columns: []string{"a", "b", "y"}}
+		for i := range 6 {
+			long.rows = append(long.rows, []any{float64(i), float64(10 + i), int64(0)})
+		}
+		short.rows = [][]any{{1.0, 2.0, int64(1)}, {3.0, 4.0, int64(1)}}
+		files := map[string]records{"0": long, "1": short, "2": short, "t": long}
+		root, test := folderOf(t, reader, files), "t"+writers[reader].ending
+		open := func(options map[string]string) (opened, []string) {
+			var notes []string
+			o := map[string]string{"label": "y", "window": "3", "stride": "3", "test": test}
+			maps.Copy(o, options)
+			train, part, err := data.Open(reader, o, root, "folder", want, data.OpenOptions{Note: func(text string) { notes = append(notes, text) }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return opened{all(t, train, want), all(t, part, want)}, notes
+		}
+		whole := []string{"[0 1 2 10 11 12] [0]", "[3 4 5 13 14 15] [0]"}
+		got, notes := open(nil)
+		equal(t, "skipped", got.train, whole)
+		name := "1" + writers[reader].ending
+		if len(notes) != 1 || !strings.Contains(notes[0], "2 of 4 recordings") || !strings.Contains(notes[0], name+" (2)") || !strings.Contains(notes[0], "short: pad") {
+			t.Errorf("notes %q", notes)
+		}
+		got, notes = open(map[string]string{"short": "pad"})
+		equal(t, "filled up", got.train, append(whole, "[1 3 0 2 4 0] [1]", "[1 3 0 2 4 0] [1]"))
+		if len(notes) != 1 || !strings.Contains(notes[0], "filled up") {
+			t.Errorf("notes %q", notes)
+		}
+		got, _ = open(map[string]string{"short": "pad", "standardize": "true"}) // the mean is 0
+		if r := got.train[2]; !strings.Contains(r, " 0 -") || !strings.HasSuffix(r, " 0] [1]") {
+			t.Errorf("filled up with the mean: %s", r)
+		}
+		got, _ = open(map[string]string{"short": "pad", "split": "last", "test": "", "test_fraction": "0.5"}) // a part of a recording is none
+		if len(got.train) != 2 || len(got.test) != 2 {
+			t.Errorf("split: %d and %d", len(got.train), len(got.test))
+		}
+		refused(t, reader, root, want, map[string]string{"label": "y", "window": "3", "short": "error"}, name, "2 good rows", "short: pad or skip")
+	})
+}

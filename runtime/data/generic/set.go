@@ -61,10 +61,13 @@ func (p *plan) examples(g segment) int {
 	if p.window == 0 {
 		return n
 	}
-	if n < p.window {
-		return 0
+	switch {
+	case n >= p.window:
+		return (n-p.window)/p.stride + 1
+	case p.short == shortPad && !g.cut:
+		return 1
 	}
-	return (n-p.window)/p.stride + 1
+	return 0
 }
 
 func (s *set) Len() int            { return s.n }
@@ -99,7 +102,7 @@ func (s *set) Example(i int, _ uint64, e *data.Example) error {
 	t := x.tables[g.table]
 	lo, n := g.lo+i-s.before[k], 1
 	if p.window > 0 {
-		lo, n = g.lo+(i-s.before[k])*p.stride, p.window
+		lo, n = g.lo+(i-s.before[k])*p.stride, min(p.window, g.hi-g.lo)
 	}
 	w := s.pool.Get().(*scratch)
 	defer s.pool.Put(w)
@@ -126,6 +129,11 @@ func (s *set) Example(i int, _ uint64, e *data.Example) error {
 	if p.missing == gapInterpolate {
 		if err := s.interpolate(w, t, g, lo); err != nil {
 			return err
+		}
+	}
+	for ; n < p.window; n++ { // a short recording
+		for range x.perRow {
+			w.rows = append(w.rows, math.NaN())
 		}
 	}
 	s.write(e.X, w.rows, n)
@@ -297,10 +305,10 @@ func (x *index) split(trainTables int) (train, test []segment, err error) {
 		cut := min(g.hi, g.lo+max(0, keep[g.table]))
 		keep[g.table] -= g.hi - g.lo
 		if cut > g.lo {
-			train = append(train, segment{g.table, g.lo, cut, g.group})
+			train = append(train, segment{g.table, g.lo, cut, g.group, cut < g.hi})
 		}
 		if cut < g.hi {
-			test = append(test, segment{g.table, cut, g.hi, g.group})
+			test = append(test, segment{g.table, cut, g.hi, g.group, cut > g.lo})
 		}
 	}
 	return train, test, nil
