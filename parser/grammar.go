@@ -81,6 +81,7 @@ type inputItem struct {
 	DType *name   `parser:"@@?"`
 	Shape []*Expr `parser:"'[' ( @@ ( ',' @@ )* ','? )? ']'"`
 	Below *Expr   `parser:"( '<' @@ )?"`
+	As    *name   `parser:"( 'as' @@ )?"`
 }
 
 type modalityDecl struct {

@@ -44,7 +44,7 @@ func TestExamplesFormatted(t *testing.T) {
 
 func TestFormat(t *testing.T) {
 	in := "import   \"std/nn\" //why\n\n\n\nfn f( x:[...,K],w=1 ){\nlet a=x[ :,1 :,- 1 ]\nlet longer = -w+ (w>0?1:- 2)\nif w==1{return a}else{\nx=enc[ 0 ].b :linear(x,K,bias :false)\n}\n" +
-		"return a+\nlonger*x[0:2:1]\n}\nkind k(a){input i32[a]<4\nfn g(x)=x\nfn longer(x)=[x,\nx]\n}\nfn p(){param w[1,2]=0\nfor i in 0..3{}\n}\n"
+		"return a+\nlonger*x[0:2:1]\n}\nkind k(a){input i32[a]<4 as tokens\nfn g(x)=x\nfn longer(x)=[x,\nx]\n}\nfn p(){param w[1,2]=0\nfor i in 0..3{}\n}\n"
 	want := `import "std/nn"  // why
 
 fn f(x: [..., K], w = 1) {
@@ -57,7 +57,7 @@ fn f(x: [..., K], w = 1) {
         longer * x[0:2:1]
 }
 kind k(a) {
-    input i32[a] < 4
+    input i32[a] < 4 as tokens
     fn g(x)      = x
     fn longer(x) = [x,
         x]

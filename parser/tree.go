@@ -102,6 +102,10 @@ func (d *inputItem) tree() *spec.Input {
 		name := d.First.tree()
 		in.Name, in.DType = &name, d.DType.tree()
 	}
+	if d.As != nil {
+		as := d.As.tree()
+		in.As = &as
+	}
 	return in
 }
 

@@ -68,13 +68,14 @@ type Kind struct {
 }
 
 // Input is the type of one input of an example: `input f32[channels, length]`,
-// `input text i32[length] < vocab`.
+// `input text i32[length] < vocab`, `input f32[leads, samples] as series`.
 type Input struct {
 	Range
 	Name  *Name // nil: none, for the only input of a kind
 	DType Name
 	Shape []Expr
-	Below Expr // nil for f32
+	Below Expr  // nil for f32
+	As    *Name // what it is shown as; nil: as its axes say
 }
 
 // Modality instantiates a kind: `modality NAME = kind(args) { data ... set ... }`.

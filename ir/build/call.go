@@ -2,6 +2,7 @@ package build
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 
 	"mspecc/ir"
@@ -72,9 +73,16 @@ func (e *elab) callFunction(f *function, x *spec.Call, env *scope) value {
 	depth := len(e.labels)
 	e.labels = append(e.labels, f.labels...)
 	e.setLabel()
+	args := inner
+	if f.of != nil {
+		args = &scope{vars: maps.Clone(inner.vars)} // the body may change them
+	}
 	v := e.enter(f.decl, x.Range, inner)
 	e.labels = e.labels[:depth]
 	e.setLabel()
+	if f.of != nil {
+		e.keepContract(f.of, f.decl, args, v, x.Range)
+	}
 	return v
 }
 

@@ -32,6 +32,7 @@ type elab struct {
 	steps   int
 	unnamed map[string]int // random streams without a name, by label path
 	streams map[string]streamName
+	outputs map[string]spec.Range // where each is named
 	diags   []spec.Diagnostic
 }
 

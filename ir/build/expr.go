@@ -107,8 +107,8 @@ func (e *elab) member(x *spec.Member, env *scope) value {
 		e.fail(x.Range, "E031", "only a modality has members; %s follows something else", x.Name.Text)
 	}
 	if v, ok := m.env.vars[x.Name.Text]; ok {
-		if f, ok := v.val.(*function); ok && len(m.labels) > 0 {
-			return &function{f.decl, f.env, m.labels}
+		if f, ok := v.val.(*function); ok {
+			return &function{f.decl, f.env, m.labels, m}
 		}
 		return v.val
 	}

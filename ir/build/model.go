@@ -67,6 +67,7 @@ type Input struct {
 	Name  string  // "" for the only one of a kind
 	Type  ir.Type // without the batch axis
 	Vocab int     // number of different tokens, 0 for values
+	As    string  // what it is shown as, see shownAs
 }
 
 // Tensor is the name of the input's batch among a program's inputs.
@@ -97,6 +98,7 @@ type Modality struct {
 	Grid       []int // tokens per axis
 	Patch      []int // patch size per axis
 	Channels   int
+	Layouts    []Layout // how the inputs are shown, in their order; none where the model has no reconstruct
 }
 
 // Setting is a compile-time constant of the model.

@@ -177,6 +177,7 @@ func (e *elab) named(it *spec.OutputItem, name string, v *ir.Value, report bool)
 		}
 	}
 	e.checkOutput(name, report, it.Range)
+	e.outputs[name] = it.Range
 	e.fn.Outputs = append(e.fn.Outputs, Output{name, v, report})
 }
 

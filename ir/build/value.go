@@ -30,7 +30,8 @@ type list []value
 type function struct {
 	decl   *spec.Func
 	env    *scope
-	labels []label // of the modality that it was taken from
+	labels []label   // of the modality that it was taken from
+	of     *instance // that modality; nil: it is called by name
 }
 
 // instance is a kind with its arguments: what a model sees as its modality.

@@ -71,7 +71,8 @@ func (vb *variantBuild) fail(at spec.Range, code, format string, args ...any) {
 func (vb *variantBuild) elab(name string, training bool) *elab {
 	b := ir.NewBuilder()
 	b.Share = true
-	return &elab{v: vb, b: b, training: training, unnamed: map[string]int{}, streams: map[string]streamName{}, fn: &Func{Name: name, B: b}}
+	return &elab{v: vb, b: b, training: training, unnamed: map[string]int{}, streams: map[string]streamName{},
+		outputs: map[string]spec.Range{}, fn: &Func{Name: name, B: b}}
 }
 
 // run calls f until it is done or gives up, and collects the diagnostics.
@@ -123,9 +124,19 @@ func (vb *variantBuild) instance(e *elab, first bool) *instance {
 		e.fail(id.Range, "E020", "there is no kind %s", id.Name)
 	}
 	m := e.instantiate(&kindOf{kind, from}, d.Kind, outer)
+	e.checkLength(m)
 	if first {
 		vb.describe(e, m, outer)
 	}
+	return m
+}
+
+// instanceOf is the modality in the scope of the model, nil where it has none.
+func (vb *variantBuild) instanceOf(env *scope) *instance {
+	if vb.model.Modality == nil {
+		return nil
+	}
+	m, _ := env.find(vb.model.Modality.Text).val.(*instance)
 	return m
 }
 
@@ -141,6 +152,7 @@ func (vb *variantBuild) describe(e *elab, m *instance, outer *scope) {
 		if in.DType.Text == "i32" {
 			t.Type.DType, t.Vocab = ir.I32, e.integer(in.Below, m.env)
 		}
+		t.As = e.shown(in, t.Type)
 		info.Inputs = append(info.Inputs, t)
 	}
 	listed := func(name string) []int {
@@ -311,6 +323,9 @@ func (vb *variantBuild) entry(f *spec.Func, name string, training bool) *Func {
 		case "reconstruct":
 			if _, bad := v.(poison); v != nil && !bad {
 				e.fail(f.Name.Range, "E073", "reconstruct returns nothing; it names its results with expose")
+			}
+			if m := vb.instanceOf(env); m != nil && len(e.diags) == 0 {
+				vb.out.Modality.Layouts = vb.layouts(e, f, m)
 			}
 		}
 		if name != "objective" && name != "replay" {

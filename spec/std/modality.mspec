@@ -1,8 +1,8 @@
 // Modalities: how raw inputs become tokens, what is to be predicted at a token, how a
 // prediction is scored, and which tokens are neighbours. A new kind offers the same names:
 //
-//     grid, patch    tokens and patch size per axis
 //     length         tokens of one example, L
+//     grid, patch    tokens and patch size per axis, for people
 //     embed(x, D)    tokens [B, L, D]
 //     predict(y, D)  prediction from decoder rows y [B, L, E]
 //     target(x)      what is predicted, [B, L, P]
@@ -10,7 +10,10 @@
 //     values(p)      the prediction in the units of target(x)
 //     near(v)        v [B, L], summed over each token and its neighbours
 //     positions(D)   codes [1 + L, D]; row 0 belongs to the class token
+//     layout(x)      only where target(x) holds other values than x does: the values of x that the
+//                    target's are about, of its shape
 //
+// The compiler holds a kind to these shapes. What an input is shown as stands behind it: input ... as series.
 // A kind with several inputs gets x as a list of them; its predictions, targets and values may
 // be lists too, with the tokens of one entry after those of another in the sequence.
 
@@ -39,7 +42,8 @@ fn positions2(rows, columns, width) {
     return table(concat([zeros([1, width]), codes], axis: 0))
 }
 
-// both_sides adds the neighbours before and after along an axis, zeros outside.
+// both_sides adds up the two neighbours of each element along an axis, zeros outside. The element itself is not
+// among them: v + both_sides(v, 1) is the sum over a token and those beside it.
 fn both_sides(v, axis) {
     let n = dim(v, axis)
     if n == 1 { return zeros(shape(v)) }
@@ -57,7 +61,7 @@ fn squared_error(p, target) {
 kind series(channels, samples, patch = 1) {
     require channels >= 1 && samples >= 1 && patch >= 1, "channels, samples and patch are counts, at least 1"
     require samples % patch == 0, "a patch of {patch} does not divide {samples} samples"
-    input f32[channels, samples]
+    input f32[channels, samples] as series
 
     let length = samples / patch
     let grid   = [length]
@@ -89,7 +93,7 @@ kind image(channels, height, breadth, patch = 1) {
     let pw         = patches_of[1]
     require channels >= 1 && height >= 1 && breadth >= 1 && ph >= 1 && pw >= 1, "channels, height, breadth and patch are counts, at least 1"
     require height % ph == 0 && breadth % pw == 0, "a patch of {ph} x {pw} does not divide an image of {height} x {breadth}"
-    input f32[channels, height, breadth]
+    input f32[channels, height, breadth] as image
 
     let rows    = height / ph
     let columns = breadth / pw
@@ -124,7 +128,7 @@ kind image(channels, height, breadth, patch = 1) {
 // tokens: ids below vocab. The head is tied to the embedding table.
 kind tokens(vocab, length) {
     require vocab >= 2 && length >= 1, "vocab is at least 2 and length at least 1"
-    input i32[length] < vocab
+    input i32[length] < vocab as tokens
 
     let grid  = [length]
     let patch = 1
@@ -149,8 +153,8 @@ kind tokens(vocab, length) {
 // sequence, each with an embedding, a head and a loss of its own. A token's loss is weighted
 // so that the image and the text count the same, however many tokens they have.
 kind image_text(channels, height, breadth, patch, vocab, words) {
-    input image f32[channels, height, breadth]
-    input text i32[words] < vocab
+    input image f32[channels, height, breadth] as image
+    input text i32[words] < vocab as tokens
 
     let picture = image: image(channels, height, breadth, patch)
     let caption = text: tokens(vocab, words)
