@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mspecc/internal/fuzzing"
 )
 
 // read opens bytes as a file would be, and loads every tensor of a reasonable size.
@@ -90,6 +92,7 @@ func fuzz(f *testing.F, name string, wrap func([]byte) []byte) {
 		f.Fatal(err)
 	}
 	f.Add(seed)
+	fuzzing.Bound(f)
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if wrap != nil {
 			raw = wrap(raw)
@@ -108,8 +111,9 @@ func pickled(t testing.TB, ops string) []byte {
 }
 
 func TestHostilePickles(t *testing.T) {
-	nested := func(n int) string { return strings.Repeat("]", n) + strings.Repeat("a", n-1) }
-	laughs := "]q\x00"
+	const tensor = "ctorch._utils\n_rebuild_sparse_tensor\n)R"
+	nested := func(n int, last string) string { return strings.Repeat("]", n) + last + strings.Repeat("a", n) }
+	laughs := "](" + tensor + "eq\x00"
 	for i := range byte(40) { // each list holds the one before it twice
 		laughs += "](h" + string(i) + "h" + string(i) + "eq" + string(i+1)
 	}
@@ -118,9 +122,10 @@ func TestHostilePickles(t *testing.T) {
 		tuples += "h" + string(i) + "h" + string(i) + "\x86q" + string(i+1)
 	}
 	for want, ops := range map[string]string{
-		"more than 64 deep":      nested(100),
+		"more than 64 deep":      nested(100, tensor),
+		"more than 10000 deep":   nested(20000, "N"),
 		"more than 1048576":      laughs,
-		"a name has more than":   "}X\x00\x05\x00\x00" + strings.Repeat("x", 0x500) + "Ns",
+		"a name has more than":   "}X\x00\x05\x00\x00" + strings.Repeat("x", 0x500) + tensor + "s",
 		"a persistent id that":   tuples + "Q",
 		"":                       "]q\x00h\x00a", // a list that holds itself
 		"keys are set in a":      "]NNs",
@@ -142,6 +147,22 @@ func TestHostilePickles(t *testing.T) {
 		}
 		if d := time.Since(start); d > 5*time.Second {
 			t.Errorf("%.40q took %v", ops, d)
+		}
+	}
+}
+
+// What holds no tensor may be as long, deep and often shared as it likes.
+func TestMuchBesideTensors(t *testing.T) {
+	shared := "]q\x00"
+	for i := range byte(40) {
+		shared += "](h" + string(i) + "h" + string(i) + "eq" + string(i+1)
+	}
+	for name, ops := range map[string]string{
+		"numbers": "](" + strings.Repeat("K\x01", 5<<18) + "e", "pairs": "](" + strings.Repeat("K\x01K\x02\x86", 5<<18) + "e",
+		"deep": strings.Repeat("]", 3000) + strings.Repeat("a", 2999), "shared": shared, "long key": "}X\x00\x05\x00\x00" + strings.Repeat("x", 0x500) + "]s",
+	} {
+		if err := read(t, pickled(t, ops)); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -37,16 +37,6 @@ func (f *File) Close() error {
 // maxPickle bounds a pickle, which holds names and shapes but no elements.
 const maxPickle = 256 << 20
 
-// maxDepth bounds how deep dictionaries and lists lie inside each other.
-const maxDepth = 64
-
-// maxVisits bounds how many values are looked at: values may be shared, so that a small pickle
-// can stand for a huge tree.
-const maxVisits = 1 << 20
-
-// maxName bounds the name that a tensor gets from the way to it.
-const maxName = 1024
-
 // legacyMagic is the number that the older format's first pickle holds.
 var legacyMagic, _ = new(big.Int).SetString("1950a86a20f9469cfc6c", 16)
 
@@ -308,6 +298,9 @@ func legacyElements(u *pickle.Machine, storages map[string]*storage, keys []any)
 		}
 		size, ok := sizes[s.dtype]
 		if !ok {
+			size, ok = otherSizes[s.dtype]
+		}
+		if !ok {
 			return fmt.Errorf("the storage %s has elements of type %s, whose size is not known", key, s.dtype)
 		}
 		data, err := u.Take(uint64(s.numel) * uint64(size))
@@ -322,148 +315,4 @@ func legacyElements(u *pickle.Machine, storages map[string]*storage, keys []any)
 		}
 	}
 	return nil
-}
-
-// collector walks through a value and keeps the tensors it meets.
-type collector struct {
-	file   *File
-	within map[any]bool // dictionaries and lists on the way here: one that holds itself ends there
-	visits int
-}
-
-// collect finds the tensors of a value.
-func (f *File) collect(v any) error {
-	c := &collector{file: f, within: map[any]bool{}}
-	if err := c.walk(v, "", 0); err != nil {
-		return err
-	}
-	if d, ok := v.(*pickle.Dict); ok {
-		left := maxVisits
-		f.Metadata, _ = plainValue(d.Get(metadataKey), 0, &left).(map[string]any)
-	}
-	return nil
-}
-
-// metadataKey is the key of what a file says beside its tensors.
-const metadataKey = "metadata"
-
-// plainValue is a value as JSON has it, of at most so many values; nil for another one.
-func plainValue(v any, depth int, left *int) any {
-	if *left--; *left < 0 || depth > maxDepth {
-		return nil
-	}
-	switch v := v.(type) {
-	case string, bool, int64, float64:
-		return v
-	case pickle.Tuple:
-		return plainList(v, depth, left)
-	case *pickle.List:
-		return plainList(v.Items, depth, left)
-	case *pickle.Dict:
-		m := map[string]any{}
-		for i, k := range v.Keys {
-			name, ok := k.(string)
-			if m[name] = plainValue(v.Values[i], depth+1, left); !ok || m[name] == nil {
-				return nil
-			}
-		}
-		return m
-	}
-	return nil
-}
-
-func plainList(values []any, depth int, left *int) any {
-	list := []any{}
-	for _, x := range values {
-		y := plainValue(x, depth+1, left)
-		if y == nil {
-			return nil
-		}
-		list = append(list, y)
-	}
-	return list
-}
-
-func (c *collector) walk(v any, name string, depth int) error {
-	if c.visits++; c.visits > maxVisits {
-		return fmt.Errorf("it holds more than %d values", maxVisits)
-	}
-	if len(name) > maxName {
-		return fmt.Errorf("a name has more than %d bytes", maxName)
-	}
-	if depth > maxDepth {
-		return fmt.Errorf("values lie more than %d deep inside each other", maxDepth)
-	}
-	switch v := v.(type) {
-	case *Tensor:
-		named := *v
-		named.Name = name
-		c.file.Tensors = append(c.file.Tensors, &named)
-	case pickle.Tuple:
-		return c.each(v, name, depth)
-	case *pickle.List, *pickle.Dict, *pickle.Object:
-		if c.within[v] {
-			return nil
-		}
-		c.within[v] = true
-		defer delete(c.within, v)
-		switch v := v.(type) {
-		case *pickle.List:
-			return c.each(v.Items, name, depth)
-		case *pickle.Dict:
-			return c.entries(v, name, depth)
-		case *pickle.Object:
-			if err := c.entries(&v.Dict, name, depth); err != nil {
-				return err
-			}
-			if err := c.each(v.Items, name, depth); err != nil {
-				return err
-			}
-			return c.walk(v.State, name, depth+1)
-		}
-	}
-	return nil
-}
-
-func (c *collector) each(values []any, name string, depth int) error {
-	for i, x := range values {
-		if err := c.walk(x, join(name, int64(i)), depth+1); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *collector) entries(d *pickle.Dict, name string, depth int) error {
-	for i, k := range d.Keys {
-		below := join(name, k)
-		if k == "_modules" || k == "_parameters" || k == "_buffers" {
-			below = name // where a module that was saved whole keeps what its state dict names
-		}
-		if err := c.walk(d.Values[i], below, depth+1); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// join appends a key to a name.
-func join(name string, key any) string {
-	k := plain(key)
-	if name == "" {
-		return k
-	}
-	return name + "." + k
-}
-
-// plain is a value as text, for anything but numbers and texts only its kind.
-func plain(v any) string {
-	switch v := v.(type) {
-	case string, int64, bool, float64, nil:
-		return fmt.Sprint(v)
-	case pickle.Class:
-		return v.String()
-	}
-	kind := fmt.Sprintf("%T", v)
-	return strings.ToLower(kind[strings.LastIndexByte(kind, '.')+1:])
 }

@@ -21,6 +21,8 @@ type Tensor struct {
 	stride []int // in elements
 	offset int   // of the first element in the storage
 	from   *storage
+	minus  bool   // every element is the negative of what the storage holds
+	odd    string // why it cannot be loaded, "" where it can
 }
 
 // storage is a run of elements that tensors share.
@@ -54,6 +56,10 @@ var dtypes = map[string]string{
 	"DoubleStorage": "F64", "FloatStorage": "F32", "HalfStorage": "F16", "BFloat16Storage": "BF16",
 	"LongStorage": "I64", "IntStorage": "I32", "ShortStorage": "I16", "CharStorage": "I8", "ByteStorage": "U8", "BoolStorage": "BOOL",
 }
+
+// otherSizes are those of storage classes whose elements are not read, but which may lie between others.
+var otherSizes = map[string]int{"torch.ComplexFloatStorage": 8, "torch.ComplexDoubleStorage": 16, "torch.QInt8Storage": 1, "torch.QUInt8Storage": 1,
+	"torch.QInt32Storage": 4, "torch.QUInt4x2Storage": 1, "torch.QUInt2x4Storage": 1, "torch.storage.UntypedStorage": 1, "torch.UntypedStorage": 1}
 
 // maxElements bounds what a tensor may announce; a larger one is a damaged file.
 const maxElements = 1 << 40
@@ -100,6 +106,9 @@ func (t *Tensor) check() error {
 func (t *Tensor) Load() (ckpt.Tensor, error) {
 	out := ckpt.Tensor{Name: t.Name, DType: t.DType, Shape: t.Shape}
 	size := sizes[t.DType]
+	if t.odd != "" {
+		return out, fmt.Errorf("tensor %q %s, which is not read", t.Name, t.odd)
+	}
 	if size == 0 || t.from == nil {
 		return out, fmt.Errorf("tensor %q has elements of type %s, which are not supported", t.Name, t.DType)
 	}
@@ -114,7 +123,7 @@ func (t *Tensor) Load() (ckpt.Tensor, error) {
 	if err != nil {
 		return out, fmt.Errorf("tensor %q: %w", t.Name, err)
 	}
-	if slices.Equal(t.stride, contiguous(t.Shape)) {
+	if slices.Equal(t.stride, contiguous(t.Shape)) && !t.minus {
 		out.Data = all[t.offset*size : (t.offset+n)*size : (t.offset+n)*size]
 		return out, nil
 	}
@@ -130,7 +139,35 @@ func (t *Tensor) Load() (ckpt.Tensor, error) {
 		}
 	}
 	walk(0, t.offset)
+	if t.minus {
+		return out, negate(out)
+	}
 	return out, nil
+}
+
+// negate turns the signs of a tensor's elements.
+func negate(t ckpt.Tensor) error {
+	size := sizes[t.DType]
+	switch t.DType {
+	case "F64", "F32", "F16", "BF16":
+		for i := size - 1; i < len(t.Data); i += size {
+			t.Data[i] ^= 0x80
+		}
+		return nil
+	case "I64", "I32", "I16", "I8":
+		for i := 0; i < len(t.Data); i += size {
+			carry := true
+			for k, b := range t.Data[i : i+size] {
+				if b = ^b; carry {
+					b++
+					carry = b == 0
+				}
+				t.Data[i+k] = b
+			}
+		}
+		return nil
+	}
+	return fmt.Errorf("tensor %q is negated, which elements of type %s cannot be", t.Name, t.DType)
 }
 
 // contiguous are the strides of row-major elements.
@@ -161,7 +198,24 @@ func rebuild(c pickle.Class, args pickle.Tuple) (any, bool, error) {
 		return d, true, nil
 	case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2":
 		t, err := view(args)
+		if err == nil && len(args) > 6 {
+			t.describe(args[6])
+		}
 		return t, true, err
+	case "torch._utils._rebuild_device_tensor_from_cpu_tensor":
+		if len(args) > 0 {
+			if t, ok := args[0].(*Tensor); ok {
+				return t, true, nil
+			}
+		}
+		return nil, true, errForm
+	case "torch._utils._rebuild_sparse_tensor":
+		return &Tensor{odd: "is sparse (save x.to_dense())"}, true, nil
+	case "torch._utils._rebuild_qtensor":
+		return &Tensor{odd: "is quantized (save x.dequantize())"}, true, nil
+	case "torch._utils._rebuild_nested_tensor", "torch._utils._rebuild_wrapper_subclass", "torch._utils._rebuild_meta_tensor_no_storage",
+		"torch._utils._rebuild_device_tensor_from_numpy", "torch._utils._rebuild_xla_tensor":
+		return &Tensor{odd: "is of a kind that " + c.Name + " makes"}, true, nil
 	case "torch._utils._rebuild_tensor_v3": // for element types that have no storage class, such as float8
 		if len(args) < 7 {
 			return nil, true, errForm
@@ -183,6 +237,27 @@ func rebuild(c pickle.Class, args pickle.Tuple) (any, bool, error) {
 		return nil, true, errors.New("a parameter without a tensor")
 	}
 	return nil, false, nil
+}
+
+// describe takes what PyTorch says of a tensor beside its elements: whether signs are yet to be turned.
+func (t *Tensor) describe(metadata any) {
+	d, ok := metadata.(*pickle.Dict)
+	if !ok {
+		if metadata != nil {
+			t.odd = "has properties of an unknown form"
+		}
+		return
+	}
+	for i, k := range d.Keys {
+		switch set := d.Values[i]; {
+		case set == false:
+		case k == "neg" && set == true:
+			t.minus = true
+		case k == "conj" && set == true: // real numbers are their own conjugates, others are not read anyhow
+		default:
+			t.odd = fmt.Sprintf("has the property %s", plain(k))
+		}
+	}
 }
 
 var errForm = errors.New("a tensor of an unknown form")
