@@ -22,7 +22,7 @@ func (t Tensor) Float32() (Tensor, error) {
 	default:
 		return Tensor{}, fmt.Errorf("tensor %q is %s, expected floats (F32, F64, F16 or BF16)", t.Name, t.DType)
 	}
-	values := make([]float32, len(t.Data)/sizes[t.DType])
+	values := make([]float32, len(t.Data)*8/bits[t.DType])
 	for i := range values {
 		values[i] = at(i)
 	}

@@ -17,6 +17,7 @@ import (
 	"slices"
 
 	"mspecc/runtime"
+	"mspecc/runtime/data/filetype"
 )
 
 // Tensor is one named tensor of a file, elements row-major and little-endian.
@@ -34,9 +35,11 @@ type File struct {
 	Tensors  []Tensor          // in order of their data
 }
 
-// sizes are the bytes per element of the types that the format knows.
-var sizes = map[string]int{"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4,
-	"F16": 2, "BF16": 2, "I16": 2, "U16": 2, "I8": 1, "U8": 1, "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1}
+// bits are the bits per element of the types that the format knows (safetensors 0.8.0). A file may also hold others: types that
+// came later are nothing to those who ask for other tensors.
+var bits = map[string]int{"F64": 64, "I64": 64, "U64": 64, "C64": 64, "F32": 32, "I32": 32, "U32": 32,
+	"F16": 16, "BF16": 16, "I16": 16, "U16": 16, "I8": 8, "U8": 8, "BOOL": 8, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
+	"F6_E2M3": 6, "F6_E3M2": 6, "F4": 4}
 
 // maxHeader is the format's own limit on the header's bytes.
 const maxHeader = 100 << 20
@@ -120,6 +123,9 @@ func Parse(name string, raw []byte) (*File, error) {
 	}
 	n := binary.LittleEndian.Uint64(raw)
 	if n > maxHeader {
+		if t, ok := filetype.Of(raw); ok {
+			return fail("it is %s; %s", t.Name, t.Fix)
+		}
 		return fail("its header would be %d bytes, the limit is %d: it is another kind of file", n, maxHeader)
 	}
 	if n > uint64(len(raw)-8) {
@@ -141,12 +147,12 @@ func Parse(name string, raw []byte) (*File, error) {
 	})
 	end := 0
 	for _, e := range entries {
-		bytes, err := e.size()
+		bytes, known, err := e.size()
 		lo, hi := e.Offsets[0], e.Offsets[1]
 		switch {
 		case err != nil:
 			return fail("tensor %q %v", e.name, err)
-		case lo < 0 || hi < lo || hi-lo != bytes:
+		case lo < 0 || hi < lo || known && hi-lo != bytes:
 			return fail("tensor %q, %s%v, needs %d bytes but spans %d to %d", e.name, e.DType, e.Shape, bytes, lo, hi)
 		case lo < end:
 			return fail("tensor %q overlaps the one before it", e.name)
@@ -181,25 +187,25 @@ type entry struct {
 	Offsets []int  `json:"data_offsets"`
 }
 
-// size is the number of bytes the tensor's data must have.
-func (e entry) size() (int, error) {
-	n, ok := sizes[e.DType]
-	if !ok {
-		return 0, fmt.Errorf("has the unknown element type %q", e.DType)
-	}
+// size is the number of bytes the tensor's data must have, where the size of its elements is known.
+func (e entry) size() (n int, known bool, err error) {
+	width, known := bits[e.DType]
+	n = 1
 	for _, d := range e.Shape {
-		if d < 0 || d > 0 && n > math.MaxInt/d {
-			return 0, fmt.Errorf("has the impossible shape %v", e.Shape)
+		if d < 0 || d > 0 && n > math.MaxInt/64/d {
+			return 0, false, fmt.Errorf("has the impossible shape %v", e.Shape)
 		}
 		n *= d
 	}
-	return n, nil
+	if n *= width; n%8 != 0 {
+		return 0, false, fmt.Errorf("has %d elements of %d bits, which fill no whole bytes", n/width, width)
+	}
+	return n / 8, known, nil
 }
 
 // header decodes the JSON text, entry by entry because a plain decoding would hide duplicates.
 func (f *File) header(text []byte) ([]entry, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return nil, errors.New("its header is not a JSON object: it is damaged or another kind of file")
 	}

@@ -206,9 +206,10 @@ func (a *app) importCommand() *cobra.Command {
 		Use:   "import",
 		Short: "Make a checkpoint from another program's parameters",
 		Long: `Make a checkpoint of step 0 from a file that holds every parameter under its own name
-with its shape: safetensors, or a PyTorch checkpoint in either of its formats. No code in a
+with its shape: safetensors, or a PyTorch checkpoint in either of its formats; also from the
+index or the folder of several, as Hugging Face's libraries write large models. No code in a
 checkpoint is run. Where the names stand below others, as in {"model": {"module.NAME": ...}},
-that is found out. Float64, float16 and bfloat16 are converted; float32 stays bit by bit.
+that is found out; the names that wrappers such as torch.compile leave in them are dropped. Float64, float16 and bfloat16 are converted; float32 stays bit by bit.
 What else the file holds (running averages, optimiser state) is left out and listed. How a
 model that export wrote wants its values scaled and its texts split is taken along.`,
 		Example: `  BIN import --in ckpt-100k.pth --out imported.safetensors
@@ -220,7 +221,7 @@ model that export wrote wants its values scaled and its texts split is taken alo
 		},
 	}
 	fl := c.Flags()
-	fl.StringVar(&f.in, "in", "", "file to read: safetensors, .pth or .pt")
+	fl.StringVar(&f.in, "in", "", "file to read: safetensors, .pth or .pt; an index of several, or their folder")
 	fl.StringVar(&f.out, "out", "", "checkpoint to write")
 	fl.StringVar(&f.prefix, "prefix", "", "text before the parameters' names (default found out)")
 	fl.BoolVar(&f.strict, "strict", false, "refuse a file with tensors that are no parameters")

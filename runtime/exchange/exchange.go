@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,8 +42,22 @@ func (f *File) Close() error {
 	return f.closer.Close()
 }
 
-// Open opens a file of either format; its first bytes say which it is.
+// Open opens a file of either format, whose first bytes say which it is, an index of several files, or a folder that
+// holds one of these under the usual name.
 func Open(name string) (*File, error) {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		if name, err = inFolder(name); err != nil {
+			return nil, err
+		}
+	}
+	if strings.HasSuffix(name, indexEnd) {
+		return openIndex(name)
+	}
+	return openOne(name)
+}
+
+// openOne opens a file of tensors.
+func openOne(name string) (*File, error) {
 	if torch.IsFile(name) {
 		t, err := torch.Open(name)
 		if err != nil {
@@ -91,7 +106,20 @@ type Match struct {
 // given (nil) it is the one below which most parameters are found with their shapes, such
 // as "model.module." in what a distributed training loop saved. A parameter that is missing or
 // has another shape is an error that lists all of them.
+//
+// Where parameters are missing, they are looked for once more without the names that PyTorch's wrappers leave in others.
 func (f *File) Match(p *runtime.Program, prefix *string) (*Match, error) {
+	m, err := f.match(p, prefix)
+	if err == nil {
+		return m, nil
+	}
+	if bare, other := f.matchUnwrapped(p, prefix); bare != nil && other == nil {
+		return bare, nil
+	}
+	return nil, err
+}
+
+func (f *File) match(p *runtime.Program, prefix *string) (*Match, error) {
 	m := &Match{file: f, found: map[string]Tensor{}}
 	if prefix != nil {
 		m.Prefix = *prefix
@@ -112,7 +140,10 @@ func (f *File) Match(p *runtime.Program, prefix *string) (*Match, error) {
 			m.compare(p, name, t)
 		}
 	}
-	return m, m.complete(p)
+	if err := m.complete(p); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // prefix finds the text before the parameters' names.
@@ -217,6 +248,9 @@ func (m *Match) complete(p *runtime.Program) error {
 	where := ""
 	if m.Prefix != "" {
 		where = fmt.Sprintf(", whose parameters would be those below %q", m.Prefix)
+	}
+	if slices.ContainsFunc(m.Left, func(name string) bool { return strings.HasSuffix(name, "flat_param") }) {
+		why = append(why, "it holds parameters that FSDP has flattened; save them with a FULL_STATE_DICT")
 	}
 	return fmt.Errorf("%s: does not fit the model %s for %s%s: %s", m.file.Name, p.Name, p.Modality.Name, where, strings.Join(why, "; "))
 }

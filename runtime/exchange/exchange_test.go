@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"math"
 	"os"
@@ -165,5 +166,122 @@ func TestOpenRefuses(t *testing.T) {
 		if _, err := Open(n); err == nil || !strings.HasPrefix(err.Error(), n+": ") {
 			t.Errorf("error %v", err)
 		}
+	}
+}
+
+// The names of wrappers are dropped wherever they stand, and a note says so.
+func TestWrappersAreDropped(t *testing.T) {
+	m := machine(t)
+	renamed := func(names ...string) []ckpt.Tensor {
+		all := params("", 1)
+		for i, n := range names {
+			all[i].Name = n
+		}
+		return all
+	}
+	for _, c := range []struct {
+		tensors []ckpt.Tensor
+		note    string
+	}{
+		{renamed("encoder._orig_mod.weight", "decoder.weight"), "from those of 1 tensors: _orig_mod"},
+		{renamed("module.encoder._checkpoint_wrapped_module.weight", "module._fsdp_wrapped_module.decoder.weight"), "2 tensors: _checkpoint_wrapped_module, _fsdp_wrapped_module, module"},
+		{append(renamed("model.module.encoder.module.weight", "model.module.decoder.weight"), scalar("step", 3)), "module"},
+	} {
+		match, err := open(t, "safetensors", c.tensors...).Match(m.Program, nil)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if len(match.Notes) != 1 || !strings.Contains(match.Notes[0], c.note) || len(match.Left) != len(c.tensors)-2 {
+			t.Errorf("notes %q, left %q", match.Notes, match.Left)
+		}
+		clear(m.Mem)
+		if err := match.Into(m); err != nil {
+			t.Fatal(err)
+		}
+		if got := m.Floats(m.Program.Params[0].Tensor)[7]; got != 7 {
+			t.Errorf("%s: element 7 is %v", c.tensors[0].Name, got)
+		}
+	}
+	twice := append(renamed("encoder._orig_mod.weight", "decoder.weight"), renamed("module.encoder.weight", "x")[0])
+	if _, err := open(t, "safetensors", twice...).Match(m.Program, nil); err == nil {
+		t.Error("two tensors for one parameter")
+	}
+	if match, err := open(t, "safetensors", params("module.", 1)...).Match(m.Program, nil); err != nil || len(match.Notes) != 0 || match.Prefix != "module." {
+		t.Errorf("%+v, %v", match, err)
+	}
+	_, err := open(t, "safetensors", append(renamed("encoder._flat_param", "decoder.weight"), scalar("x", 1))...).Match(m.Program, nil)
+	if err == nil || !strings.Contains(err.Error(), "FULL_STATE_DICT") {
+		t.Errorf("flattened parameters: %v", err)
+	}
+}
+
+// Files that belong together are opened by their index, or by their folder.
+func TestShards(t *testing.T) {
+	m := machine(t)
+	for _, end := range []string{"safetensors", "bin"} {
+		dir := t.TempDir()
+		all := params("", 1)
+		name := map[string]string{"safetensors": "model.safetensors", "bin": "pytorch_model.bin"}[end]
+		index := `{"metadata": {"total_size": 1}, "weight_map": {`
+		for i, x := range all {
+			file := strings.Replace(name, ".", "-0000"+string(rune('1'+i))+"-of-00002.", 1)
+			if i > 0 {
+				index += ", "
+			}
+			index += `"` + x.Name + `": "` + file + `"`
+			var err error
+			if end == "bin" {
+				err = ckpt.Atomic(filepath.Join(dir, file), func(w io.Writer) error { return torch.Write(w, "", []ckpt.Tensor{x}, nil) })
+			} else {
+				err = (&ckpt.File{Tensors: []ckpt.Tensor{x}}).WriteFile(filepath.Join(dir, file))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		path := filepath.Join(dir, name+".index.json")
+		write := func(text string) {
+			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write(index + "}}")
+		for _, in := range []string{path, dir} {
+			f, err := Open(in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			match, err := f.Match(m.Program, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			clear(m.Mem)
+			if err := errors.Join(match.Into(m), f.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if got := m.Floats(m.Program.Params[1].Tensor)[7]; got != 107 {
+				t.Errorf("%s: element 7 is %v", in, got)
+			}
+		}
+		for want, text := range map[string]string{
+			"is not there": strings.Replace(index, `"weight_map": {`, `"weight_map": {"ghost": "`+strings.Replace(name, ".", "-00001-of-00002.", 1)+`", `, 1) + "}}", "is no index": "{}", "one beside it": `{"weight_map": {"a": "../x"}}`,
+			"cannot be read": `{"weight_map": {"a": "none.safetensors"}}`,
+		} {
+			write(text)
+			if f, err := Open(path); err == nil || !strings.HasPrefix(err.Error(), path+": ") || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v", want, err)
+				if f != nil {
+					f.Close()
+				}
+			}
+		}
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, ".metadata"), []byte("x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "dcp_to_torch") {
+		t.Errorf("a distributed checkpoint: %v", err)
 	}
 }
