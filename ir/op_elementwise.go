@@ -133,16 +133,11 @@ func binaryOps() []Info {
 				gx := b.div(g, v.Args[1])
 				return []*Value{gx, b.neg(b.mul(gx, v))}
 			}),
-		binary(Max, "max", "the larger of x and y; the gradient goes to the larger, to each by half where they are equal",
+		binary(Max, "max", "the larger of x and y, NaN where one is; the gradient goes to the larger, to each by half where they are equal",
+			larger, extremumVJP),
+		binary(Min, "min", "the smaller of x and y, NaN where one is; the gradient goes to the smaller, to each by half where they are equal",
 			func(x, y float64) float64 {
-				if x >= y || x != x {
-					return x
-				}
-				return y
-			}, extremumVJP),
-		binary(Min, "min", "the smaller of x and y; the gradient goes to the smaller, to each by half where they are equal",
-			func(x, y float64) float64 {
-				if x <= y || x != x {
+				if x < y || x != x {
 					return x
 				}
 				return y
@@ -153,18 +148,19 @@ func binaryOps() []Info {
 	}
 }
 
-// extremumVJP sends the cotangent to the argument that equals the result; ties share it.
+// extremumVJP sends the cotangent to the argument that equals the result; ties share it, and
+// beside a NaN both get it. It is chosen, not multiplied by a mask: what is infinite goes nowhere
+// else as NaN.
 func extremumVJP(b *Builder, v, g *Value) []*Value {
 	x, y := v.Args[0], v.Args[1]
-	half := b.scale(b.Binary(Eq, x, y), 0.5)
-	wins := func(a, other *Value) *Value {
-		strict := b.Binary(Lt, other, a)
-		if v.Op == Min {
-			strict = b.Binary(Lt, a, other)
-		}
-		return b.mul(g, b.add(strict, half))
+	shared := b.Select(b.Binary(Eq, x, y), b.scale(g, 0.5), g)
+	unless := func(less, more *Value) *Value {
+		return b.Select(b.Binary(Lt, less, more), b.Splat(0, v.Shape()...), shared)
 	}
-	return []*Value{wins(x, y), wins(y, x)}
+	if v.Op == Min {
+		return []*Value{unless(y, x), unless(x, y)}
+	}
+	return []*Value{unless(x, y), unless(y, x)}
 }
 
 func otherElementwiseOps() []Info {

@@ -107,7 +107,7 @@ func scatterAddOp() Info {
 }
 
 func argSortOp() Info {
-	in := Info{Op: OpArgSort, Name: "argsort", Doc: "indices that sort the last axis, ascending, stable", Class: Opaque, Args: 1,
+	in := Info{Op: OpArgSort, Name: "argsort", Doc: "indices that sort the last axis, ascending, stable, NaN last", Class: Opaque, Args: 1,
 		NoVJP: "a sorting order does not change by small steps"}
 	in.infer = func(args []*Value, _ *Attr) (Type, error) {
 		if args[0].Rank() == 0 {
@@ -123,7 +123,10 @@ func argSortOp() Info {
 			for i := range row {
 				row[i] = float64(i)
 			}
-			sort.SliceStable(row, func(i, j int) bool { return keys[int(row[i])] < keys[int(row[j])] })
+			sort.SliceStable(row, func(i, j int) bool {
+				x, y := keys[int(row[i])], keys[int(row[j])]
+				return x < y || x == x && y != y
+			})
 		}
 		return out
 	}

@@ -11,13 +11,21 @@ func reduceOps() []Info {
 	sum := reduction(OpSum, "sum", "sum of x over the axes", 0, func(x, y float64) float64 { return x + y })
 	sum.vjp = func(b *Builder, v, g *Value) []*Value { return []*Value{b.expand(g, v)} }
 	sum.fold = foldSum
-	maximum := reduction(OpMax, "maximum", "largest x over the axes; ties share the gradient", math.Inf(-1), math.Max)
+	maximum := reduction(OpMax, "maximum", "largest x over the axes, NaN where one is; ties share the gradient", math.Inf(-1), func(x, y float64) float64 { return larger(x, y) + 0 }) // of zeros: +0
 	maximum.vjp = func(b *Builder, v, g *Value) []*Value {
 		hit := b.Binary(Eq, v.Args[0], b.expand(v, v))
 		share := b.div(g, b.Sum(hit, v.Attr.Axes...))
 		return []*Value{b.mul(hit, b.expand(share, v))}
 	}
 	return []Info{sum, maximum, softmaxOp()}
+}
+
+// larger is NaN where x or y is, which math.Max is not beside an infinity.
+func larger(x, y float64) float64 {
+	if x > y || x != x {
+		return x
+	}
+	return y
 }
 
 // softmaxOp is an operation of its own for the sake of its gradient, which is written with

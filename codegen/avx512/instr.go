@@ -48,6 +48,9 @@ var predicates = map[loop.Op]operand.Constant{
 	loop.OpSelLt: operand.U8(17), loop.OpSelLe: operand.U8(18), loop.OpSelEq: operand.U8(0), loop.OpSelNe: operand.U8(4),
 }
 
+// unordered is the predicate of VCMPPS that holds where an argument is NaN.
+const unordered = operand.U8(3)
+
 // Rounding of VRNDSCALEPS to integers, exceptions suppressed.
 var roundings = map[loop.Op]operand.Constant{
 	loop.OpRound: operand.U8(8), loop.OpFloor: operand.U8(9), loop.OpTrunc: operand.U8(11),
@@ -82,9 +85,9 @@ func (e *emitter) instr(s *loop.Instr) error {
 	case loop.OpSelLt, loop.OpSelLe, loop.OpSelEq, loop.OpSelNe:
 		e.choose(s)
 	case loop.OpHSum:
-		e.horizontal(s, (*build.Context).VADDPS)
+		e.horizontal(s, func(x, y, d reg.VecVirtual) { e.c.VADDPS(y, x, d) })
 	case loop.OpHMax:
-		e.horizontal(s, (*build.Context).VMAXPS)
+		e.horizontal(s, e.larger)
 	case loop.OpIota:
 		e.iota(s)
 	case loop.OpTail:
@@ -201,16 +204,24 @@ func (e *emitter) blend(k reg.OpmaskVirtual, a, b loop.Arg, d reg.VecVirtual) {
 
 // horizontal combines each lane with its partner 8, 4, 2 and 1 lanes away, so
 // that the result is in all lanes.
-func (e *emitter) horizontal(s *loop.Instr, f func(c *build.Context, ops ...operand.Op)) {
+func (e *emitter) horizontal(s *loop.Instr, join func(x, y, d reg.VecVirtual)) {
 	x, d, t := e.in(s.Args[0]), e.v(s.Dst), e.c.ZMM()
 	e.c.VSHUFF32X4(operand.U8(0x4e), x, x, t)
-	f(e.c, t, x, d)
+	join(x, t, d)
 	e.c.VSHUFF32X4(operand.U8(0xb1), d, d, t)
-	f(e.c, t, d, d)
+	join(d, t, d)
 	e.c.VPERMILPS(operand.U8(0x4e), d, t)
-	f(e.c, t, d, d)
+	join(d, t, d)
 	e.c.VPERMILPS(operand.U8(0xb1), d, t)
-	f(e.c, t, d, d)
+	join(d, t, d)
+}
+
+// larger sets d to the larger of x and y, NaN where one of them is; VMAXPS gives y there.
+func (e *emitter) larger(x, y, d reg.VecVirtual) {
+	k, t := e.c.K(), e.c.ZMM()
+	e.c.VCMPPS(unordered, x, x, k)
+	e.c.VMAXPS(y, x, t)
+	e.c.VBLENDMPS(x, t, k, d)
 }
 
 func (e *emitter) iota(s *loop.Instr) {

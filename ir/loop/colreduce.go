@@ -170,14 +170,18 @@ func (c *columnsCode) accumulate(u int) {
 		case node.Op == "colsum":
 			c.opTo(v, OpAdd, reg(v), c.value(arg))
 		default:
-			c.opTo(v, OpMax, reg(v), c.value(arg))
+			c.raise(v, c.value(arg))
 		}
 	}
 }
 
 func (c *columnsCode) finish(u int) {
-	for n, v := range c.acc {
-		c.memo[n] = reg(v[u])
+	for n, node := range c.g.nodes {
+		if v, ok := c.acc[n]; ok {
+			if c.memo[n] = reg(v[u]); node.Op == "colmax" {
+				c.memo[n] = c.positiveZero(reg(v[u]))
+			}
+		}
 	}
 	for _, s := range c.g.stores {
 		o := c.g.operands[s.Operand]

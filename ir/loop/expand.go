@@ -112,17 +112,39 @@ func (b *builder) sign(x Arg) Arg {
 	return b.op(OpSelLt, imm(0), x, imm(1), b.op(OpSelLt, x, imm(0), imm(-1), x))
 }
 
-// function expands one node operation whose arguments are known. max and min
-// take a constant first, so that a NaN in the other argument stays.
+// extremum is the larger (OpMax) or smaller (OpMin) of x and y, NaN where one of them is. The
+// instruction keeps a NaN of its second argument only, which is enough where the first is a
+// number.
+func (b *builder) extremum(op Op, x, y Arg) Arg {
+	if y.Const {
+		x, y = y, x
+	}
+	if x.Const {
+		if x.Imm != x.Imm {
+			return x
+		}
+		return b.op(op, x, y)
+	}
+	return b.op(OpSelNe, x, x, x, b.op(op, x, y))
+}
+
+// raise makes v the larger of v and x, NaN where one of them is.
+func (b *builder) raise(v V, x Arg) {
+	larger := b.newV()
+	b.opTo(larger, OpMax, reg(v), x)
+	b.opTo(v, OpSelNe, reg(v), reg(v), reg(v), reg(larger))
+}
+
+// positiveZero is x, with +0 for -0.
+func (b *builder) positiveZero(x Arg) Arg { return b.op(OpAdd, x, imm(0)) }
+
+// function expands one node operation whose arguments are known.
 func (b *builder) function(op string, x []Arg) (Arg, bool) {
 	switch op {
 	case "neg", "sqrt", "abs", "floor", "add", "sub", "mul", "div":
 		return b.op(Op(op), x...), true
 	case "max", "min":
-		if x[1].Const {
-			x = []Arg{x[1], x[0]}
-		}
-		return b.op(Op(op), x...), true
+		return b.extremum(Op(op), x[0], x[1]), true
 	case "exp":
 		return b.exp(x[0]), true
 	case "exp2":

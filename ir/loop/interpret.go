@@ -143,9 +143,10 @@ func across(op Op, x []float32) float32 {
 	x = append([]float32(nil), x...)
 	for h := len(x) / 2; h > 0; h /= 2 {
 		for i := 0; i < h; i++ {
-			if op == OpHSum {
+			switch {
+			case op == OpHSum:
 				x[i] += x[i+h]
-			} else if !(x[i] > x[i+h]) {
+			case x[i] == x[i] && !(x[i] > x[i+h]):
 				x[i] = x[i+h]
 			}
 		}

@@ -17,7 +17,7 @@ const (
 	OpPrefetch Op = "prefetch" // brings the element's cache line near; no other effect
 
 	OpHSum      Op = "hsum"      // sum over the lanes, in all lanes
-	OpHMax      Op = "hmax"      // largest lane, in all lanes
+	OpHMax      Op = "hmax"      // largest lane, in all lanes; NaN where one is
 	OpIota      Op = "iota"      // lane index + Args[0]
 	OpTail      Op = "tail"      // Args[0] in the first Lanes lanes, Args[1] in the others
 	OpTranspose Op = "transpose" // Block, Lanes registers, as a matrix in place

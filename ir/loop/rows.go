@@ -381,17 +381,18 @@ func (c *rowsCode) accumulate(a *accumulator, part int) {
 	case op == "rowsum":
 		c.opTo(v, OpAdd, reg(v), x)
 	default:
-		c.opTo(v, OpMax, reg(v), x)
+		c.raise(v, x)
 	}
 }
 
 func (c *rowsCode) known(n int) bool { _, ok := c.memo[n]; return ok }
 
-// combine adds the partial results in pairs, then the lanes.
+// combine joins the partial results in pairs, then the lanes. A largest element of 0 is +0,
+// whatever the order in which zeros of both signs were compared.
 func (c *rowsCode) combine(a *accumulator) Arg {
-	op, cross := OpAdd, OpHSum
+	join, cross, last := func(x, y Arg) Arg { return c.op(OpAdd, x, y) }, OpHSum, func(x Arg) Arg { return x }
 	if c.g.nodes[a.node].Op == "rowmax" {
-		op, cross = OpMax, OpHMax
+		join, cross, last = func(x, y Arg) Arg { return c.extremum(OpMax, x, y) }, OpHMax, c.positiveZero
 	}
 	var parts []Arg
 	for i, v := range a.part {
@@ -402,7 +403,7 @@ func (c *rowsCode) combine(a *accumulator) Arg {
 	for len(parts) > 1 {
 		var next []Arg
 		for i := 0; i+1 < len(parts); i += 2 {
-			next = append(next, c.op(op, parts[i], parts[i+1]))
+			next = append(next, join(parts[i], parts[i+1]))
 		}
 		if len(parts)%2 == 1 {
 			next = append(next, parts[len(parts)-1])
@@ -410,7 +411,7 @@ func (c *rowsCode) combine(a *accumulator) Arg {
 		parts = next
 	}
 	if c.lanes == 1 {
-		return parts[0]
+		return last(parts[0])
 	}
-	return c.op(cross, parts[0])
+	return last(c.op(cross, parts[0]))
 }

@@ -33,11 +33,14 @@ fn batchnorm(x: [N, K], eps = 1e-5) {
     return centred / sqrt(variance + eps) * weight + bias
 }
 
-// relu is x where it is positive and 0 elsewhere.
-fn relu(x) = max(x, 0)
+// relu is x where it is positive and 0 elsewhere; its slope at 0 is 0.
+fn relu(x) = where(x <= 0, 0, x)
 
-// sigmoid is 1 / (1 + e^-x).
-fn sigmoid(x) = 1 / (1 + exp(-x))
+// sigmoid is 1 / (1 + e^-x), by e^-|x|, which does not overflow.
+fn sigmoid(x) {
+    let e = exp(where(x < 0, x, -x))
+    return where(x < 0, e, 1) / (1 + e)
+}
 
 // gelu is x times the normal distribution function of x, exactly.
 fn gelu(x) = 0.5 * x * (1 + erf(x / sqrt(2)))
@@ -48,18 +51,21 @@ fn dropout(x, p) {
     return x * (uniform(shape(x)) >= p) / (1 - p)
 }
 
-// logsumexp is log(sum(exp(x))) over the last axis.
+// logsumexp is log(sum(exp(x))) over the last axis; of infinities it is the larger.
 fn logsumexp(x) {
-    let top = stop_gradient(maximum(x, -1, keep: true))
-    return log(sum(exp(x - top), -1)) + squeeze(top, -1)
+    let top     = stop_gradient(maximum(x, -1, keep: true))
+    let largest = squeeze(top, -1)
+    let finite  = abs(largest) <= 3.4028234663852886e38
+    return where(finite, log(sum(exp(x - top), -1)) + largest, largest)
 }
 
 // one_hot is 1 at each id and 0 elsewhere: [...] -> [..., count].
 fn one_hot(ids, count) = float(reshape(ids, shape(ids) + [1])) == iota(count)
 
-// cross_entropy of logits [..., V] against ids [...]: [...].
+// cross_entropy of logits [..., V] against ids [...]: [...]. Other classes may have a logit of
+// minus infinity.
 fn cross_entropy(logits: [..., V], ids) =
-    logsumexp(logits) - sum(logits * one_hot(ids, V), -1)
+    logsumexp(logits) - sum(where(one_hot(ids, V), logits, 0), -1)
 
 // unit scales the last axis to length 1; zeros stay zeros, and so does what flows back through them.
 fn unit(x) = x / sqrt(max(sum(x * x, -1, keep: true), 1e-24))
