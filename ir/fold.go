@@ -1,15 +1,37 @@
 package ir
 
 import (
+	"math"
 	"slices"
 )
 
 // Local simplifications. A rule sees a value that is about to be built and returns an
 // equal, simpler one, or nil. Rules only look one or two values deep; the simplify pass
 // rebuilds the graph bottom-up, so what they see is already simple.
+//
+// Equal means equal for NaN and infinities, too: x*0, x-x and 0/x are not 0 for every x, and stay
+// what they are. Only the sign of a zero may change, and which of NaN and infinity comes out
+// where an infinite factor is taken out of a sum. What holds for real numbers but moves numbers
+// towards the ends of float32 is done with moderate constants alone.
 
 // isConst reports whether v is a splat of c.
 func isConst(v *Value, c float64) bool { return v.Op == OpConst && v.Attr.Const == c }
+
+// moderate reports whether a product with c may be taken at another place: it changes by no more
+// than 2^40 where float32 overflows, and a constant so made is a normal number.
+func moderate(c float64) bool {
+	c = math.Abs(c)
+	return c >= 1.0/(1<<40) && c <= 1<<40
+}
+
+// scales reports whether v is a product with a constant that may move, and gives that.
+func scales(v *Value) (c float64, ok bool) {
+	if v.Op != Mul || v.Args[1].Op != OpConst {
+		return 0, false
+	}
+	c = v.Args[1].Attr.Const
+	return c, moderate(c)
+}
 
 func foldUnary(f func(float64) float64) func(b *Builder, v *Value) *Value {
 	return func(b *Builder, v *Value) *Value {
@@ -168,8 +190,6 @@ func foldSub(b *Builder, v, x, y *Value) *Value {
 		return x
 	case isConst(x, 0):
 		return b.neg(y)
-	case x == y:
-		return b.Splat(0, v.Shape()...)
 	case y.Op == Neg:
 		return b.add(x, y.Args[0])
 	case y.Op == OpConst:
@@ -182,36 +202,34 @@ func foldMul(b *Builder, v, x, y *Value) *Value {
 	if x.Op == OpConst {
 		return b.Binary(Mul, y, x)
 	}
+	cx, movesX := scales(x)
+	cy, movesY := scales(y)
 	switch {
 	case isConst(y, 1):
 		return x
-	case isConst(y, 0):
-		return y
 	case isConst(y, -1):
 		return b.neg(x)
 	case y.Op == OpConst && x.Op == Neg:
 		return b.scale(x.Args[0], -y.Attr.Const)
-	case y.Op == OpConst && x.Op == Mul && x.Args[1].Op == OpConst:
-		return b.scale(x.Args[0], x.Args[1].Attr.Const*y.Attr.Const)
+	case y.Op == OpConst && movesX && moderate(y.Attr.Const) && moderate(cx*y.Attr.Const):
+		return b.scale(x.Args[0], cx*y.Attr.Const)
 	case y.Op == OpConst:
 		return nil
 	case x.Op == Neg:
 		return b.neg(b.mul(x.Args[0], y))
 	case y.Op == Neg:
 		return b.neg(b.mul(x, y.Args[0]))
-	case x.Op == Mul && x.Args[1].Op == OpConst: // constants outwards
-		return b.scale(b.mul(x.Args[0], y), x.Args[1].Attr.Const)
-	case y.Op == Mul && y.Args[1].Op == OpConst:
-		return b.scale(b.mul(x, y.Args[0]), y.Args[1].Attr.Const)
+	case movesX: // constants outwards
+		return b.scale(b.mul(x.Args[0], y), cx)
+	case movesY:
+		return b.scale(b.mul(x, y.Args[0]), cy)
 	}
 	return commute(b, v, x, y)
 }
 
 func foldDiv(b *Builder, v, x, y *Value) *Value {
 	switch {
-	case isConst(x, 0):
-		return x
-	case y.Op == OpConst && y.Attr.Const != 0:
+	case y.Op == OpConst && moderate(y.Attr.Const):
 		return b.scale(x, 1/y.Attr.Const)
 	case x.Op == Neg:
 		return b.neg(b.div(x.Args[0], y))
@@ -221,6 +239,7 @@ func foldDiv(b *Builder, v, x, y *Value) *Value {
 
 func foldSum(b *Builder, v *Value) *Value {
 	x, n := v.Args[0], v.Args[0].Len()/max(1, v.Len())
+	c, moves := scales(x)
 	switch {
 	case x.Op == OpConst:
 		return b.Splat(x.Attr.Const*float64(n), v.Shape()...)
@@ -228,8 +247,8 @@ func foldSum(b *Builder, v *Value) *Value {
 		return b.Reshape(x, v.Shape())
 	case x.Op == Neg:
 		return b.neg(b.Sum(x.Args[0], v.Attr.Axes...))
-	case x.Op == Mul && x.Args[1].Op == OpConst:
-		return b.scale(b.Sum(x.Args[0], v.Attr.Axes...), x.Args[1].Attr.Const)
+	case moves:
+		return b.scale(b.Sum(x.Args[0], v.Attr.Axes...), c)
 	case repeats(x, v.Attr.Axes):
 		return b.scale(b.Reshape(x.Args[0], v.Shape()), float64(n))
 	case x.Op == Mul && repeats(x.Args[0], v.Attr.Axes):

@@ -51,8 +51,13 @@ func TestFoldRules(t *testing.T) {
 		{"%0", func(b *Builder, x, _ *Value) *Value { return b.add(x, b.Splat(0, 2, 3)) }},
 		{"sub %0 %1", func(b *Builder, x, y *Value) *Value { return b.add(b.neg(y), x) }},
 		{"add %0 %1", func(b *Builder, x, y *Value) *Value { return b.add(y, x) }},
-		{"const 0", func(b *Builder, x, _ *Value) *Value { return b.sub(x, x) }},
-		{"const 0", func(b *Builder, x, _ *Value) *Value { return b.scale(x, 0) }},
+		{"sub %0 %0", func(b *Builder, x, _ *Value) *Value { return b.sub(x, x) }},
+		{"mul %0 %2", func(b *Builder, x, _ *Value) *Value { return b.scale(x, 0) }},
+		{"div %2 %0", func(b *Builder, x, _ *Value) *Value { return b.div(b.Splat(0, 2, 3), x) }},
+		{"div %0 %2", func(b *Builder, x, _ *Value) *Value { return b.div(x, b.Splat(1e-40, 2, 3)) }},
+		{"mul %0 %3", func(b *Builder, x, _ *Value) *Value { return b.div(x, b.Splat(8, 2, 3)) }},
+		{"mul %3 %4", func(b *Builder, x, _ *Value) *Value { return b.scale(b.scale(x, 1e30), 1e-30) }},
+		{"mul %1 %3", func(b *Builder, x, y *Value) *Value { return b.mul(b.scale(x, 1e-30), y) }},
 		{"%0", func(b *Builder, x, _ *Value) *Value { return b.scale(b.scale(x, 4), 0.25) }},
 		{"neg %0", func(b *Builder, x, _ *Value) *Value { return b.scale(x, -1) }},
 		{"mul %0 %1", func(b *Builder, x, y *Value) *Value { return b.mul(b.neg(x), b.neg(y)) }},
@@ -65,7 +70,7 @@ func TestFoldRules(t *testing.T) {
 			return b.add(b.Pad(y, []int{2, 0}, []int{0, 0}), b.Pad(x, []int{0, 0}, []int{2, 0}))
 		}},
 		{"%0", func(b *Builder, x, y *Value) *Value { return b.Select(b.Splat(1, 2, 3), x, y) }},
-		{"const 0", func(b *Builder, x, _ *Value) *Value { return b.MatMul(x, b.Splat(0, 3, 4)) }},
+		{"matmul %0 %2", func(b *Builder, x, _ *Value) *Value { return b.MatMul(x, b.Splat(0, 3, 4)) }},
 		{"broadcast %4", func(b *Builder, x, _ *Value) *Value { // computed on f32[2,1]
 			return b.Unary(Exp, b.Broadcast(b.piece(x, 1, 0, 1), []int{2, 3}))
 		}},

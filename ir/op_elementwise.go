@@ -127,7 +127,7 @@ func binaryOps() []Info {
 		binary(Sub, "sub", "x - y", func(x, y float64) float64 { return x - y },
 			func(b *Builder, v, g *Value) []*Value { return []*Value{g, b.neg(g)} }),
 		binary(Mul, "mul", "x y", func(x, y float64) float64 { return x * y },
-			func(b *Builder, v, g *Value) []*Value { return []*Value{b.mul(g, v.Args[1]), b.mul(g, v.Args[0])} }),
+			mulVJP),
 		binary(Div, "div", "x / y", func(x, y float64) float64 { return x / y },
 			func(b *Builder, v, g *Value) []*Value {
 				gx := b.div(g, v.Args[1])
@@ -146,6 +146,26 @@ func binaryOps() []Info {
 		binary(Le, "le", "1 where x <= y, else 0; its gradient is 0", func(x, y float64) float64 { return mask(x <= y) }, nil),
 		binary(Eq, "eq", "1 where x = y, else 0; its gradient is 0", func(x, y float64) float64 { return mask(x == y) }, nil),
 	}
+}
+
+// mulVJP gives a factor that stands beside a constant 0 no cotangent at all: the derivative is 0
+// whatever the other factor is, and what only it would be needed for is not computed.
+func mulVJP(b *Builder, v, g *Value) []*Value {
+	by := func(other *Value) *Value {
+		if isZero(other) {
+			return nil
+		}
+		return b.mul(g, other)
+	}
+	return []*Value{by(v.Args[1]), by(v.Args[0])}
+}
+
+// isZero reports whether v is 0 everywhere, as a constant of the program.
+func isZero(v *Value) bool {
+	for v.Op == OpBroadcast || v.Op == OpReshape {
+		v = v.Args[0]
+	}
+	return isConst(v, 0)
 }
 
 // extremumVJP sends the cotangent to the argument that equals the result; ties share it, and

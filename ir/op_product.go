@@ -48,14 +48,6 @@ func productOps() []Info {
 		x, y := v.Args[0], v.Args[1]
 		return []*Value{b.MatMul(g, b.SwapLast(y)), b.MatMul(b.SwapLast(x), g)}
 	}
-	in.fold = func(b *Builder, v *Value) *Value {
-		for _, a := range v.Args {
-			if isConst(a, 0) {
-				return b.Splat(0, v.Shape()...)
-			}
-		}
-		return nil
-	}
 	in.samples = func(b *Builder) []*Value {
 		return []*Value{
 			b.MatMul(b.Input("real 1", F32, []int{3, 4}), b.Input("real 2", F32, []int{4, 2})),

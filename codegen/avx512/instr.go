@@ -26,13 +26,18 @@ var binaryForms = map[loop.Op]forms{
 	loop.OpScale: {(*build.Context).VSCALEFPS, (*build.Context).VSCALEFPS_BCST},
 }
 
+// fusedForms are those of x y + z.
+var fusedForms = struct{ f231, f213, f132 forms }{
+	forms{(*build.Context).VFMADD231PS, (*build.Context).VFMADD231PS_BCST},
+	forms{(*build.Context).VFMADD213PS, (*build.Context).VFMADD213PS_BCST},
+	forms{(*build.Context).VFMADD132PS, (*build.Context).VFMADD132PS_BCST},
+}
+
 // productForms are the three operand orders of a fused product: 231 adds to
 // the destination, 213 and 132 multiply it.
 var productForms = map[loop.Op]struct{ f231, f213, f132 forms }{
-	loop.OpFMA: {
-		forms{(*build.Context).VFMADD231PS, (*build.Context).VFMADD231PS_BCST},
-		forms{(*build.Context).VFMADD213PS, (*build.Context).VFMADD213PS_BCST},
-		forms{(*build.Context).VFMADD132PS, (*build.Context).VFMADD132PS_BCST}},
+	loop.OpFused: fusedForms,
+	loop.OpFMA:   fusedForms,
 	loop.OpFNMA: {
 		forms{(*build.Context).VFNMADD231PS, (*build.Context).VFNMADD231PS_BCST},
 		forms{(*build.Context).VFNMADD213PS, (*build.Context).VFNMADD213PS_BCST},
@@ -74,7 +79,7 @@ func (e *emitter) instr(s *loop.Instr) error {
 		} else {
 			e.c.VBROADCASTSS(e.address(s.Mem), e.v(s.Dst))
 		}
-	case loop.OpFMA, loop.OpFNMA, loop.OpFMS:
+	case loop.OpFused, loop.OpFMA, loop.OpFNMA, loop.OpFMS:
 		e.product(s)
 	case loop.OpDot:
 		e.dot(s)

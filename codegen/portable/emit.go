@@ -16,8 +16,8 @@ import (
 //	func name(a *runtime.Args)
 //
 // The file also holds the helper functions that its kernels call (exponent,
-// mantissa, scale, negate, magnitude, copySign, dot,
-// pair, loadHalf, storeHalf); a package should contain one
+// mantissa, scale, negate, magnitude, copySign, fused, dot,
+// pair, integer, loadHalf, storeHalf); a package should contain one
 // such file and no kernel of such a name. The same kernels give the same bytes.
 func Emit(kernels []*loop.Kernel, pkg string) (string, error) {
 	p := &printer{helpers: map[string]bool{}}
@@ -100,9 +100,35 @@ func dot(x, y, z float32) float32 {
 	return z
 }
 `,
+	"fused": `// fused is x y + z, rounded once: the product is exact in float64, and where the sum is not, its
+// last bit is made odd, so that rounding it to float32 rounds the exact number.
+func fused(x, y, z float32) float32 {
+	p, c := float64(x)*float64(y), float64(z)
+	s := p + c
+	back := s - p
+	lost := (p - (s - back)) + (c - back)
+	if bits := math.Float64bits(s); lost != 0 && bits&1 == 0 && lost-lost == 0 {
+		if (lost > 0) == (s > 0) {
+			bits++
+		} else {
+			bits--
+		}
+		s = math.Float64frombits(bits)
+	}
+	return float32(s)
+}
+`,
 	"pair": `// pair holds the bf16 numbers x and y in its lower and its upper half.
 func pair(x, y float32) float32 {
 	return math.Float32frombits(math.Float32bits(x)>>16 | math.Float32bits(y))
+}
+`,
+	"integer": `// integer is x as the bits of an int32, -2^31 where it does not fit: processors differ there.
+func integer(x float32) uint32 {
+	if x >= -1<<31 && x < 1<<31 {
+		return uint32(int32(x))
+	}
+	return 1 << 31
 }
 `,
 	"loadHalf": `// loadHalf is bf16 number i of m.

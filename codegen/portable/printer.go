@@ -218,7 +218,7 @@ var formats = map[loop.Op]string{
 var calls = map[loop.Op]string{
 	loop.OpNeg: "negate", loop.OpAbs: "magnitude", loop.OpCopySign: "copySign",
 	loop.OpGetExp: "exponent", loop.OpGetMant: "mantissa", loop.OpScale: "scale",
-	loop.OpDot: "dot", loop.OpPair: "pair",
+	loop.OpDot: "dot", loop.OpPair: "pair", loop.OpFused: "fused",
 }
 
 var comparisons = map[loop.Op]string{
@@ -303,7 +303,8 @@ func (p *printer) memory(s *loop.Instr, d string, args []string) error {
 		}
 	case loop.OpStore:
 		if s.Int {
-			p.linef("%s = math.Float32frombits(uint32(int32(%s)))", element(s.Mem), args[0])
+			p.helpers["integer"] = true
+			p.linef("%s = math.Float32frombits(integer(%s))", element(s.Mem), args[0])
 		} else {
 			p.linef("%s = %s", element(s.Mem), args[0])
 		}

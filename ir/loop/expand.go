@@ -87,24 +87,62 @@ func (b *builder) tanh(x Arg) Arg {
 	return b.op(OpSelLt, t, imm(0.625), near, b.op(OpCopySign, far, x))
 }
 
-// sine is sin(x + quarter pi/2): x = n pi/2 + r with pi/2 in three parts, then
-// the polynomial of the quadrant.
+// sineLimit is the largest magnitude that sine takes: up to here the multiple of pi/2 that is taken
+// off has 22 bits.
+const sineLimit = 1 << 22
+
+// pi/2 in three parts of 24 bits, of which the last two are negative.
+const (
+	halfPi1 = 1.5707963705062866
+	halfPi2 = -4.371138828673793e-08
+	halfPi3 = -1.7151245100058819e-15
+)
+
+// sine is sin(x + quarter pi/2), NaN for |x| > sineLimit: x = n pi/2 + r + low, where low is what
+// of the difference does not fit into r (Cody and Waite's reduction with fused products, whose
+// first difference is exact), then the polynomial of the quadrant, for |r| <= 1.1. All of it is
+// rounded in one way only, so that every target gives the same bits.
 func (b *builder) sine(x Arg, quarter float64) Arg {
 	n := b.op(OpRound, b.op(OpMul, x, imm(2/math.Pi)))
-	r := b.op(OpFMA, n, imm(-1.5703125), x)
-	r = b.op(OpFMA, n, imm(-4.837512969970703125e-4), r)
-	r = b.op(OpFMA, n, imm(-7.549789948768648e-8), r)
+	r, low := b.reduce(x, n)
 	s := b.op(OpMul, r, r)
-	sin := b.horner(s, -1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
-	sin = b.op(OpFMA, b.op(OpMul, sin, s), r, r)
-	cos := b.horner(s, 2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2, -0.5)
-	cos = b.op(OpFMA, cos, s, imm(1))
+	sin := b.polynomial(s, 2.662276301634847e-06, -1.9829168741125613e-4, 8.333271369338036e-3, -0.1666666567325592)
+	sin = b.op(OpAdd, r, b.op(OpAdd, low, b.op(OpMul, b.op(OpMul, r, s), sin)))
+	half := b.op(OpMul, s, imm(0.5))
+	near := b.op(OpSub, imm(1), half) // what its rounding loses is added to the small terms
+	lost := b.op(OpSub, b.op(OpSub, imm(1), near), half)
+	cos := b.polynomial(s, 2.4094186301226728e-05, -1.388309057801962e-3, 4.166651889681816e-2)
+	cos = b.op(OpAdd, lost, b.op(OpMul, b.op(OpMul, s, s), cos))
+	cos = b.op(OpAdd, near, b.op(OpSub, cos, b.op(OpMul, r, low)))
 	q := b.op(OpAdd, n, imm(quarter))
-	half := b.op(OpFloor, b.op(OpMul, q, imm(0.5)))
-	odd := b.op(OpFNMA, half, imm(2), q) // 0 or 1
-	sign := b.op(OpFNMA, b.op(OpFloor, b.op(OpMul, half, imm(0.5))), imm(2), half)
+	turn := b.op(OpFloor, b.op(OpMul, q, imm(0.5)))
+	odd := b.op(OpFNMA, turn, imm(2), q) // 0 or 1
+	sign := b.op(OpFNMA, b.op(OpFloor, b.op(OpMul, turn, imm(0.5))), imm(2), turn)
 	y := b.op(OpSelEq, odd, imm(0), sin, cos)
-	return b.op(OpSelEq, sign, imm(0), y, b.op(OpNeg, y))
+	y = b.op(OpSelEq, sign, imm(0), y, b.op(OpNeg, y))
+	return b.op(OpSelLe, b.op(OpAbs, x), imm(sineLimit), y, imm(nan))
+}
+
+// reduce is x - n pi/2 as the sum of two numbers, to some 70 bits after the point.
+func (b *builder) reduce(x, n Arg) (r, low Arg) {
+	first := b.op(OpFused, n, imm(-halfPi1), x)
+	product := b.op(OpMul, n, imm(-halfPi2))
+	rounding := b.op(OpFused, n, imm(halfPi2), product) // product less what it should be
+	sum := b.op(OpAdd, first, product)
+	back := b.op(OpSub, sum, first)
+	low = b.op(OpAdd, b.op(OpSub, first, b.op(OpSub, sum, back)), b.op(OpSub, product, back))
+	low = b.op(OpFused, n, imm(-halfPi3), b.op(OpSub, low, rounding))
+	r = b.op(OpAdd, sum, low)
+	return r, b.op(OpAdd, b.op(OpSub, sum, r), low)
+}
+
+// polynomial is horner with products and sums rounded one by one.
+func (b *builder) polynomial(x Arg, coefficients ...float64) Arg {
+	p := imm(coefficients[0])
+	for _, c := range coefficients[1:] {
+		p = b.op(OpAdd, b.op(OpMul, p, x), imm(c))
+	}
+	return p
 }
 
 // sign is -1, 0 or 1; it keeps NaN.
@@ -180,7 +218,7 @@ func (b *builder) function(op string, x []Arg) (Arg, bool) {
 // weights estimate the cost of an operation in additions.
 var weights = map[string]float64{
 	"load": 0.5, "const": 0, "iota": 1, "div": 6, "sqrt": 8, "exp": 12, "exp2": 10, "log": 24, "tanh": 30, "erf": 32,
-	"sin": 24, "cos": 24, "sign": 2, "float": 0,
+	"sin": 40, "cos": 40, "sign": 2, "float": 0,
 }
 
 func weight(op string) float64 {

@@ -279,32 +279,11 @@ func (e *evaluator) apply(n int) Arg {
 			return e.op(op, e.value(m.Args[0]), e.value(m.Args[1]), e.value(node.Args[1]), e.value(node.Args[2]))
 		}
 	}
-	if e.scaling(n) {
-		return e.op(OpMul, e.value(node.Args[0]), e.reciprocal(node.Args[1]))
-	}
 	args := make([]Arg, len(node.Args))
 	for i, a := range node.Args {
 		args[i] = e.value(a)
 	}
 	v, _ := e.function(node.Op, args) // check has seen the operation
-	return v
-}
-
-// scaling reports whether n divides each element by a value of the row; one
-// division per row and products then do.
-func (e *evaluator) scaling(n int) bool {
-	node := e.g.nodes[n]
-	return node.Op == "div" && e.g.full[n] && e.g.full[node.Args[0]] && !e.g.full[node.Args[1]]
-}
-
-// reciprocal is 1 / node n, a row value.
-func (e *evaluator) reciprocal(n int) Arg {
-	key := -1 - n // node numbers are not negative
-	v, ok := e.row[key]
-	if !ok {
-		v = e.op(OpDiv, imm(1), e.value(n))
-		e.row[key] = v
-	}
 	return v
 }
 

@@ -190,7 +190,7 @@ func (m *machine) memory(s *Instr, args [][]float32) error {
 		}
 		switch {
 		case s.Op == OpStore && s.Int:
-			m.mem[a] = math.Float32frombits(uint32(int32(args[0][i])))
+			m.mem[a] = math.Float32frombits(integer(args[0][i]))
 		case s.Op == OpStore:
 			m.mem[a] = args[0][i]
 		case s.Int:
@@ -203,6 +203,14 @@ func (m *machine) memory(s *Instr, args [][]float32) error {
 		m.v[s.Dst] = out
 	}
 	return nil
+}
+
+// integer is x as the bits of an int32, -2^31 where it does not fit.
+func integer(x float32) uint32 {
+	if x >= -1<<31 && x < 1<<31 {
+		return uint32(int32(x))
+	}
+	return 1 << 31
 }
 
 // halves loads or stores bf16 elements.

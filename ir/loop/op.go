@@ -45,6 +45,7 @@ const (
 	OpFMA      Op = "fma"
 	OpFNMA     Op = "fnma"
 	OpFMS      Op = "fms"
+	OpFused    Op = "fused"
 	OpSelLt    Op = "sellt"
 	OpSelLe    Op = "selle"
 	OpSelEq    Op = "seleq"
@@ -141,6 +142,8 @@ var elementwiseOps = map[Op]elementwise{
 		return float32(float64(x) * math.Exp2(float64(y)))
 	}),
 
+	OpFused: {3, "x y + z, rounded once", func(a []float32) float32 { return Fused(a[0], a[1], a[2]) }},
+
 	OpFMA:  product("x y + z, rounded once or twice", 1, 1),
 	OpFNMA: product("z - x y, rounded once or twice", -1, 1),
 	OpFMS:  product("x y - z, rounded once or twice", 1, -1),
@@ -156,6 +159,24 @@ var elementwiseOps = map[Op]elementwise{
 	OpPair: {2, "the bf16 numbers x and y as halves 0 and 1 of an element", func(a []float32) float32 {
 		return math.Float32frombits(math.Float32bits(a[0])>>16 | math.Float32bits(a[1]))
 	}},
+}
+
+// Fused is x y + z, rounded once. The product is exact in float64; where its sum with z is not, the
+// last bit of the sum is made odd, so that rounding it to f32 rounds the exact number.
+func Fused(x, y, z float32) float32 {
+	p, c := float64(x)*float64(y), float64(z)
+	s := p + c
+	back := s - p
+	lost := (p - (s - back)) + (c - back)
+	if bits := math.Float64bits(s); lost != 0 && bits&1 == 0 && lost-lost == 0 {
+		if (lost > 0) == (s > 0) {
+			bits++
+		} else {
+			bits--
+		}
+		s = math.Float64frombits(bits)
+	}
+	return float32(s)
 }
 
 // Dot adds the products of the upper and of the lower halves of x and y to z, as VDPBF16PS

@@ -198,9 +198,6 @@ func (c *rowsCode) prepare(n int, seen map[int]bool) {
 	for _, a := range c.g.nodes[n].Args {
 		c.prepare(a, seen)
 	}
-	if c.scaling(n) {
-		c.reciprocal(c.g.nodes[n].Args[1])
-	}
 }
 
 // loop walks the first chunks of the row, a group per iteration.

@@ -153,6 +153,27 @@ func promises(p *Program) string {
 	return ""
 }
 
+// TestNonFinite: on numbers among which there are zeros of both signs, infinities and NaN, no pass
+// makes a number of what is none, and none of what is a number.
+func TestNonFinite(t *testing.T) {
+	for _, seed := range progen.Seeds(t, 400) {
+		p := progen.Program(seed)
+		fault := func(p *Program) string {
+			feeds := progen.Feeds(seed, p.Live())
+			progen.Sprinkle(seed, feeds, p.Live())
+			q := *p
+			if err := Run(&q, Options{}); err != nil {
+				return err.Error()
+			}
+			return progen.CompareKinds(feeds, p, &q, 1e-8)
+		}
+		if msg := fault(p); msg != "" {
+			small := progen.Shrink(p, func(p *Program) bool { return fault(p) != "" })
+			t.Fatalf("MSPECC_SEED=%d: %s\nin a smaller program:\n%s%s", seed, msg, small, fault(small))
+		}
+	}
+}
+
 // packAll does what the pass bf16 does without looking through views.
 func packAll(p *Program) {
 	big := largeProducts(p)

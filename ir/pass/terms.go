@@ -69,9 +69,6 @@ func (t *termPass) rewrite(b *ir.Builder, v *ir.Value, to func(*ir.Value) *ir.Va
 			sum = b.Binary(ir.Add, sum, x)
 		}
 	}
-	if sum == nil {
-		return b.Splat(0, v.Shape()...)
-	}
 	return sum
 }
 
@@ -88,19 +85,29 @@ func (t *termPass) collect(v *ir.Value, c float64, top bool, out *[]term) {
 	*out = append(*out, term{v: v, c: c})
 }
 
-// addUp merges terms of the same value, keeping the order of their first places.
+// addUp merges terms of the same value, keeping the order of their first places. A value that
+// cancels, or does in part, also stays with the factor 0: of an infinity or NaN that is NaN, as
+// the difference would be.
 func addUp(all []term) []term {
-	place := map[*ir.Value]int{}
-	var out []term
+	place, negative, positive := map[*ir.Value]int{}, map[*ir.Value]bool{}, map[*ir.Value]bool{}
+	var merged []term
 	for _, x := range all {
+		negative[x.v], positive[x.v] = negative[x.v] || x.c < 0, positive[x.v] || x.c > 0
 		if i, ok := place[x.v]; ok {
-			out[i].c += x.c
+			merged[i].c += x.c
 			continue
 		}
-		place[x.v] = len(out)
-		out = append(out, x)
+		place[x.v] = len(merged)
+		merged = append(merged, x)
 	}
-	return slices.DeleteFunc(out, func(x term) bool { return x.c == 0 })
+	var out []term
+	for _, x := range merged {
+		out = append(out, x)
+		if x.c != 0 && negative[x.v] && positive[x.v] {
+			out = append(out, term{v: x.v})
+		}
+	}
+	return out
 }
 
 // sortPads puts pads first and in order of their places, so that the local rule joins
