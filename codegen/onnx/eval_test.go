@@ -311,7 +311,15 @@ func init() {
 				return v
 			})}
 		},
-		"ReduceSum": reduce(0, func(a, x float64) float64 { return a + x }), "ReduceMax": reduce(math.Inf(-1), math.Max),
+		"ReduceSum": reduce(0, func(a, x float64) float64 { return a + x }), "ReduceMax": reduce(math.Inf(-1), func(a, x float64) float64 {
+			if x > a { // as onnxruntime does, which passes over NaN
+				return x
+			}
+			return a
+		}),
+		"IsNaN": func(_ onnxNode, in []tensor) []tensor {
+			return []tensor{each(typeBool, in[0].shape, func(at []int) float64 { return truth(math.IsNaN(in[0].get(at))) })}
+		},
 		"Softmax": softmaxNode, "MatMul": matmulNode, "Gather": gatherNode, "GatherND": gatherNDNode, "ScatterND": scatterNDNode, "TopK": topKNode,
 		"Slice": sliceNode, "Pad": padNode, "Concat": concatNode,
 		"Reshape": func(n onnxNode, in []tensor) []tensor {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -186,6 +187,68 @@ func TestRandomModels(t *testing.T) {
 	for _, op := range ir.Ops() {
 		if !ops[op] && !madeByPasses[op] && len(cases) == randomModels {
 			t.Errorf("%s occurs in no model", op)
+		}
+	}
+}
+
+// nanModel takes extremes of rows and columns of x, and of x and a number.
+func nanModel(t *testing.T) (names []string, model []byte) {
+	t.Helper()
+	b := ir.NewBuilder()
+	x := b.Input("x", ir.F32, []int{3, 4})
+	values := []*ir.Value{b.MaxOver(x, 1), b.MaxOver(x, 0), b.MaxOver(x, 0, 1), b.Binary(ir.Max, x, b.Splat(0, 3, 4)), b.Binary(ir.Min, b.Splat(0, 3, 4), x)}
+	for i := range values {
+		names = append(names, fmt.Sprint("out", i))
+	}
+	g, err := translate(fixedGraph(values...), names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names, Model(g.Proto)
+}
+
+// nanWant is what nanModel gives where element at of x is NaN.
+func nanWant(at int) map[string][]int {
+	return map[string][]int{"out0": {at / 4}, "out1": {at % 4}, "out2": {0}, "out3": {at}, "out4": {at}}
+}
+
+// Wherever a NaN stands, an exported maximum has it, though ReduceMax may pass over it.
+func TestNaNInModels(t *testing.T) {
+	names, model := nanModel(t)
+	for at := range 12 {
+		x := make([]float64, 12)
+		for i := range x {
+			x[i] = float64(i%5) - 2
+		}
+		x[at] = math.NaN()
+		got := decodeModel(model).run(map[string]tensor{"x": {typeFloat, []int{3, 4}, x}})
+		for _, name := range names {
+			for i, v := range got[name].data {
+				if math.IsNaN(v) != slices.Contains(nanWant(at)[name], i) {
+					t.Errorf("x is NaN at %d: %s is %v at %d", at, name, v, i)
+				}
+			}
+		}
+	}
+}
+
+// onnxruntime does as TestNaNInModels says.
+func TestNaNInOnnxruntime(t *testing.T) {
+	names, model := nanModel(t)
+	file := filepath.Join(t.TempDir(), "nan.onnx")
+	if err := os.WriteFile(file, model, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out := pytest.Run(t, []string{"numpy", "onnxruntime"}, filepath.Join("testdata", "nan.py"), file)
+	var got []map[string][]int
+	if err := json.Unmarshal(out, &got); err != nil {
+		t.Fatal(err)
+	}
+	for at := range 12 {
+		for _, name := range names {
+			if d := gocmp.Diff(nanWant(at)[name], got[at][name]); d != "" {
+				t.Errorf("x is NaN at %d: %s: %s", at, name, d)
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"errors"
+	"math"
 	"slices"
 
 	"mspecc/ir"
@@ -22,7 +23,7 @@ func init() {
 		ir.Add:   elementwise("Add"), ir.Sub: elementwise("Sub"), ir.Mul: elementwise("Mul"), ir.Div: elementwise("Div"), ir.Max: elementwise("Max"), ir.Min: elementwise("Min"),
 		ir.Lt: comparison("Less"), ir.Le: comparison("LessOrEqual"), ir.Eq: comparison("Equal"),
 		ir.OpSelect: selectOp, ir.OpFloat: castOp(typeFloat), ir.OpInt: castOp(typeInt32),
-		ir.OpSum: reduction("ReduceSum"), ir.OpMax: reduction("ReduceMax"), ir.OpSoftmax: softmaxOp,
+		ir.OpSum: reduction("ReduceSum"), ir.OpMax: maximumOp, ir.OpSoftmax: softmaxOp,
 		ir.OpReshape: reshapeOp, ir.OpTranspose: transposeOp, ir.OpBroadcast: sameForm, ir.OpSlice: sliceOp, ir.OpPad: padOp, ir.OpConcat: concatOp,
 		ir.OpMatMul: matmulOp, ir.OpGather: gatherOp, ir.OpScatterAdd: scatterAddOp, ir.OpArgSort: argSortOp, ir.OpStopGradient: sameForm,
 	}
@@ -139,6 +140,22 @@ func reduction(op string) translation {
 		}
 		return form{e.emit(op, []string{e.full(v.args[0]), e.extents(axes...)}, one("keepdims", 0)), v.shape}, nil
 	}
+}
+
+// maximumOp is NaN where one of the elements is: onnxruntime's ReduceMax passes over NaN, unless
+// it comes first.
+func maximumOp(e *emitter, v *value) (form, error) {
+	x := e.full(v.args[0])
+	var axes []dim
+	for _, a := range v.Attr.Axes {
+		axes = append(axes, fixed(a))
+	}
+	over := func(name string) string {
+		return e.emit("ReduceMax", []string{name, e.extents(axes...)}, one("keepdims", 0))
+	}
+	bad := e.cast(over(e.cast(e.emit("IsNaN", []string{x}), typeFloat)), typeBool)
+	nan := e.constant(typeFloat, nil, rawElements(ir.F32, []float64{math.NaN()}))
+	return form{e.emit("Where", []string{bad, nan, over(x)}), v.shape}, nil
 }
 
 func softmaxOp(e *emitter, v *value) (form, error) {
