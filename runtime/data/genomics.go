@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 
 	"mspecc/runtime/data/tfrecord"
 )
@@ -74,7 +76,10 @@ func (g *genomes) record(record []byte, e *Example) (message string) {
 	case len(x) > 1 || len(y) > 1:
 		return fmt.Sprintf("has %d values of feature x (bytes) and %d of y (int64), expected one of each", len(x), len(y))
 	}
-	if y[0] < int64(g.first) || y[0] >= int64(g.first)+int64(g.classes) {
+	label := float64(y[0] - int64(g.first))
+	if slices.Contains(NoLabel, float64(y[0])) {
+		label = math.NaN()
+	} else if y[0] < int64(g.first) || y[0] >= int64(g.first)+int64(g.classes) {
 		return fmt.Sprintf("label y is %d, expected %d..%d", y[0], g.first, g.first+g.classes-1)
 	}
 	digits := fields(nil, x[0], ' ')
@@ -87,7 +92,7 @@ func (g *genomes) record(record []byte, e *Example) (message string) {
 		}
 		e.Tokens[i] = int32(d[0] - '0')
 	}
-	e.Labels[0] = float64(y[0] - int64(g.first))
+	e.Labels[0] = label
 	return ""
 }
 

@@ -3,6 +3,8 @@ package data
 import (
 	"bytes"
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 )
 
@@ -77,18 +79,29 @@ func (t *table) row(line []byte, e *Example) (message string) {
 
 // field reads the label or a feature.
 func (t *table) field(field []byte, column int, e *Example) (message string) {
+	if column == t.skip {
+		return t.label(field, e)
+	}
 	v, err := finite(field)
 	if err != nil {
 		return fmt.Sprintf("column %d is %s, expected a finite number", column+1, shorten(field))
 	}
-	if column > t.skip {
-		e.X[column-t.skip-1] = v
-		return ""
-	}
-	if t.classes > 1 && (v < 0 || v >= float32(t.classes) || v != float32(int(v))) {
+	e.X[column-t.skip-1] = v
+	return ""
+}
+
+// label reads the label, which may be missing.
+func (t *table) label(field []byte, e *Example) (message string) {
+	v, err := strconv.ParseFloat(string(field), 64)
+	switch {
+	case MissingText(field), t.classes > 1 && slices.Contains(NoLabel, v):
+		v = math.NaN()
+	case err != nil || math.IsInf(v, 0):
+		return fmt.Sprintf("the label is %s, expected a finite number", shorten(field))
+	case t.classes > 1 && (v < 0 || v >= float64(t.classes) || v != math.Trunc(v)):
 		return fmt.Sprintf("the label is %s, expected a whole number 0..%d", shorten(field), t.classes-1)
 	}
-	e.Labels[0] = float64(v)
+	e.Labels[0] = v
 	return ""
 }
 

@@ -39,7 +39,7 @@ func (p *pixels) label(b *Blob, i int, label int64, first int) error {
 		return nil
 	}
 	err := b.Fail(fmt.Sprintf("record %d", i), fmt.Sprintf("label is %d, expected %d..%d", label, first, first+p.classes-1),
-		"check that this is the file of this data set and the number of its classes, or fetch it again")
+		"check that this is the file of this data set and the number of its classes (labels that count from 1, as those of EMNIST letters, need one class more), or fetch it again")
 	if err := b.Source.Bad(err); err != nil {
 		return err
 	}

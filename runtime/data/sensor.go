@@ -2,6 +2,7 @@ package data
 
 import (
 	"fmt"
+	"math"
 	"path"
 	"slices"
 	"sort"
@@ -15,7 +16,6 @@ var sensorReader = Builtin("sensor_csv", openSensor)
 type recordings struct {
 	o       *sensorOptions
 	labels  Labels
-	rank    []int    // of the classes as they were found; nil without labels
 	moments *Moments // of the samples for training
 }
 
@@ -40,7 +40,7 @@ func (r *recording) Example(i int, _ uint64, e *Example) error {
 	transpose(e.X, *buf, channels, r.o.window, 0)
 	e.Labels[0] = 0
 	if r.classes != nil {
-		e.Labels[0] = float64(r.rank[r.classes[i]])
+		e.Labels[0] = r.o.classes.Class(int(r.classes[i]))
 	}
 	return nil
 }
@@ -56,8 +56,7 @@ type sensorOptions struct {
 	window      int
 	stride      int
 	standardize bool
-	classes     map[string]int
-	fixed       bool // classes were given rather than found
+	classes     *Classes
 }
 
 func openSensor(s *Source) (Dataset, Dataset, error) {
@@ -86,12 +85,13 @@ func openSensor(s *Source) (Dataset, Dataset, error) {
 		}
 		parts[part] = append(parts[part], r)
 	}
-	if o.labelColumn != "" && len(o.classes) < 2 {
-		return nil, nil, s.Fail("", "", fmt.Sprintf("%d different labels in all recordings, expected at least 2", len(o.classes)),
+	names := o.classes.Names()
+	if o.labelColumn != "" && len(names) < 2 {
+		return nil, nil, s.Fail("", "", fmt.Sprintf("%d different labels in all recordings, expected at least 2", len(names)),
 			"give more recordings, or label_column none")
 	}
-	all.rank = o.ranks()
-	all.labels = Labels{Classes: len(all.rank), Each: 1}
+	all.labels = Labels{Classes: len(names), Each: 1, Names: names}
+	s.tellRecordings(parts, o.window)
 	var sets [2]Dataset
 	var scale *Scaling
 	if o.standardize {
@@ -112,7 +112,7 @@ func openSensor(s *Source) (Dataset, Dataset, error) {
 }
 
 func (s *Source) sensorOptions() (*sensorOptions, error) {
-	o := &sensorOptions{columns: s.List("columns"), labelColumn: s.Text("label_column"), classes: map[string]int{}}
+	o := &sensorOptions{columns: s.List("columns"), labelColumn: s.Text("label_column"), classes: NewClasses(s.List("classes"))}
 	if len(o.columns) == 0 {
 		return nil, s.BadOption("columns", "at least one column name")
 	}
@@ -141,12 +141,6 @@ func (s *Source) sensorOptions() (*sensorOptions, error) {
 	}
 	if o.labelColumn == "none" {
 		o.labelColumn = ""
-	}
-	for i, c := range s.List("classes") {
-		if _, twice := o.classes[c]; twice {
-			return nil, s.BadOption("classes", "every class once")
-		}
-		o.classes[c], o.fixed = i, true
 	}
 	return o, nil
 }
@@ -310,46 +304,48 @@ func (o *sensorOptions) lastOf(classes []int) []int {
 	return append(classes[:0], classes[len(classes)-o.window:]...)
 }
 
-// maxClasses bounds the classes found in files: beyond it the label column is the wrong one.
-const maxClasses = 1000
-
-// class numbers a label, in the order given or found.
+// class numbers a label, -1 for one that is missing.
 func (o *sensorOptions) class(l *lines, label []byte) (int, error) {
-	if c, ok := o.classes[string(label)]; ok {
-		return c, nil
-	}
 	if !utf8.Valid(label) {
 		return 0, l.fail(fmt.Sprintf("the label is %s, %s", shorten(label), NotUTF8), "or correct the line")
 	}
-	if o.fixed || len(label) == 0 {
+	c, ok := o.classes.ID(string(label))
+	if !ok && len(o.classes.given) > 0 {
 		return 0, l.fail(fmt.Sprintf("the label is %s, expected one of the classes", shorten(label)), "correct the line or the option classes")
 	}
-	if len(o.classes) == maxClasses {
-		return 0, l.fail(fmt.Sprintf("more than %d different labels", maxClasses), "check the option label_column")
+	if !ok {
+		return 0, l.fail(fmt.Sprintf("more than %d different labels", MaxClasses), "check the option label_column")
 	}
-	c := len(o.classes)
-	o.classes[string(label)] = c
 	return c, nil
 }
 
-// ranks maps the numbers that class gave to the final ones: the order given, or that of the names.
-func (o *sensorOptions) ranks() []int {
-	rank := make([]int, len(o.classes))
-	names := make([]string, 0, len(o.classes))
-	for n := range o.classes {
-		names = append(names, n)
-	}
-	sort.Strings(names)
-	for i, n := range names {
-		c := o.classes[n]
-		if rank[c] = i; o.fixed {
-			rank[c] = c
+// tellRecordings tells of recordings without a window, and of windows without a label.
+func (s *Source) tellRecordings(parts [2][]Dataset, window int) {
+	var short []string
+	all, windows, unlabelled := 0, 0, 0
+	for _, part := range parts {
+		for _, set := range part {
+			r := set.(*recording)
+			if all++; r.windows == 0 {
+				short = append(short, r.rows.Name)
+			}
+			for _, c := range r.classes {
+				if windows++; math.IsNaN(r.o.classes.Class(int(c))) {
+					unlabelled++
+				}
+			}
 		}
 	}
-	return rank
+	if len(short) > 0 {
+		s.Note("%d of %d recordings are shorter than %d samples, one window, and give no example: %s", len(short), all, window, strings.Join(short[:min(len(short), 5)], ", "))
+	}
+	if unlabelled > 0 {
+		s.Note("%d of %d windows have no label: training takes them, probes and metrics do not", unlabelled, windows)
+	}
 }
 
-// choose is the last label or the most frequent one; of equally frequent ones the first to appear.
+// choose is the last label or the most frequent one; of equally frequent ones the first to appear. Samples without a
+// label do not vote; where none has one, it is -1.
 func choose(labels []int, last bool) int {
 	if last {
 		return labels[len(labels)-1]
@@ -358,9 +354,9 @@ func choose(labels []int, last bool) int {
 	for _, c := range labels {
 		votes[c]++
 	}
-	best := labels[0]
+	best := -1
 	for _, c := range labels {
-		if votes[c] > votes[best] {
+		if c >= 0 && (best < 0 || votes[c] > votes[best]) {
 			best = c
 		}
 	}

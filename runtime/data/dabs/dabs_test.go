@@ -103,7 +103,7 @@ func same(t *testing.T, x *expectation, part string, set data.Dataset) {
 		if err := set.Example(i, 3, e); err != nil {
 			t.Fatalf("%s %d: %v", part, i, err)
 		}
-		if row.Labels == nil && e.Labels[0] != row.Label {
+		if row.Labels == nil && float32(e.Labels[0]) != float32(row.Label) { // the published code has them in float32
 			t.Errorf("%s %d: label %g, expected %g", part, i, e.Labels[0], row.Label)
 		}
 		for k, want := range row.Labels {

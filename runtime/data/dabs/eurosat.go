@@ -3,6 +3,7 @@ package dabs
 import (
 	"fmt"
 	"io/fs"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -68,6 +69,10 @@ func eurosatTable(s *data.Source, part string, norm *channelNorm) (data.Dataset,
 	classes := make([]int32, frame.Rows)
 	for row := range classes {
 		v, ok := frame.Float(row, label)
+		if frame.At(row, label) == nil || math.IsNaN(v) || slices.Contains(data.NoLabel, v) {
+			classes[row] = -1
+			continue
+		}
 		if !ok || v != float64(int32(v)) || v < 0 || int(v) >= len(eurosatClasses) {
 			return nil, nil, file.Fail(fmt.Sprintf("row %d", row), fmt.Sprintf("the label is %v, expected 0 to 9", frame.At(row, label)), "correct the table")
 		}

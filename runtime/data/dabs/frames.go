@@ -3,6 +3,7 @@ package dabs
 import (
 	"errors"
 	"fmt"
+	"math"
 	"path"
 
 	"mspecc/runtime/data"
@@ -48,7 +49,7 @@ type rowSet struct {
 	file   *data.Blob
 	frame  *pandas.Frame
 	rows   []int32 // of the table
-	class  []int32 // of each of rows; nil: no labels
+	class  []int32 // of each of rows, -1 for none; nil: no labels
 	labels data.Labels
 	// decode writes the contents of a row of the table into x.
 	decode func(row int, x []float32) error
@@ -67,7 +68,9 @@ func (r *rowSet) Example(i int, _ uint64, e *data.Example) (err error) {
 	}
 	e.Labels[0] = 0
 	if r.class != nil {
-		e.Labels[0] = float64(r.class[i])
+		if e.Labels[0] = float64(r.class[i]); r.class[i] < 0 {
+			e.Labels[0] = math.NaN()
+		}
 	}
 	return nil
 }

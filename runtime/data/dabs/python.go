@@ -2,8 +2,11 @@ package dabs
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
+
+	"mspecc/runtime/data"
 )
 
 // pythonBytes takes the quotes off a text that Python wrote as bytes: b'ACGT'.
@@ -14,7 +17,7 @@ func pythonBytes(field []byte) []byte {
 	return field
 }
 
-// pythonNumbers reads a number, or the numbers of a Python list such as [0, 2, 1].
+// pythonNumbers reads a number, or the numbers of a Python list such as [0, 2, 1]; what is missing is NaN.
 func pythonNumbers(dst []float64, field []byte) ([]float64, error) {
 	text := strings.TrimSpace(string(field))
 	if inner, ok := strings.CutPrefix(text, "["); ok {
@@ -24,13 +27,17 @@ func pythonNumbers(dst []float64, field []byte) ([]float64, error) {
 	}
 	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' }) {
 		v, err := strconv.ParseFloat(part, 64)
+		if data.MissingText([]byte(part)) {
+			dst = append(dst, math.NaN())
+			continue
+		}
 		if err != nil || v-v != 0 {
 			return nil, fmt.Errorf("%.24q is no finite number", part)
 		}
 		dst = append(dst, v)
 	}
 	if len(dst) == 0 {
-		return nil, fmt.Errorf("there is no number")
+		dst = append(dst, math.NaN())
 	}
 	return dst, nil
 }

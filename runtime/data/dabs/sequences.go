@@ -100,7 +100,10 @@ func (o *sequenceOptions) read(dst []float64, field []byte) error {
 			dst[i] = o.padLabel
 			continue
 		case o.kind == "number":
-			dst[i] = float64(float32(values[i]))
+			dst[i] = values[i]
+			continue
+		case slices.Contains(data.NoLabel, values[i]) && values[i] < float64(o.first) || math.IsNaN(values[i]):
+			dst[i] = math.NaN()
 			continue
 		}
 		v := values[i] - float64(o.first)

@@ -53,6 +53,9 @@ func (f *folder) Labels() data.Labels { return f.labels }
 // Scaling is that of standardised values, nil for others.
 func (f *folder) Scaling() *data.Scaling { return f.scale }
 
+// Schema has the classes.
+func (f *folder) Schema() *data.Schema { return &data.Schema{Classes: f.labels.Names} }
+
 // Look is that of the kind of files.
 func (f *folder) Look() data.Look { return f.look }
 

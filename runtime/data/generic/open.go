@@ -168,7 +168,7 @@ func (x *index) countUnlabelled() {
 	if x.label.Missing == 0 {
 		return
 	}
-	left := x.class.leftOut()
+	left := x.class.LeftOut()
 	for _, name := range left {
 		x.label.Mark(name)
 	}

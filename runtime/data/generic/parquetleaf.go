@@ -14,6 +14,7 @@ import (
 	"github.com/parquet-go/parquet-go/deprecated"
 	"github.com/parquet-go/parquet-go/format"
 
+	"mspecc/runtime/data"
 	"mspecc/runtime/data/numpy"
 )
 
@@ -256,7 +257,7 @@ func decimal(scale int32) func(v parquet.Value) cell {
 		default:
 			return single(math.NaN()) // the file is damaged
 		}
-		if whole.IsInt64() && max(whole.Int64(), -whole.Int64()) <= maxExact {
+		if whole.IsInt64() && max(whole.Int64(), -whole.Int64()) <= data.MaxExact {
 			return single(float64(whole.Int64()) / unit)
 		}
 		return cell{text: []byte(withPoint(whole.String(), int(scale)))}

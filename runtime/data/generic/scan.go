@@ -91,7 +91,7 @@ func (c *scan) row(row int, cells []cell) error {
 		return nil
 	}
 	if c.id >= 0 {
-		x.seen = append(x.seen, maphash.String(x.seed, plainNumber(cells[c.id].string())))
+		x.seen = append(x.seen, maphash.String(x.seed, data.PlainNumber(cells[c.id].string())))
 		x.ids = append(x.ids, rowAt{int32(c.number), int32(row)})
 	}
 	if n := len(x.segs); c.last == row-1 && row > 0 && c.group == group && n > 0 {
@@ -124,7 +124,7 @@ func (c *scan) groupOf(cells []cell) (group int, message string) {
 		if message := cells[c.by].badText(); message != "" {
 			return 0, message
 		}
-		name = plainNumber(cells[c.by].string())
+		name = data.PlainNumber(cells[c.by].string())
 	default:
 		return 0, ""
 	}

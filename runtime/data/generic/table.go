@@ -48,7 +48,7 @@ type cell struct {
 
 // number is the cell of a whole number. One that float64 does not hold stays as text, which loses no digit.
 func number(dst []float64, v int64) cell {
-	if f := float64(v); v >= -maxExact && v <= maxExact {
+	if f := float64(v); v >= -data.MaxExact && v <= data.MaxExact {
 		return cell{numbers: append(dst, f), single: true}
 	}
 	return cell{text: strconv.AppendInt(nil, v, 10)}
@@ -56,26 +56,10 @@ func number(dst []float64, v int64) cell {
 
 // unsignedNumber is number for numbers without a sign.
 func unsignedNumber(dst []float64, v uint64) cell {
-	if v <= maxExact {
+	if v <= data.MaxExact {
 		return cell{numbers: append(dst, float64(v)), single: true}
 	}
 	return cell{text: strconv.AppendUint(nil, v, 10)}
-}
-
-// maxExact is up to where float64 holds every whole number.
-const maxExact = 1 << 53
-
-// missingTexts are what tables write where a value is missing, in lower case: the words of pandas, R, SQL and C.
-var missingTexts = map[string]bool{"": true, "na": true, "n/a": true, "nan": true, "-nan": true, "null": true, "none": true, "?": true, "-": true, "<na>": true, "#n/a": true,
-	"#na": true, "#n/a n/a": true, "1.#qnan": true, "-1.#qnan": true, "1.#ind": true, "-1.#ind": true, "\\n": true}
-
-// missingText says whether a text stands for a missing value.
-func missingText(text []byte) bool {
-	text = bytes.TrimSpace(text)
-	if n := len(text); n > 8 || n > 0 && '0' <= text[0] && text[0] <= '9' && bytes.IndexByte(text, '#') < 0 {
-		return false // most are numbers
-	}
-	return missingTexts[strings.ToLower(string(text))]
 }
 
 // missing says whether nothing is there.
@@ -83,7 +67,7 @@ func (c cell) missing() bool {
 	if c.numbers != nil {
 		return len(c.numbers) == 0 || c.single && math.IsNaN(c.numbers[0])
 	}
-	return missingText(c.text)
+	return data.MissingText(c.text)
 }
 
 // mark is what stands for a missing value.
@@ -148,7 +132,7 @@ func parseNumber(text []byte) (v float64, ok bool) {
 		return v, true
 	case v != 0: // beyond float64: infinite
 		return v, true
-	case missingText(text):
+	case data.MissingText(text):
 		return math.NaN(), true
 	case bytes.EqualFold(text, []byte("true")):
 		return 1, true
@@ -165,27 +149,9 @@ func (c cell) string() string {
 	}
 	parts := make([]string, len(c.numbers))
 	for i, v := range c.numbers {
-		parts[i] = formatNumber(v)
+		parts[i] = data.FormatNumber(v)
 	}
 	return strings.Join(parts, " ")
-}
-
-// formatNumber writes whole numbers as such, as long as they are exact.
-func formatNumber(v float64) string {
-	if v == math.Trunc(v) && math.Abs(v) <= maxExact {
-		return strconv.FormatInt(int64(v), 10)
-	}
-	return strconv.FormatFloat(v, 'g', -1, 64)
-}
-
-// plainNumber is a whole number that was written with a decimal point, 7.0, without it. pandas writes them so
-// where a column had missing values; other texts stay as they are.
-func plainNumber(text string) string {
-	whole, zeros, ok := strings.Cut(text, ".")
-	if !ok || zeros == "" || strings.Trim(zeros, "0") != "" || strings.Trim(strings.TrimPrefix(whole, "-"), "0123456789") != "" || whole == "" || whole == "-" {
-		return text
-	}
-	return whole
 }
 
 // badText says what is wrong with a cell whose text counts, "" if nothing is: bytes that are not UTF-8 would make

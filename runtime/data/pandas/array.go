@@ -70,7 +70,7 @@ func (a *Array) At(i int) any {
 	return strings.TrimRight(s.String(), "\x00")
 }
 
-// number decodes a number; whole ones are int64, above its range they wrap.
+// number decodes a number; whole ones are int64, above its range float64.
 func (a *Array) number(b []byte) any {
 	var bits uint64
 	switch a.Size {
@@ -91,6 +91,8 @@ func (a *Array) number(b []byte) any {
 	case a.Kind == 'i':
 		shift := 64 - 8*a.Size
 		return int64(bits<<shift) >> shift
+	case bits > math.MaxInt64:
+		return float64(bits)
 	}
 	return int64(bits)
 }

@@ -1,6 +1,7 @@
 package pandas
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"os"
@@ -169,4 +170,19 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Whole numbers above those of int64 do not become negative.
+func TestLargeUnsigned(t *testing.T) {
+	a := &Array{Kind: 'u', Size: 8, Shape: []int{2}, data: []byte{255, 255, 255, 255, 255, 255, 255, 255, 5, 0, 0, 0, 0, 0, 0, 0}, order: binary.LittleEndian}
+	if v, ok := a.Float(0); !ok || v != 1<<64 {
+		t.Errorf("2^64 - 1 is %v", v)
+	}
+	if v := a.At(1); v != int64(5) {
+		t.Errorf("5 is %v", v)
+	}
+	x := make([]float32, 2)
+	if !a.Floats(x) || x[0] != 1<<64 || x[1] != 5 {
+		t.Errorf("values %v", x)
+	}
 }
