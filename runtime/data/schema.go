@@ -13,6 +13,9 @@ import (
 type Schema struct {
 	Columns []Column `json:"columns,omitempty"` // of an example, in its order
 	Chosen  string   `json:"chosen,omitempty"`  // the option that chose them; "" for all that have no other use
+	Window  int      `json:"window,omitempty"`  // records of an example; 0: one
+	Layout  string   `json:"layout,omitempty"`  // of the axes of a record's values, such as NTC; "" as the model's
+	Scale   float64  `json:"scale,omitempty"`   // that values are multiplied with; 0: 1
 	Label   *Column  `json:"label,omitempty"`   // nil without labels
 	Classes []string `json:"classes,omitempty"` // names of the classes that were found, in order
 }

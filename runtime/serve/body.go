@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"mspecc/runtime"
 	"mspecc/runtime/data"
@@ -33,6 +36,15 @@ type input struct {
 	text   *data.Encoder // that texts become tokens with, nil where only tokens are taken
 	scale  *data.Scaling // of the values, as in training; nil for none
 	values int           // of an example, over all its inputs, which the scaling is for
+	factor float64       // that values are multiplied with before that; 0: 1
+
+	columns []column // of the training data, by which an example may be given; nil: it may not
+}
+
+// column is a column of the training data.
+type column struct {
+	name  string
+	shape []int // of its values in an example
 }
 
 func newInput(name string, shape []int, dtype runtime.DType, vocab int) input {
@@ -55,6 +67,9 @@ func (in input) typeString() string {
 // add appends one number.
 func (in input) add(to *inputs, v float64, example int) error {
 	if !in.tokens {
+		if in.factor != 0 {
+			v *= in.factor
+		}
 		f := float32(v)
 		if in.scale != nil {
 			f = in.scale.At(len(to.x)%in.values, in.values, v)
@@ -89,14 +104,44 @@ func newReader(m runtime.Modality, l data.Learned) reader {
 		}
 	}
 	for i := range r {
-		if !r[i].tokens {
-			r[i].scale, r[i].values = l.Scaling, values
+		if r[i].tokens {
+			continue
+		}
+		r[i].scale, r[i].values = l.Scaling, values
+		if l.Schema != nil {
+			r[i].factor = l.Schema.Scale
 		}
 	}
-	if len(r) == 1 && r[0].tokens && l.Vocabulary != nil {
+	switch {
+	case len(r) != 1:
+	case !r[0].tokens && l.Schema != nil:
+		r[0].setColumns(l.Schema)
+	case r[0].tokens && l.Vocabulary != nil:
 		r[0].text = l.Vocabulary.Encoder()
 	}
 	return r
+}
+
+// setColumns takes the columns of the training data, whose values must make up an example in their order.
+func (in *input) setColumns(s *data.Schema) {
+	size := 0
+	var columns []column
+	for _, c := range s.Columns {
+		shape := c.Shape
+		if s.Window > 0 {
+			shape = []int{s.Window} // a column is a channel
+			size += s.Window
+			if len(c.Shape) > 0 {
+				return // its values are several channels
+			}
+		} else {
+			size += c.Size()
+		}
+		columns = append(columns, column{c.Name, shape})
+	}
+	if size == in.size && s.Layout == "" {
+		in.columns = columns
+	}
 }
 
 // size is the number of numbers of an example.
@@ -157,6 +202,9 @@ var errTooMany = errors.New("too many inputs")
 // one by one, so that what a body costs does not exceed what it holds by much.
 func (r reader) json(body []byte, most int) (*inputs, error) {
 	wrong := func(err error) error { return fmt.Errorf("the body is not {\"inputs\": [...]}: %w", err) }
+	if !utf8.Valid(body) { // replaced, its bytes would make different texts equal
+		return nil, errors.New("the body is not UTF-8")
+	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	if err := expect(d, json.Delim('{')); err != nil {
 		return nil, wrong(err)
@@ -221,7 +269,11 @@ func expect(d *json.Decoder, want json.Delim) error {
 // example reads one example.
 func (r reader) example(out *inputs, text json.RawMessage, i int) error {
 	if len(r) == 1 {
-		return (&scanner{in: r[0], out: out, text: text, example: i}).read()
+		s := &scanner{in: r[0], shape: r[0].shape, out: out, text: text, example: i}
+		if r[0].columns != nil && s.next() == '{' {
+			return s.named()
+		}
+		return s.read()
 	}
 	parts := map[string]json.RawMessage{}
 	if err := json.Unmarshal(text, &parts); err != nil || len(parts) != len(r) {
@@ -232,7 +284,7 @@ func (r reader) example(out *inputs, text json.RawMessage, i int) error {
 		if !ok {
 			return fmt.Errorf("input %d has no %s, expected %s", i, in.name, r.typeString())
 		}
-		if err := (&scanner{in: in, out: out, text: part, example: i}).read(); err != nil {
+		if err := (&scanner{in: in, shape: in.shape, out: out, text: part, example: i}).read(); err != nil {
 			return err
 		}
 	}
@@ -242,6 +294,7 @@ func (r reader) example(out *inputs, text json.RawMessage, i int) error {
 // scanner reads the nested lists of one input. The text is sound JSON.
 type scanner struct {
 	in      input
+	shape   []int // of what is read, an input or a column of it
 	out     *inputs
 	text    []byte
 	at      int
@@ -264,14 +317,54 @@ func (s *scanner) read() error {
 			break
 		}
 	}
-	shape := s.in.shape
+	shape := s.shape
 	if nested == 1 {
-		shape = []int{s.in.size}
+		n := 1
+		for _, d := range shape {
+			n *= d
+		}
+		shape = []int{n}
 	}
 	if nested != len(shape) {
-		return s.fail("lists lie %d deep inside each other, expected %s, nested as its shape says or flat", nested, s.in.typeString())
+		return s.fail("lists lie %d deep inside each other, expected %s, nested as its shape says or flat", nested, s.typeString())
 	}
 	return s.list(shape)
+}
+
+// typeString says what is read.
+func (s *scanner) typeString() string {
+	in := s.in
+	in.shape = s.shape
+	return in.typeString()
+}
+
+// named reads an example that is an object with the columns of the training data, in whatever order.
+func (s *scanner) named() error {
+	parts := map[string]json.RawMessage{}
+	if err := json.Unmarshal(s.text, &parts); err != nil {
+		return s.fail("%v", err)
+	}
+	columns := s.in.columns
+	for _, c := range columns {
+		text, ok := parts[c.name]
+		if !ok {
+			return s.fail("has no column %q, which the model was trained with", c.name)
+		}
+		delete(parts, c.name)
+		one := &scanner{in: s.in, shape: c.shape, out: s.out, text: text, example: s.example}
+		read := one.read
+		if len(c.shape) == 0 {
+			one.next()
+			read = one.number
+		}
+		if err := read(); err != nil {
+			return fmt.Errorf("column %q: %w", c.name, err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		return s.fail("has a column %q, which the model was not trained with", name)
+	}
+	return nil
 }
 
 // words turns a text into tokens.
@@ -308,7 +401,7 @@ func (s *scanner) list(shape []int) error {
 	n := 0
 	for s.next() != ']' {
 		if n == shape[0] {
-			return s.fail("a list has more than %d elements; it must be %s", n, s.in.typeString())
+			return s.fail("a list has more than %d elements; it must be %s", n, s.typeString())
 		}
 		var err error
 		if len(shape) > 1 {
@@ -325,7 +418,7 @@ func (s *scanner) list(shape []int) error {
 	}
 	s.at++
 	if n != shape[0] {
-		return s.fail("a list has %d elements, expected %d; it must be %s", n, shape[0], s.in.typeString())
+		return s.fail("a list has %d elements, expected %d; it must be %s", n, shape[0], s.typeString())
 	}
 	return nil
 }

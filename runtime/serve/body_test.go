@@ -70,8 +70,43 @@ func TestTexts(t *testing.T) {
 			t.Errorf("error %v, expected %q", err, want)
 		}
 	}
+	if _, err := newReader(m, data.Learned{Vocabulary: v}).json([]byte("{\"inputs\": [\"fox\xe9\"]}"), 2); err == nil || !strings.Contains(err.Error(), "not UTF-8") {
+		t.Errorf("a body in Latin-1: %v", err)
+	}
 	if _, err := newReader(m, data.Learned{}).json([]byte(`{"inputs": ["fox"]}`), 2); err == nil || !strings.Contains(err.Error(), "lists lie 0 deep") {
 		t.Errorf("a text without a vocabulary: %v", err)
+	}
+}
+
+// An example may be an object with the columns that the model was trained with, in any order.
+func TestNamedColumns(t *testing.T) {
+	m := runtime.Modality{Inputs: []runtime.Input{{Shape: []int{1, 4}, DType: runtime.F32}}}
+	l := data.Learned{Schema: &data.Schema{Columns: []data.Column{{Name: "a"}, {Name: "b", Shape: []int{2}}, {Name: "c"}}, Scale: 2},
+		Scaling: &data.Scaling{Mean: []float64{1, 1, 1, 1}, Factor: []float64{1, 1, 1, 10}}}
+	want := &inputs{x: []float32{1, 3, 5, 70, 1, 3, 5, 70}, n: 2}
+	got, err := newReader(m, l).json([]byte(`{"inputs": [{"c": 4, "b": [2, 3], "a": 1}, [1, 2, 3, 4]]}`), 9)
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(inputs{})); err != nil || d != "" {
+		t.Error(err, d)
+	}
+	for want, body := range map[string]string{
+		`input 0: has no column "c", which the model was trained with`:              `{"inputs": [{"a": 1, "b": [2, 3]}]}`,
+		`input 0: has a column "d", which the model was not trained with`:           `{"inputs": [{"a": 1, "b": [2, 3], "c": 4, "d": 5}]}`,
+		`column "b": input 0: a list has 1 elements, expected 2; it must be f32[2]`: `{"inputs": [{"a": 1, "b": [2], "c": 4}]}`,
+		`column "a": input 0: "null" is no number`:                                  `{"inputs": [{"a": null, "b": [2, 3], "c": 4}]}`,
+	} {
+		if _, err := newReader(m, l).json([]byte(body), 2); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, expected %q", err, want)
+		}
+	}
+	windows := runtime.Modality{Inputs: []runtime.Input{{Shape: []int{2, 3}, DType: runtime.F32}}}
+	two := data.Learned{Schema: &data.Schema{Columns: []data.Column{{Name: "x"}, {Name: "y"}}, Window: 3}}
+	got, err = newReader(windows, two).json([]byte(`{"inputs": [{"y": [4, 5, 6], "x": [1, 2, 3]}]}`), 9)
+	if d := cmp.Diff(&inputs{x: []float32{1, 2, 3, 4, 5, 6}, n: 1}, got, cmp.AllowUnexported(inputs{})); err != nil || d != "" {
+		t.Error(err, d)
+	}
+	two.Schema.Layout = "NTC"
+	if _, err := newReader(windows, two).json([]byte(`{"inputs": [{"y": [4, 5, 6], "x": [1, 2, 3]}]}`), 9); err == nil {
+		t.Error("columns in the order of another layout are taken")
 	}
 }
 

@@ -269,9 +269,13 @@ func (s *Server) model(w http.ResponseWriter, _ *http.Request) {
 	for _, f := range s.batcher.functions {
 		batches = append(batches, batch(f))
 	}
+	var columns []string
+	for _, c := range s.reader[0].columns {
+		columns = append(columns, c.name)
+	}
 	s.deadline(w, s.Write)
 	w.Header().Set("Content-Type", typeJSON)
-	_ = json.NewEncoder(w).Encode(map[string]any{"model": p.Name, "modality": p.Modality, "spec_digest": p.Digest, "target": p.Target, "checkpoint": s.Checkpoint,
+	_ = json.NewEncoder(w).Encode(map[string]any{"columns": columns, "model": p.Name, "modality": p.Modality, "spec_digest": p.Digest, "target": p.Target, "checkpoint": s.Checkpoint,
 		"step": s.Step, "parameters": p.ParamCount(), "input": s.reader.typeString(), "width": s.batcher.width, "batches": batches,
 		"max_body_bytes": s.MaxBody, "max_inputs": s.Queue})
 }

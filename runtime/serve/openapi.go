@@ -73,10 +73,29 @@ func (in input) schema() object {
 	switch {
 	case in.text != nil:
 		return object{"oneOf": []any{nested, object{"type": "string", "description": "A text, which the model's vocabulary turns into tokens"}}}
-	case len(in.shape) == 1:
+	case len(in.shape) == 1 && in.columns == nil:
 		return nested
+	case len(in.shape) == 1:
+		return object{"oneOf": []any{nested, in.named(number)}}
+	case in.columns != nil:
+		return object{"oneOf": []any{nested, list(number, in.size), in.named(number)}}
 	}
 	return object{"oneOf": []any{nested, list(number, in.size)}}
+}
+
+// named is an input as an object with the columns of the training data.
+func (in input) named(number object) object {
+	members, names := object{}, []string{}
+	for _, c := range in.columns {
+		of := number
+		for i := len(c.shape) - 1; i >= 0; i-- {
+			of = list(of, c.shape[i])
+		}
+		members[c.name] = of
+		names = append(names, c.name)
+	}
+	return object{"type": "object", "required": names, "additionalProperties": false, "properties": members,
+		"description": "The columns of the training data, in any order"}
 }
 
 func list(of object, n int) object {

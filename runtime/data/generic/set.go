@@ -48,8 +48,15 @@ func (x *index) newSet(segs []segment) *set {
 
 // Schema is that of the data set.
 func (s *set) Schema() *data.Schema {
-	out := &data.Schema{Columns: s.x.columns, Chosen: s.x.s.Text("columns"), Label: s.x.label}
-	if !s.x.p.each {
+	p := s.x.p
+	out := &data.Schema{Columns: s.x.columns, Chosen: s.x.s.Text("columns"), Window: p.window, Label: s.x.label}
+	if p.channelsLast {
+		out.Layout = s.x.s.Text("layout")
+	}
+	if p.scale != 1 {
+		out.Scale = p.scale
+	}
+	if !p.each {
 		out.Classes = s.labels.Names
 	}
 	return out
