@@ -172,6 +172,9 @@ func (a *app) check(d *dataFlags, p *runtime.Program, seed uint64) (*checked, *s
 	s, err := a.openFrom(d, p, seed, opening{witness: w, note: func(text string) { notes = append(notes, text) }})
 	r, known := findReader(name)
 	if err != nil {
+		for _, text := range notes {
+			a.note("%s", text)
+		}
 		if known && r.Fetch != "" {
 			err = fmt.Errorf("%w. Where the data come from: %s", err, r.Fetch)
 		}

@@ -35,7 +35,7 @@ func TestBadTables(t *testing.T) {
 		{"y,a,b\n0,1,2\n1,NaN,3\n", o(), []string{"line 3", "lacks a value"}},
 		{"y,a,b\n0,1,2\n1,3\n", o(), []string{"line 3", "has 2 columns, the first line has 3"}},
 		{"y,a,b\n0,1,2\n1,\"3\n", o(), []string{"line 3", "quote"}},
-		{"y,a,b,c\n0,1,2,3\n", o(), []string{"line 2", "has 3 values in 3 columns, the model wants 2"}},
+		{"y,a,b,c\n0,1,2,3\n", o(), []string{"line 2", "has 3 values in 3 columns (a, b, c), the model wants 2"}},
 		{"y,a,b\n0,1,2\n2,3,4\n", o("classes", "2"), []string{"line 3", `label is "2", expected a whole number 0..1`}},
 		{"y,a,b\n0,1,2\nx,3,4\n", o("classes", "0,1"), []string{"line 3", `label is "x", expected one of the classes`}},
 		{"y,a,b\n0,1,2\n,3,4\n", o(), []string{"1 different labels"}},

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"mspecc/runtime/data"
+	"mspecc/runtime/data/filetype"
 )
 
 // scan is the indexing of one table.
@@ -188,7 +189,7 @@ func (c *scan) numbers(cells []cell) (drop bool, message string) {
 		}
 	}
 	if !x.shaped() && !slices.ContainsFunc(cells[:len(x.columns)], cell.missing) && !x.takeShapes(cells) {
-		return false, fmt.Sprintf("has %d values in %d columns, %s", total, len(x.columns), x.wanted(total))
+		return false, fmt.Sprintf("has %d values in %d columns (%s), %s", total, len(x.columns), listed(x.fields.values), x.wanted(total))
 	}
 	switch {
 	case incomplete && x.p.missing == gapError:
@@ -202,7 +203,10 @@ func (c *scan) numbers(cells []cell) (drop bool, message string) {
 
 // hint says what a text that is no number may be.
 func hint(c cell) string {
-	if n := len(c.text); n > 2 && slices.Contains(c.text, ',') {
+	if t, ok := filetype.Of(c.text); ok && len(c.text) > 64 {
+		return fmt.Sprintf(": it is %s; write what is in such a column to files, and read those", t.Name)
+	}
+	if len(c.text) > 2 && slices.Contains(c.text, ',') {
 		return ": with a point, not a comma, before the decimals"
 	}
 	return ""
