@@ -315,6 +315,10 @@ type pinned struct {
 }
 
 func (c *compilation) compile(fn *build.Func) error {
+	fn, err := c.prepare(fn)
+	if err != nil {
+		return err
+	}
 	b := fn.B
 	roots := make([]ir.Output, 0, len(fn.Outputs)+len(c.prog.Variant.Params))
 	for i, o := range fn.Outputs {
@@ -339,7 +343,7 @@ func (c *compilation) compile(fn *build.Func) error {
 	}
 	at := c.prog.gradients() * c.prog.Region
 	grads := &fuse.Buffer{Name: "gradients", Class: fuse.State, Len: c.prog.Region, Offset: at, Fixed: true}
-	err := c.graph(&pass.Program{B: b, Outputs: roots}, at+c.prog.Region, named, func(_ int, name string) (*fuse.Buffer, int) {
+	err = c.graph(&pass.Program{B: b, Outputs: roots}, at+c.prog.Region, named, func(_ int, name string) (*fuse.Buffer, int) {
 		return grads, c.prog.place(strings.TrimPrefix(name, "grad."))
 	})
 	if err != nil {
@@ -374,16 +378,29 @@ func (c *compilation) params(fn *build.Func) []*ir.Value {
 	return out
 }
 
-// graph compiles a graph into calls. The first named outputs get places of their own; dest
-// gives the places of the others. Temporary memory starts at start.
-func (c *compilation) graph(p *pass.Program, start, named int, dest func(i int, name string) (*fuse.Buffer, int)) error {
+// prepare is fn after the passes that come before its gradient.
+func (c *compilation) prepare(fn *build.Func) (*build.Func, error) {
+	p := fn.Program()
+	if err := pass.Prepare(p, c.passOptions()); err != nil {
+		return nil, err
+	}
+	return fn.On(p), nil
+}
+
+func (c *compilation) passOptions() pass.Options {
 	o := pass.Options{BF16: c.prog.bf16(), Disable: slices.DeleteFunc(slices.Clone(c.opt.Disable), func(name string) bool {
 		return slices.ContainsFunc(LaunchPasses, func(p pass.Pass) bool { return p.Name == name })
 	})}
 	if c.opt.Observe != nil {
 		o.Observe = func(stage string, p *pass.Program) { c.opt.Observe(c.fn.Name, stage, p) }
 	}
-	if err := pass.Run(p, o); err != nil {
+	return o
+}
+
+// graph compiles a graph into calls. The first named outputs get places of their own; dest
+// gives the places of the others. Temporary memory starts at start.
+func (c *compilation) graph(p *pass.Program, start, named int, dest func(i int, name string) (*fuse.Buffer, int)) error {
+	if err := pass.Run(p, c.passOptions()); err != nil {
 		return err
 	}
 	roots := func(p *pass.Program) []fuse.Root {

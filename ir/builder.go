@@ -19,13 +19,18 @@ type Builder struct {
 	Fold  bool     // simplify while building
 	Share bool     // work on looked up rows once, in their table
 
-	vals []*Value
-	memo map[string]*Value
-	key  []byte
+	vals  []*Value
+	memo  map[string]*Value
+	key   []byte
+	taken []derivation // by Grad, in order
+
+	needed dependence      // of the gradient that is taken
+	grad   int             // the call of Grad that is under way, 1 for the first; 0: none
+	opaque map[*Value]bool // values that no rewriting looks into: variables of gradients
 }
 
 // NewBuilder returns an empty graph.
-func NewBuilder() *Builder { return &Builder{memo: map[string]*Value{}} }
+func NewBuilder() *Builder { return &Builder{memo: map[string]*Value{}, opaque: map[*Value]bool{}} }
 
 // Values lists the graph in topological order; it must not be changed.
 func (b *Builder) Values() []*Value { return b.vals }
@@ -64,14 +69,25 @@ func (b *Builder) apply(op Op, t Type, attr Attr, args []*Value) *Value {
 	if v, ok := b.memo[key]; ok {
 		return v
 	}
-	v := &Value{ID: len(b.vals), Op: op, Type: t, Args: args, Attr: attr, Pos: b.Pos, Label: b.Label, Phase: b.Phase}
+	v := b.value(op, t, attr, args)
 	if w := b.better(v); w != nil {
 		b.memo[key] = w
 		return w
 	}
-	v.ID = len(b.vals) // a rule that fails may have built values first
-	b.vals = append(b.vals, v)
+	b.append(v) // with another ID, where a rule that failed has built values
 	b.memo[key] = v
+	return v
+}
+
+// value is a value that does not belong to the graph yet, whose end it could be.
+func (b *Builder) value(op Op, t Type, attr Attr, args []*Value) *Value {
+	return &Value{ID: len(b.vals), Op: op, Type: t, Args: args, Attr: attr, Pos: b.Pos, Label: b.Label, Phase: b.Phase}
+}
+
+// append puts a value at the end of the graph.
+func (b *Builder) append(v *Value) *Value {
+	v.ID = len(b.vals)
+	b.vals = append(b.vals, v)
 	return v
 }
 
@@ -92,6 +108,9 @@ func (b *Builder) hashKey(op Op, t Type, a *Attr, args []*Value) string {
 	k := append(b.key[:0], byte(op), byte(t.DType))
 	if b.Phase == Recompute {
 		k = append(k, '!')
+	}
+	if b.grad > 0 { // what a gradient is made of is nothing that another one may be taken by
+		k = append(strconv.AppendInt(append(k, '@'), int64(b.grad), 36), ',')
 	}
 	ints := func(tag byte, s []int) {
 		if len(s) > 0 {

@@ -1,13 +1,16 @@
 package ir
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Grad returns the derivative of the scalar out with respect to each wrt, as values of
 // the same graph: reverse mode, in primitives. It may be applied to its own results.
 // Where out does not depend on a value the result is zero.
 //
-// Takes: a graph. Promises: only new values are added; each has the position and label
-// of the value whose cotangent it computes.
+// Takes: a graph. Promises: only new values are added, which equal values built outside or by another
+// call do not become; each has the position and label of the value whose cotangent it computes.
 //
 //	%2 = mul %0 %1; %3 = sum %2        Grad(%3, %0) = broadcast 1 * %1
 func (b *Builder) Grad(out *Value, wrt ...*Value) []*Value {
@@ -17,20 +20,20 @@ func (b *Builder) Grad(out *Value, wrt ...*Value) []*Value {
 	pos, label, phase := b.Pos, b.Label, b.Phase
 	defer func() { b.Pos, b.Label, b.Phase = pos, label, phase }()
 
-	needed := dependsOn(out, wrt)
+	b.grad = len(b.taken) + 1
+	defer func() { b.grad = 0 }()
+	order := b.needed.find(out, wrt)
 	cot := map[*Value]*Value{}
-	if needed[out] {
+	if b.needed.of(out) {
 		cot[out] = b.Const(1)
 	}
-	order := b.vals[:out.ID+1]
-	for i := len(order) - 1; i >= 0; i-- { // IDs are a topological order
-		v := order[i]
+	for _, v := range slices.Backward(order) {
 		g := cot[v]
-		if g == nil || len(v.Args) == 0 || !needed[v] {
+		if g == nil || len(v.Args) == 0 || !b.needed.of(v) {
 			continue
 		}
 		b.Pos, b.Label, b.Phase = v.Pos, v.Label, gradPhase(phase, v.Phase)
-		b.propagate(cot, needed, v, g)
+		b.propagate(cot, v, g)
 	}
 	grads := make([]*Value, len(wrt))
 	for i, w := range wrt {
@@ -38,11 +41,12 @@ func (b *Builder) Grad(out *Value, wrt ...*Value) []*Value {
 			grads[i] = b.Splat(0, w.Shape()...)
 		}
 	}
+	b.taken = append(b.taken, derivation{out, slices.Clone(wrt), grads, phase})
 	return grads
 }
 
 // propagate adds what v's cotangent g contributes to the cotangents of v's arguments.
-func (b *Builder) propagate(cot map[*Value]*Value, needed map[*Value]bool, v, g *Value) {
+func (b *Builder) propagate(cot map[*Value]*Value, v, g *Value) {
 	in := v.Op.Info()
 	if in.NoVJP != "" {
 		panic(&Error{"grad", fmt.Sprintf("%s has no gradient: %s", in.Name, in.NoVJP), []*Value{v}})
@@ -51,7 +55,7 @@ func (b *Builder) propagate(cot map[*Value]*Value, needed map[*Value]bool, v, g 
 		return
 	}
 	for i, ga := range in.vjp(b, v, g) {
-		if a := v.Args[i]; ga != nil && needed[a] {
+		if a := v.Args[i]; ga != nil && b.needed.of(a) {
 			if cot[a] != nil {
 				ga = b.add(cot[a], ga)
 			}
@@ -60,39 +64,47 @@ func (b *Builder) propagate(cot map[*Value]*Value, needed map[*Value]bool, v, g 
 	}
 }
 
-// dependsOn marks the values on a differentiable way from wrt to out; nothing else needs
-// a cotangent.
-func dependsOn(out *Value, wrt []*Value) map[*Value]bool {
-	state := map[*Value]bool{} // visited -> depends on wrt
+// dependence finds the values on a differentiable way from some values to another one; nothing else
+// needs a cotangent. It takes time by these values, not by the graph, which is long where gradients are
+// taken in a loop.
+type dependence struct {
+	marks []int // by ID: 2*round for what was reached, 2*round+1 for what is on the way
+	round int
+}
+
+// of reports whether v is on the way.
+func (d *dependence) of(v *Value) bool { return v.ID < len(d.marks) && d.marks[v.ID] == 2*d.round+1 }
+
+// find looks for the ways from wrt to out, and lists what it reached, arguments first.
+func (d *dependence) find(out *Value, wrt []*Value) (order []*Value) {
+	d.round++
+	lo, hi := out.ID, out.ID
 	for _, w := range wrt {
-		state[w] = true
+		lo, hi = min(lo, w.ID), max(hi, w.ID)
 	}
-	var visit func(v *Value) bool
-	visit = func(v *Value) bool {
-		if d, ok := state[v]; ok {
-			// A wrt value may itself depend on another wrt.
-			return d
+	d.marks = append(d.marks, make([]int, max(0, hi+1-len(d.marks)))...)
+	for stack := []*Value{out}; len(stack) > 0; {
+		v := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if v.ID < lo || d.marks[v.ID] == 2*d.round {
+			continue
 		}
-		state[v] = false
-		if v.Op == OpStopGradient {
-			return false
+		d.marks[v.ID] = 2 * d.round
+		order = append(order, v)
+		if v.Op != OpStopGradient {
+			stack = append(stack, v.Args...)
 		}
-		dep := false
-		for _, a := range v.Args {
-			dep = visit(a) || dep
-		}
-		state[v] = dep && v.Type.DType == F32 && !v.Op.Info().piecewiseConstant()
-		return state[v]
 	}
+	slices.SortFunc(order, func(x, y *Value) int { return x.ID - y.ID })
 	for _, w := range wrt {
-		delete(state, w)
-		if !visit(w) {
-			state[w] = true
-		}
-		state[w] = true
+		d.marks[w.ID] = 2*d.round + 1
 	}
-	visit(out)
-	return state
+	for _, v := range order {
+		if v.Op != OpStopGradient && v.Type.DType == F32 && !v.Op.Info().piecewiseConstant() && slices.ContainsFunc(v.Args, d.of) {
+			d.marks[v.ID] = 2*d.round + 1
+		}
+	}
+	return order
 }
 
 // piecewiseConstant operations have a derivative of zero wherever it exists; the gradient
@@ -114,11 +126,11 @@ func gradPhase(at, v Phase) Phase {
 // GradPath reports whether out depends on wrt in a differentiable way. If it does not but
 // depends on it at all, blocker is an operation on the way that passes no gradient.
 func (b *Builder) GradPath(out, wrt *Value) (ok bool, blocker *Value) {
-	if dependsOn(out, []*Value{wrt})[out] {
+	if b.needed.find(out, []*Value{wrt}); b.needed.of(out) {
 		return true, nil
 	}
 	reaches := make([]bool, out.ID+1)
-	for _, v := range b.vals[:out.ID+1] {
+	for _, v := range b.vals[min(wrt.ID, out.ID+1) : out.ID+1] {
 		if reaches[v.ID] = v == wrt; reaches[v.ID] {
 			continue
 		}

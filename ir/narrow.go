@@ -34,9 +34,9 @@ func (p picking) at(axis int) picking {
 func (b *Builder) pick(x *Value, p picking) *Value {
 	shape := withExtent(x.Shape(), p.axis, p.count())
 	switch {
-	case x.Op == OpConst:
+	case b.Look(x) == OpConst:
 		return b.splatOf(x.Type.DType, x.Attr.Const, shape)
-	case x.Op == OpBroadcast && x.Args[0].Shape()[p.axis] == 1:
+	case b.Look(x) == OpBroadcast && x.Args[0].Shape()[p.axis] == 1:
 		return b.Broadcast(x.Args[0], shape)
 	case p.index != nil:
 		return b.Gather(x, p.index, p.axis)
@@ -52,7 +52,7 @@ func (b *Builder) GatherNarrow(x, idx *Value, batch int) *Value {
 	partly := b.partlyRead(x, all)
 	var take func(x *Value, p picking) *Value
 	take = func(x *Value, p picking) *Value {
-		if partly[unshaped(x)] {
+		if partly[b.unshaped(x)] {
 			if w := b.narrow(x, p, take); w != nil {
 				return w
 			}
@@ -81,17 +81,17 @@ func (b *Builder) partlyRead(root *Value, p picking) map[*Value]bool {
 	reads, wants, partly := map[*Value]int{}, map[*Value]*wanted{}, map[*Value]bool{}
 	cone := Reachable([]*Value{root})
 	for _, v := range cone {
-		if v.Op != OpReshape {
+		if b.Look(v) != OpReshape {
 			for _, a := range v.Args {
-				reads[unshaped(a)]++
+				reads[b.unshaped(a)]++
 			}
 		}
 	}
 	want := func(x *Value, p picking) *Value {
-		w, ok := wants[unshaped(x)]
+		w, ok := wants[b.unshaped(x)]
 		if !ok {
-			w = &wanted{rows: p, from: rowsOf(x, p)}
-			wants[unshaped(x)] = w
+			w = &wanted{rows: p, from: b.rowsOf(x, p)}
+			wants[b.unshaped(x)] = w
 		}
 		if w.rows == p && slices.Equal(w.from.Shape()[:p.axis+1], x.Shape()[:p.axis+1]) {
 			w.times++
@@ -99,7 +99,7 @@ func (b *Builder) partlyRead(root *Value, p picking) map[*Value]bool {
 		return b.pick(x, p)
 	}
 	want(root, p)
-	reads[unshaped(root)]++
+	reads[b.unshaped(root)]++
 	for _, v := range slices.Backward(cone) {
 		if w := wants[v]; w != nil && w.times == reads[v] {
 			partly[v] = b.narrow(w.from, w.rows, want) != nil
@@ -109,17 +109,17 @@ func (b *Builder) partlyRead(root *Value, p picking) map[*Value]bool {
 }
 
 // unshaped is x before it was reshaped.
-func unshaped(x *Value) *Value {
-	for x.Op == OpReshape {
+func (b *Builder) unshaped(x *Value) *Value {
+	for b.Look(x) == OpReshape {
 		x = x.Args[0]
 	}
 	return x
 }
 
 // rowsOf is x before it was reshaped, as far back as the axes up to that of p were the same.
-func rowsOf(x *Value, p picking) *Value {
+func (b *Builder) rowsOf(x *Value, p picking) *Value {
 	last, lead := x, x.Shape()[:p.axis+1]
-	for y := x; y.Op == OpReshape; { // there may be others in between
+	for y := x; b.Look(y) == OpReshape; { // there may be others in between
 		y = y.Args[0]
 		if y.Rank() > p.axis && slices.Equal(y.Shape()[:p.axis+1], lead) {
 			last = y
@@ -144,9 +144,9 @@ func (b *Builder) narrow(x *Value, p picking, take func(x *Value, p picking) *Va
 		return b.Apply(x.Op, x.Attr, args...)
 	}
 	leads := func(s []int) bool { return len(s) > n && slices.Equal(s[:n+1], x.Shape()[:n+1]) }
-	switch x.Op {
+	switch b.Look(x) {
 	case OpReshape:
-		if y := rowsOf(x, p); y != x {
+		if y := b.rowsOf(x, p); y != x {
 			return b.Reshape(take(y, p), shape)
 		}
 		return b.narrowProduct(x, p, shape, take)
@@ -192,7 +192,7 @@ func (b *Builder) narrow(x *Value, p picking, take func(x *Value, p picking) *Va
 	case OpStopGradient:
 		return each(p)
 	default:
-		if x.Op.Class() == Elementwise {
+		if b.Look(x).Class() == Elementwise {
 			return each(p)
 		}
 	}
@@ -217,8 +217,8 @@ func undone(inv, idx *Value) (lo int, ok bool) {
 // narrowProduct picks the rows of a product with a shared matrix, which MatMul built as
 // x = reshape(matmul(a, w)). Each row of x is one or several whole rows of a.
 func (b *Builder) narrowProduct(x *Value, p picking, shape []int, take func(*Value, picking) *Value) *Value {
-	product2 := unshaped(x)
-	if product2.Op != OpMatMul || product2.Rank() != 2 {
+	product2 := b.unshaped(x)
+	if b.Look(product2) != OpMatMul || product2.Rank() != 2 {
 		return nil
 	}
 	a, lead := product2.Args[0], x.Shape()[:p.axis+1]

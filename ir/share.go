@@ -24,10 +24,10 @@ type lookup struct {
 // lookupOf sees x as a lookup.
 func (b *Builder) lookupOf(x *Value) (lookup, bool) {
 	g := x
-	for g.Op == OpReshape {
+	for b.Look(g) == OpReshape {
 		g = g.Args[0]
 	}
-	if g.Op != OpGather || g.Attr.Batch != 0 {
+	if b.Look(g) != OpGather || g.Attr.Batch != 0 {
 		return lookup{}, false
 	}
 	rows, picks := g.Args[0].Shape()[0], g.Args[1].Len()
@@ -43,7 +43,7 @@ func tableShape(rows int, rest []int) []int { return append([]int{rows}, rest...
 
 // joinsLookup reports whether x joins rows of which some are looked up.
 func (b *Builder) joinsLookup(x *Value) bool {
-	return x.Op == OpConcat && slices.ContainsFunc(x.Args, func(p *Value) bool {
+	return b.Look(x) == OpConcat && slices.ContainsFunc(x.Args, func(p *Value) bool {
 		l, ok := b.lookupOf(p)
 		return ok && l.lead > x.Attr.Axis
 	})
@@ -75,11 +75,11 @@ func (b *Builder) shareJoined(v, x *Value) *Value {
 		args := make([]*Value, len(v.Args))
 		for j, a := range v.Args {
 			switch s := withExtent(a.Shape(), n, extent); {
-			case a.Op == OpConcat && a.Attr.Axis == n && sameCuts(a, x):
+			case b.Look(a) == OpConcat && a.Attr.Axis == n && sameCuts(a, x):
 				args[j] = a.Args[i]
-			case a.Op == OpConst:
+			case b.Look(a) == OpConst:
 				args[j] = b.splatOf(a.Type.DType, a.Attr.Const, s)
-			case a.Op == OpBroadcast && a.Args[0].Shape()[n] == 1:
+			case b.Look(a) == OpBroadcast && a.Args[0].Shape()[n] == 1:
 				args[j] = b.Broadcast(a.Args[0], s)
 			default:
 				return nil
@@ -102,9 +102,9 @@ func (b *Builder) shareLookup(v, x *Value, l lookup) *Value {
 		switch other, ok := b.lookupOf(a); {
 		case ok && other.lead == l.lead && other.index == l.index && other.table.Shape()[0] == rows:
 			args[j] = other.table
-		case a.Op == OpConst:
+		case b.Look(a) == OpConst:
 			args[j] = b.splatOf(a.Type.DType, a.Attr.Const, s)
-		case a.Op == OpBroadcast && product(a.Args[0].Shape()[:l.lead]) == 1:
+		case b.Look(a) == OpBroadcast && product(a.Args[0].Shape()[:l.lead]) == 1:
 			args[j] = b.Broadcast(b.Reshape(a.Args[0], tableShape(1, a.Args[0].Shape()[l.lead:])), s)
 		default:
 			return nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -93,11 +94,7 @@ func (f *buildFlags) dump(w io.Writer, file, stage, function string) error {
 				return fmt.Errorf("modality %s has no function %q", v.Modality.Name, function)
 			}
 			fmt.Fprintf(w, "// modality %s\n", v.Modality.Name)
-			p := &ir.Program{B: fn.B}
-			for _, o := range fn.Outputs {
-				p.Outputs = append(p.Outputs, ir.Output{Name: o.Name, Value: o.Value})
-			}
-			if err := ir.Dump(w, p); err != nil {
+			if err := ir.Dump(w, fn.Program()); err != nil {
 				return err
 			}
 		}
@@ -108,11 +105,11 @@ func (f *buildFlags) dump(w io.Writer, file, stage, function string) error {
 			return err
 		}
 		for _, s := range seen {
-			p := s[0].Program
-			if stage == "opt" {
-				p = s[len(s)-1].Program
+			at := len(s) - 1
+			if stage == "grad" {
+				at = slices.IndexFunc(s, isInput)
 			}
-			if err := ir.Dump(w, p); err != nil {
+			if err := ir.Dump(w, s[at].Program); err != nil {
 				return err
 			}
 		}
@@ -126,6 +123,9 @@ func (f *buildFlags) dump(w io.Writer, file, stage, function string) error {
 	}
 	return usageError{fmt.Errorf("--stage %s: the stages are %s", stage, strings.Join(stages, ", "))}
 }
+
+// isInput reports whether a stage is what comes out of differentiation.
+func isInput(s view.Stage) bool { return s.Name == "input" }
 
 // observe compiles and keeps every stage of the named function, for each modality.
 func (f *buildFlags) observe(file, function string) ([][]view.Stage, error) {
@@ -142,8 +142,8 @@ func (f *buildFlags) observe(file, function string) ([][]view.Stage, error) {
 		if !strings.EqualFold(fn, function) {
 			return
 		}
-		if stage == "input" {
-			all = append(all, nil)
+		if stage == "elaborated" || stage == "input" && (len(all) == 0 || slices.ContainsFunc(all[len(all)-1], isInput)) {
+			all = append(all, nil) // the next modality, or what follows the gradient: the optimiser
 		}
 		r := view.Recorder{Stages: all[len(all)-1]}
 		r.Observe(stage, p)

@@ -78,7 +78,6 @@ func newRandomCase(t *testing.T, seeds []uint64, precision string) *randomCase {
 	r := &randomCase{tol: randomTolerance, model: &build.Model{Name: "random", File: "random.mspec", Digest: strings.Repeat("0", 64)}}
 	for _, seed := range seeds {
 		p := progen.Program(seed)
-		r.names = append(r.names, fmt.Sprintf("seed%d", seed))
 		meaning := progen.Program(seed)
 		if precision == "bf16" {
 			r.tol = bf16Tolerance
@@ -86,21 +85,25 @@ func newRandomCase(t *testing.T, seeds []uint64, precision string) *randomCase {
 				t.Fatal(err)
 			}
 		}
-		r.drawn, r.progs = append(r.drawn, progen.Program(seed)), append(r.progs, meaning)
-		r.feeds = append(r.feeds, progen.Feeds(seed, p.Live()))
-		f := &build.Func{Name: "features", B: p.B}
-		v := &build.Variant{Modality: build.Modality{Name: r.names[len(r.names)-1]}, Features: f, Train: build.Train{Precision: precision}}
-		for _, o := range p.Outputs {
-			f.Outputs = append(f.Outputs, build.Output{Name: o.Name, Value: o.Value})
-		}
-		for _, x := range p.Live() {
-			if x.Op == ir.OpParam {
-				v.Params = append(v.Params, x)
-			}
-		}
-		r.model.Variants = append(r.model.Variants, v)
+		r.add(fmt.Sprintf("seed%d", seed), p, meaning, progen.Feeds(seed, p.Live()), precision)
 	}
 	return r
+}
+
+// add takes in a program whose meaning, on some numbers, is that of another one.
+func (r *randomCase) add(name string, p, meaning *ir.Program, feeds map[string][]float64, precision string) {
+	r.names, r.drawn, r.progs, r.feeds = append(r.names, name), append(r.drawn, p), append(r.progs, meaning), append(r.feeds, feeds)
+	f := &build.Func{Name: "features", B: p.B}
+	v := &build.Variant{Modality: build.Modality{Name: name}, Features: f, Train: build.Train{Precision: precision}}
+	for _, o := range p.Outputs {
+		f.Outputs = append(f.Outputs, build.Output{Name: o.Name, Value: o.Value})
+	}
+	for _, x := range p.Live() {
+		if x.Op == ir.OpParam {
+			v.Params = append(v.Params, x)
+		}
+	}
+	r.model.Variants = append(r.model.Variants, v)
 }
 
 func (r *randomCase) build(t *testing.T, dir string, disable []string) string {

@@ -129,8 +129,9 @@ func broadcasts(from, to []int) bool {
 
 // step adds one operation, or a few that belong together.
 func (g *generator) step() {
-	steps := []func(){g.unary, g.binary, g.binary, g.kink, g.kink, g.selected, g.reduce, g.reduce, g.view, g.view,
-		g.cut, g.cut, g.join, g.product, g.product, g.indexed, g.indexed, g.scattered, g.softmax, g.norm, g.stop}
+	steps := []func(){g.unary, g.unary, g.binary, g.binary, g.kink, g.kink, g.selected, g.reduce, g.reduce, g.view, g.view,
+		g.cut, g.cut, g.join, g.product, g.product, g.indexed, g.indexed, g.scattered, g.softmax, g.norm, g.stop,
+		g.lookup, g.lookup, g.picked, g.picked, g.quantised, g.masked}
 	steps[g.r.IntN(len(steps))]()
 }
 

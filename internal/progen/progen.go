@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"mspecc/ir"
@@ -17,20 +18,15 @@ import (
 
 // Random builds the program of a seed: 20 to 60 values over small shapes, drawn from the
 // operation table, then by the seed nothing, gradients, or gradients of gradients (seed
-// modulo 3) of a scalar made from them. The outputs are that scalar, some of the values
-// and the gradients.
+// modulo 3) of a scalar made from them; the inner ones also by values in between. The outputs are
+// that scalar, some of the values and the gradients.
 //
 // Magnitudes stay bounded and poles are avoided. Operations that jump (comparisons,
 // floor, argsort, ties of max) only see numbers that every implementation has exactly:
 // inputs, their views and multiples by powers of two. So float32 may be compared with
 // float64.
 func Random(seed uint64) (b *ir.Builder, outputs []*ir.Value) {
-	g := &generator{b: ir.NewBuilder(), r: rand.New(rand.NewPCG(seed, 2))}
-	g.leaves()
-	for n := 20 + g.r.IntN(41); len(g.b.Values()) < n; {
-		g.step()
-	}
-	loss := g.loss()
+	g, loss := grow(seed)
 	outputs = append(outputs, loss)
 	for range 3 {
 		outputs = append(outputs, g.any(func(v *ir.Value) bool { return v.Type.DType == ir.F32 }))
@@ -39,7 +35,11 @@ func Random(seed uint64) (b *ir.Builder, outputs []*ir.Value) {
 		if order == 1 {
 			g.b.Phase = ir.Backward
 		}
-		grads := g.b.Grad(loss, g.smooth...)
+		wrt := g.smooth
+		if order == 2 {
+			wrt = append(slices.Clone(wrt), g.some(loss, 3)...)
+		}
+		grads := g.b.Grad(loss, wrt...)
 		outputs = append(outputs, grads...)
 		loss = g.b.Const(0)
 		for _, d := range grads {
@@ -48,6 +48,16 @@ func Random(seed uint64) (b *ir.Builder, outputs []*ir.Value) {
 	}
 	slices.SortFunc(outputs, func(x, y *ir.Value) int { return x.ID - y.ID })
 	return g.b, slices.Compact(outputs)
+}
+
+// grow builds the values of a program and a scalar that depends on all of them.
+func grow(seed uint64) (*generator, *ir.Value) {
+	g := &generator{b: ir.NewBuilder(), r: rand.New(rand.NewPCG(seed, 2))}
+	g.leaves()
+	for n := 20 + g.r.IntN(41); len(g.b.Values()) < n; {
+		g.step()
+	}
+	return g, g.loss()
 }
 
 // Program is Random with outputs named by their place.
@@ -105,20 +115,26 @@ func feed(r *rand.Rand, v *ir.Value) []float64 {
 	return x
 }
 
-// Seeds yields the seeds a test should run: 0 to n-1, or only the one in the environment
-// variable MSPECC_SEED, to replay a failure.
+// Seeds yields the seeds a test should run: 0 to n-1; only the one in the environment variable
+// MSPECC_SEED, to replay a failure; or those from FROM up to TO in MSPECC_SEED=FROM-TO, for a long run.
 func Seeds(t testing.TB, n int) []uint64 {
 	t.Helper()
+	from, to := uint64(0), uint64(n)
 	if s := os.Getenv("MSPECC_SEED"); s != "" {
-		seed, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			t.Fatalf("MSPECC_SEED=%s: expected the number of a seed", s)
+		first, last, ranged := strings.Cut(s, "-")
+		var err error
+		if from, err = strconv.ParseUint(first, 10, 64); err == nil {
+			if to = from + 1; ranged {
+				to, err = strconv.ParseUint(last, 10, 64)
+			}
 		}
-		return []uint64{seed}
+		if err != nil || to <= from {
+			t.Fatalf("MSPECC_SEED=%s: expected the number of a seed, or FROM-TO", s)
+		}
 	}
-	seeds := make([]uint64, n)
-	for i := range seeds {
-		seeds[i] = uint64(i)
+	seeds := make([]uint64, 0, to-from)
+	for ; from < to; from++ {
+		seeds = append(seeds, from)
 	}
 	return seeds
 }

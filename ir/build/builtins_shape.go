@@ -109,7 +109,7 @@ func indexBuiltins() []*builtin {
 				c.checkIndex(idx, x.Shape()[batch])
 			}
 			c.e.focusUser()
-			return c.e.b.GatherNarrow(x, idx, batch)
+			return c.e.b.Gather(x, idx, batch)
 		}),
 		def("indexing", "scatter_add", "x index rows batch?", "the reverse of gather: rows x are added into zeros [b..., rows, rest...]", func(c *callCtx) value {
 			idx := c.tensor("index")

@@ -52,6 +52,34 @@ type Func struct {
 	Outputs                 []Output
 }
 
+// Program is the function's graph with its outputs.
+func (f *Func) Program() *ir.Program {
+	p := &ir.Program{B: f.B}
+	for _, o := range f.Outputs {
+		p.Outputs = append(p.Outputs, ir.Output{Name: o.Name, Value: o.Value})
+	}
+	return p
+}
+
+// On is the function with another graph that computes the same outputs; p has them in the
+// order of Program. What no output needs is not in its lists.
+func (f *Func) On(p *ir.Program) *Func {
+	g := &Func{Name: f.Name, B: p.B}
+	for i, o := range f.Outputs {
+		g.Outputs = append(g.Outputs, Output{o.Name, p.Outputs[i].Value, o.Report})
+	}
+	own := func(op ir.Op, values []*ir.Value) (out []*ir.Value) {
+		for _, v := range values {
+			if w := p.Leaf(op, v.Attr.Name); w != nil {
+				out = append(out, w)
+			}
+		}
+		return out
+	}
+	g.Inputs, g.Streams, g.Params = own(ir.OpInput, f.Inputs), own(ir.OpUniform, f.Streams), own(ir.OpParam, f.Params)
+	return g
+}
+
 // Output is a named result. Reports are scalars that a trainer logs.
 type Output struct {
 	Name   string

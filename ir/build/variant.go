@@ -70,7 +70,6 @@ func (vb *variantBuild) fail(at spec.Range, code, format string, args ...any) {
 
 func (vb *variantBuild) elab(name string, training bool) *elab {
 	b := ir.NewBuilder()
-	b.Share = true
 	return &elab{v: vb, b: b, training: training, unnamed: map[string]int{}, streams: map[string]streamName{},
 		outputs: map[string]spec.Range{}, fn: &Func{Name: name, B: b}}
 }

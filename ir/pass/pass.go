@@ -18,7 +18,7 @@ type Program = ir.Program
 // Options choose what Run does.
 type Options struct {
 	Disable []string                             // optional passes to leave out, by name
-	Observe func(stage string, p *Program)       // called with "input" and after each pass; may be nil
+	Observe func(stage string, p *Program)       // called with the program as it is given ("elaborated" or "input") and after each pass; may be nil
 	Check   bool                                 // verify after each pass
 	BF16    bool                                 // matrix products take bf16
 	Fired   func(pass string, before, after int) // number of live values around each pass; may be nil
@@ -31,10 +31,12 @@ type pass struct {
 	required bool // later stages rely on it
 	run      func(p *Program, fold bool)
 	bf16     bool // for that precision only
+	first    bool // before the gradient of the objective is taken; see Prepare
 }
 
 // passes run in this order.
 var passes = []pass{
+	{name: "rows", doc: "rows looked up in a table are worked on there, rows that nobody reads are left out", run: rows, first: true},
 	{name: "erase-stop-gradient", doc: "stop_gradient becomes its argument", required: true, run: eraseStopGradient},
 	{name: "empty", doc: "tensors without elements are gone", required: true, run: empty},
 	{name: "open", doc: "softmax becomes its definition", required: true, run: open},
@@ -53,6 +55,7 @@ var passes = []pass{
 var order = []struct{ before, after, why string }{
 	{"empty", "simplify", "no rule has to think of them"},
 	{"open", "simplify", "its result is simplified with the rest"},
+	{"rows", "erase-stop-gradient", "gradients are taken after it"},
 	{"erase-stop-gradient", "simplify", "the rules see through what is no longer there"},
 	{"erase-stop-gradient", "const-fold", "a stopped constant is a constant"},
 	{"simplify", "terms", "terms are compared by identity, which common subexpressions give them"},
@@ -85,9 +88,19 @@ func List() []Pass {
 	return list
 }
 
-// Run applies all passes that are not disabled to p. The error names the pass at fault, or
+// Prepare applies the passes that come before the gradient of an objective is taken. Errors are those
+// of Run.
+func Prepare(p *Program, opt Options) error {
+	return run(p, opt, "elaborated", true)
+}
+
+// Run applies all other passes that are not disabled to p. The error names the pass at fault, or
 // a pass in Disable that does not exist or is required.
 func Run(p *Program, opt Options) error {
+	return run(p, opt, "input", false)
+}
+
+func run(p *Program, opt Options, start string, first bool) error {
 	if err := checkDisabled(opt.Disable); err != nil {
 		return err
 	}
@@ -102,12 +115,12 @@ func Run(p *Program, opt Options) error {
 		}
 		return nil
 	}
-	if err := observe("input"); err != nil {
+	if err := observe(start); err != nil {
 		return err
 	}
 	fold := !slices.Contains(opt.Disable, "simplify")
 	for _, s := range passes {
-		if slices.Contains(opt.Disable, s.name) || s.bf16 && !opt.BF16 {
+		if s.first != first || slices.Contains(opt.Disable, s.name) || s.bf16 && !opt.BF16 {
 			continue
 		}
 		before := len(p.Live())
