@@ -53,6 +53,28 @@ func trainItems() []trainItem {
 	}
 }
 
+// TrainOptions lists all that a train block may say: its items, and the numbers that optimisers and schedules take,
+// such as "optimizer sgd(momentum)".
+func TrainOptions() []string {
+	var list []string
+	for _, item := range trainItems() {
+		list = append(list, item.name)
+	}
+	for _, o := range optim.All() {
+		list = append(list, "optimizer "+o.Name)
+		for _, a := range o.Args {
+			list = append(list, "optimizer "+o.Name+"("+a.Name+")")
+		}
+	}
+	for _, s := range schedules {
+		list = append(list, "schedule "+s.name)
+		for _, a := range s.args {
+			list = append(list, "schedule "+s.name+"("+a+")")
+		}
+	}
+	return list
+}
+
 // train evaluates the train blocks; they see the model's settings.
 func (e *elab) train(blocks []*spec.Train, env *scope) Train {
 	t := trainDefaults
