@@ -180,7 +180,7 @@ func Open(reader string, given map[string]string, root fs.FS, name string, want 
 		}
 		return nil, nil, &Error{Reader: reader, Msg: "there is no such reader", Fix: "use one of " + strings.Join(names, ", ")}
 	}
-	s := &Source{Root: root, Name: name, Want: want, Seed: o.Seed, reader: readers[at], given: map[string]string{}, skip: o.Skip, progress: o.Progress, note: o.Note,
+	s := &Source{Root: root, Name: name, Want: want, Seed: o.Seed, reader: readers[at], given: map[string]string{}, asked: &asked{}, skip: o.Skip, progress: o.Progress, note: o.Note,
 		memory: cmp.Or(o.Memory, maxMemory), Learned: o.Learned}
 	if err := s.take(given); err != nil {
 		return nil, nil, err
@@ -193,6 +193,7 @@ func Open(reader string, given map[string]string, root fs.FS, name string, want 
 	if train, test, err = s.reader.Open(s); err != nil {
 		return nil, nil, err
 	}
+	s.idle(given)
 	if train, test, err = s.rescale(train, test); err != nil {
 		return nil, nil, err
 	}

@@ -9,9 +9,11 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -89,7 +91,8 @@ type Source struct {
 
 	reader   Reader
 	given    map[string]string
-	memory   int64 // that spools may still take
+	asked    *asked // options that the reader has looked at
+	memory   int64  // that spools may still take
 	skip     *Skip
 	progress func(what string, done, total int64)
 	note     func(text string)
@@ -158,6 +161,7 @@ func Cause(err error) string {
 
 // Text is the value of an option, its default where it was not given.
 func (s *Source) Text(option string) string {
+	s.asked.add(option)
 	for _, o := range s.reader.Options {
 		if o.Name != option {
 			continue
@@ -170,6 +174,41 @@ func (s *Source) Text(option string) string {
 		return o.Default
 	}
 	return ""
+}
+
+// asked are options that were asked for; examples may ask too, on several goroutines.
+type asked struct {
+	mu sync.Mutex
+	of map[string]bool
+}
+
+func (a *asked) add(option string) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.of == nil {
+		a.of = map[string]bool{}
+	}
+	a.of[option] = true
+}
+
+// idle notes which of the options that were given nothing has asked for: they do nothing.
+func (s *Source) idle(given map[string]string) {
+	var names []string
+	for name := range given {
+		if !s.asked.of[options.Spelling(name)] {
+			names = append(names, name)
+		}
+	}
+	switch slices.Sort(names); len(names) {
+	case 0:
+	case 1:
+		s.Note("the option %s of the reader %s does nothing with this model and these other options", names[0], s.reader.Name)
+	default:
+		s.Note("the options %s of the reader %s do nothing with this model and these other options", strings.Join(names, ", "), s.reader.Name)
+	}
 }
 
 // List splits an option's value, a list of the spec or text, at its commas, or at blanks where

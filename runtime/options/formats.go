@@ -119,9 +119,15 @@ var csvOptions = []Option{
 func captionedOptions() []Option {
 	all := tableOptions("*.csv,*.tsv,*.csv.gz,*.tsv.gz,*.jsonl,*.ndjson,*.jsonl.gz,*.ndjson.gz,*.parquet",
 		Option{"image", Column, "image", "the column with the name of the picture's file, from the data folder or from that of the table"})
+	all = slices.DeleteFunc(all, func(o Option) bool { // what is for numbers and rows in time
+		return slices.Contains([]string{"standardize", "scale", "window", "layout", "stride", "short", "window_label"}, o.Name)
+	})
 	for i := range all {
-		if all[i].Name == "columns" {
+		switch all[i].Name {
+		case "columns":
 			all[i].Default, all[i].Doc = "text", "the column with the text"
+		case "missing":
+			all[i].Type, all[i].Doc = Words("error", "drop"), "a text that is missing: error or drop (the record)"
 		}
 	}
 	return slices.Concat(all, csvOptions, pictureOptions)

@@ -60,22 +60,27 @@ func newPlan(s *data.Source) (*plan, error) {
 	if p.missing, ok = words[s.Text("missing")]; !ok {
 		return nil, s.BadOption("missing", "error, zero, interpolate or drop")
 	}
-	var err error
-	if p.standardise, err = s.Boolean("standardize"); err != nil {
-		return nil, err
-	}
-	if p.standardise && s.Input.Tokens {
+	if s.Input.Tokens && s.Text("standardize") == "true" {
 		return nil, s.BadOption("standardize", "false where texts become tokens")
 	}
-	if p.scale, err = strconv.ParseFloat(s.Text("scale"), 64); err != nil || !(p.scale > 0) || p.scale > 1e30 {
-		return nil, s.BadOption("scale", "a number above 0")
-	}
-	for _, set := range []func() error{p.setLayout, p.setWindowOptions, p.setSplit} {
-		if err := set(); err != nil {
+	if !s.Input.Tokens {
+		if err := p.setNumbers(); err != nil {
 			return nil, err
 		}
 	}
-	return p, nil
+	return p, p.setSplit()
+}
+
+// setNumbers takes the options of what is no text.
+func (p *plan) setNumbers() (err error) {
+	s := p.s
+	if p.standardise, err = s.Boolean("standardize"); err != nil {
+		return err
+	}
+	if p.scale, err = strconv.ParseFloat(s.Text("scale"), 64); err != nil || !(p.scale > 0) || p.scale > 1e30 {
+		return s.BadOption("scale", "a number above 0")
+	}
+	return p.setLayout()
 }
 
 // setClassOptions takes the option classes.
@@ -140,8 +145,13 @@ func (p *plan) setWindow(values int) error {
 	if p.window > 0 && (!series || p.window != s.Input.Shape[1]) {
 		return s.BadOption("window", fmt.Sprintf("the length of the model's input, which is %v", s.Input))
 	}
-	if p.stride, err = s.Integer("stride", max(1, p.window/2), 1); err != nil {
-		return err
+	if p.window > 0 {
+		if p.stride, err = s.Integer("stride", max(1, p.window/2), 1); err != nil {
+			return err
+		}
+		if err := p.setWindowOptions(); err != nil {
+			return err
+		}
 	}
 	switch {
 	case p.window > 0 && p.each:

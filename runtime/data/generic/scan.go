@@ -61,7 +61,7 @@ func (c *scan) row(row int, cells []cell) error {
 	switch {
 	case message != "":
 	case x.tok != nil:
-		message = c.text(cells[0])
+		drop, message = c.text(cells[0])
 	default:
 		shaped := x.shaped()
 		drop, message = c.numbers(cells)
@@ -138,26 +138,29 @@ func (c *scan) groupOf(cells []cell) (group int, message string) {
 	return g, ""
 }
 
-// text looks at a row's text.
-func (c *scan) text(x cell) string {
+// text looks at a row's text; drop says that it is left out.
+func (c *scan) text(x cell) (drop bool, message string) {
 	t := c.x.tok
-	if c.gaps[0] = x.missing(); c.gaps[0] && !t.numbers && x.string() == "" {
-		return "holds no text"
+	c.gaps[0] = x.missing() && (t.numbers || x.string() == "") // a text that is a word for nothing is a text
+	if c.gaps[0] && c.x.p.missing == gapDrop {
+		return true, ""
 	}
-	c.gaps[0] = c.gaps[0] && t.numbers // a text that is a word for nothing is a text
+	if c.gaps[0] && !t.numbers {
+		return false, "holds no text; the option missing can drop such records"
+	}
 	if message := x.badText(); message != "" {
-		return message
+		return false, message
 	}
 	if t.counting != nil {
 		if err := t.count(x.string()); err != nil {
-			return err.Error()
+			return false, err.Error()
 		}
-		return ""
+		return false, ""
 	}
 	if c.tokens == nil {
 		c.tokens = make([]int32, c.x.s.Input.Size())
 	}
-	return t.encode(c.tokens, x)
+	return false, t.encode(c.tokens, x)
 }
 
 // numbers looks at a row's values; drop says that it is left out.
