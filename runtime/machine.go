@@ -86,7 +86,7 @@ func NewMachine(p *Program, threads int) (*Machine, error) {
 	size := floats + threads*own
 	var mem []float32
 	var release func()
-	err := checkMemory(4 * size)
+	err := CheckMemory(4 * float64(size))
 	if err == nil {
 		mem, release, err = allocate(size)
 	}

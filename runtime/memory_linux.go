@@ -11,15 +11,21 @@ import (
 	"syscall"
 )
 
-// checkMemory refuses to take more memory than there is: taking it succeeds at first, and the
-// kernel ends the process when it is used.
-func checkMemory(bytes int) error {
+// CheckMemory refuses to take more memory than there is: taking it succeeds at first, and the
+// kernel ends the process when it is used. Less than worthLooking is not looked at.
+func CheckMemory(bytes float64) error {
+	if bytes < worthLooking {
+		return nil
+	}
 	free, whose := available("")
-	if float64(bytes) <= free {
+	if bytes <= free {
 		return nil
 	}
 	return fmt.Errorf("only %.2f GiB are left of %s", free/(1<<30), whose)
 }
+
+// worthLooking is so much memory that it is worth the millisecond that it takes to ask how much there is.
+const worthLooking = 16 << 20
 
 // rlimitData bounds the private memory of a process.
 const rlimitData = 2

@@ -2,5 +2,5 @@
 
 package runtime
 
-// checkMemory leaves it to the system to refuse memory.
-func checkMemory(int) error { return nil }
+// CheckMemory leaves it to the system to refuse memory.
+func CheckMemory(float64) error { return nil }

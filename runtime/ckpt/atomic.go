@@ -12,11 +12,17 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"mspecc/runtime/files"
 )
 
 // Atomic writes a file through a temporary one beside it that is forced to disk and then
-// renamed: whatever happens, the name holds the old content or all of the new.
+// renamed: whatever happens, the name holds the old content or all of the new. What is no file, such
+// as a device, is not replaced.
 func Atomic(name string, write func(io.Writer) error) (err error) {
+	if err := files.Check(name); err != nil {
+		return err
+	}
 	dir, base := filepath.Split(name)
 	if dir == "" {
 		dir = "."
@@ -93,9 +99,14 @@ func SyncFolder(dir string) error {
 	return errors.Join(err, d.Close())
 }
 
-// IsTemporary says whether a file name is one that Atomic uses until a file is complete.
+// IsTemporary says whether a file name is one that Atomic uses until a file is complete: .NAME.tmpNUMBER.
 func IsTemporary(name string) bool {
-	return strings.HasPrefix(name, ".") && strings.Contains(name, temporary)
+	at := strings.LastIndex(name, temporary)
+	if at < 2 || name[0] != '.' {
+		return false
+	}
+	digits := name[at+len(temporary):]
+	return digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
 // temporary stands between the name of a file to be and a random number.
@@ -104,6 +115,9 @@ const temporary = ".tmp"
 // Copy gives a file a second name, whole or not at all; f is its content, written again where the
 // file system knows no links.
 func (f *File) Copy(from, to string) error {
+	if err := files.Check(to); err != nil {
+		return err
+	}
 	tmp := filepath.Join(filepath.Dir(to), "."+filepath.Base(to)+temporary+strconv.Itoa(os.Getpid()))
 	_ = os.Remove(tmp) // of a process with the same number that died here
 	if os.Link(from, tmp) != nil {

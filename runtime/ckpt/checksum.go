@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 )
 
@@ -37,8 +38,8 @@ func (f *File) seal(head []byte) {
 }
 
 // verify compares the checksum, and takes it out of the metadata. A checkpoint must have one; what
-// other programs wrote has none.
-func (f *File) verify(raw []byte, head int) error {
+// other programs wrote has none. rest writes what follows the head.
+func (f *File) verify(head []byte, rest func(io.Writer)) error {
 	want, ok := f.Metadata[checksumKey]
 	if !ok {
 		if _, own := f.Metadata[metadataKey]; own {
@@ -50,14 +51,15 @@ func (f *File) verify(raw []byte, head int) error {
 	if len(f.Metadata) == 0 {
 		f.Metadata = nil
 	}
-	at := checksumAt(raw[:head])
+	at := checksumAt(head)
 	if at < 0 || len(want) != len(noChecksum) {
 		return errors.New("its checksum cannot be read: it is damaged")
 	}
 	h := sha256.New()
-	h.Write(raw[:at])
+	h.Write(head[:at])
 	h.Write([]byte(noChecksum))
-	h.Write(raw[at+len(noChecksum):])
+	h.Write(head[at+len(noChecksum):])
+	rest(h)
 	if got := hex.EncodeToString(h.Sum(nil)); got != want {
 		return fmt.Errorf("its SHA-256 is %.12s..., it was written with %.12s...: it is damaged", got, want)
 	}

@@ -5,6 +5,7 @@ package ckpt
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -13,11 +14,11 @@ import (
 	"io/fs"
 	"maps"
 	"math"
-	"os"
 	"slices"
 
 	"mspecc/runtime"
 	"mspecc/runtime/data/filetype"
+	"mspecc/runtime/files"
 )
 
 // Tensor is one named tensor of a file, elements row-major and little-endian.
@@ -99,78 +100,179 @@ func (f *File) Put(m *runtime.Machine, src Tensor, t runtime.Tensor) error {
 	return nil
 }
 
-// ReadFile reads and checks a safetensors file.
+// ReadFile reads and checks a safetensors file. Its kind, and that its size is the one its header
+// speaks of, are looked at before its tensors are read; what no memory can hold is an error.
 func ReadFile(name string) (*File, error) {
-	raw, err := os.ReadFile(name)
+	h, err := openHead(name)
 	if err != nil {
-		var p *fs.PathError
-		if errors.As(err, &p) {
-			err = p.Err
-		}
-		return nil, fmt.Errorf("%s: cannot be read: %w", name, err)
+		return nil, err
 	}
-	return Parse(name, raw)
+	defer h.in.Close()
+	if err := runtime.CheckMemory(float64(h.size)); err != nil {
+		return nil, fmt.Errorf("%s: %.2f GiB of memory for the file cannot be had: %w", name, float64(h.size)/(1<<30), err)
+	}
+	raw := append(h.raw, make([]byte, h.size-int64(len(h.raw)))...)
+	if _, err := io.ReadFull(h.in, raw[len(h.raw):]); err != nil {
+		return nil, unreadable(name, err)
+	}
+	return h.fill(raw, len(h.raw), h.entries)
+}
+
+// Verify checks a checkpoint of a run as ReadFile does, however large it is; other safetensors files
+// are no such checkpoints.
+func Verify(name string) error {
+	h, err := openHead(name)
+	if err != nil {
+		return err
+	}
+	defer h.in.Close()
+	if err := h.Owned(); err != nil {
+		return err
+	}
+	var failed error // of the file, which is no damage
+	err = h.verify(h.raw, func(w io.Writer) {
+		_, failed = io.Copy(w, h.in)
+	})
+	switch {
+	case failed != nil:
+		return unreadable(name, failed)
+	case err != nil:
+		return &DamagedError{name, err.Error()}
+	}
+	return nil
+}
+
+// head is an open file whose header is read, and fits its size.
+type head struct {
+	File
+	in      io.ReadCloser // at the first tensor
+	size    int64
+	raw     []byte // up to the first tensor
+	entries []entry
+}
+
+// openHead opens a file; the caller closes it.
+func openHead(name string) (h *head, err error) {
+	in, info, err := files.Open(name)
+	if err != nil {
+		return nil, unreadable(name, err)
+	}
+	defer func() {
+		if err != nil {
+			in.Close()
+		}
+	}()
+	h = &head{File: File{Name: name}, in: in, size: info.Size()}
+	first := make([]byte, min(filetype.HeadSize, h.size))
+	if _, err := in.ReadAt(first, 0); err != nil {
+		return nil, unreadable(name, err)
+	}
+	n, why := headerLength(first, h.size)
+	if why != "" {
+		return nil, &DamagedError{name, why}
+	}
+	h.raw = make([]byte, 8+n)
+	if _, err := io.ReadFull(in, h.raw); err != nil {
+		return nil, unreadable(name, err)
+	}
+	if h.entries, err = h.header(h.raw[8:], h.size-int64(len(h.raw))); err != nil {
+		return nil, &DamagedError{name, err.Error()}
+	}
+	return h, nil
+}
+
+// unreadable is the error of a file that cannot be read.
+func unreadable(name string, err error) error {
+	var kind *files.KindError
+	if errors.As(err, &kind) {
+		return kind
+	}
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return fmt.Errorf("%s: cannot be read: %w", name, err)
+}
+
+// headerLength is the length of the header that the first bytes of a file of some size speak of, or
+// what is wrong with it.
+func headerLength(first []byte, size int64) (n int, why string) {
+	if len(first) < 8 {
+		return 0, fmt.Sprintf("%d bytes long, expected at least 8: it is truncated", len(first))
+	}
+	length := binary.LittleEndian.Uint64(first)
+	if length > maxHeader {
+		if t, ok := filetype.Of(first); ok {
+			return 0, fmt.Sprintf("it is %s; %s", t.Name, t.Fix)
+		}
+		return 0, fmt.Sprintf("its header would be %d bytes, the limit is %d: it is another kind of file", length, maxHeader)
+	}
+	if length > uint64(size-8) {
+		return 0, fmt.Sprintf("its header is %d bytes but only %d follow: it is truncated", length, size-8)
+	}
+	return int(length), ""
 }
 
 // Parse checks the bytes of a safetensors file, also against its checksum where it has one. The
 // tensors share raw's memory. Bytes that are not sound are a *DamagedError.
 func Parse(name string, raw []byte) (*File, error) {
-	fail := func(format string, a ...any) (*File, error) {
-		return nil, &DamagedError{name, fmt.Sprintf(format, a...)}
-	}
-	if len(raw) < 8 {
-		return fail("%d bytes long, expected at least 8: it is truncated", len(raw))
-	}
-	n := binary.LittleEndian.Uint64(raw)
-	if n > maxHeader {
-		if t, ok := filetype.Of(raw); ok {
-			return fail("it is %s; %s", t.Name, t.Fix)
-		}
-		return fail("its header would be %d bytes, the limit is %d: it is another kind of file", n, maxHeader)
-	}
-	if n > uint64(len(raw)-8) {
-		return fail("its header is %d bytes but only %d follow: it is truncated", n, len(raw)-8)
+	n, why := headerLength(raw[:min(filetype.HeadSize, len(raw))], int64(len(raw)))
+	if why != "" {
+		return nil, &DamagedError{name, why}
 	}
 	f := &File{Name: name}
-	data := raw[8+n:]
-	entries, err := f.header(raw[8 : 8+n])
+	entries, err := f.header(raw[8:8+n], int64(len(raw)-8-n))
 	if err != nil {
-		return fail("%v", err)
+		return nil, &DamagedError{name, err.Error()}
+	}
+	return f.fill(raw, 8+n, entries)
+}
+
+// fill takes the tensors out of the bytes of a file, behind a head of so many, and verifies those.
+func (f *File) fill(raw []byte, head int, entries []entry) (*File, error) {
+	data := raw[head:]
+	for _, e := range entries {
+		lo, hi := e.Offsets[0], e.Offsets[1]
+		f.Tensors = append(f.Tensors, Tensor{e.name, e.DType, e.Shape, data[lo:hi:hi]})
+	}
+	if err := f.verify(raw[:head], func(w io.Writer) { _, _ = w.Write(data) }); err != nil { // a hash takes everything
+		return nil, &DamagedError{f.Name, err.Error()}
+	}
+	return f, nil
+}
+
+// header decodes the JSON text, and gives the tensors in the order of their data, which must fill
+// exactly so many bytes.
+func (f *File) header(text []byte, room int64) ([]entry, error) {
+	entries, err := f.entries(text)
+	if err != nil {
+		return nil, err
 	}
 	slices.SortStableFunc(entries, func(a, b entry) int {
-		switch {
-		case a.Offsets[0] != b.Offsets[0]:
-			return a.Offsets[0] - b.Offsets[0]
-		default:
-			return a.Offsets[1] - b.Offsets[1]
-		}
+		return cmp.Or(cmp.Compare(a.Offsets[0], b.Offsets[0]), cmp.Compare(a.Offsets[1], b.Offsets[1]))
 	})
 	end := 0
 	for _, e := range entries {
-		bytes, known, err := e.size()
+		size, known, err := e.size()
 		lo, hi := e.Offsets[0], e.Offsets[1]
 		switch {
 		case err != nil:
-			return fail("tensor %q %v", e.name, err)
-		case lo < 0 || hi < lo || known && hi-lo != bytes:
-			return fail("tensor %q, %s%v, needs %d bytes but spans %d to %d", e.name, e.DType, e.Shape, bytes, lo, hi)
+			return nil, fmt.Errorf("tensor %q %w", e.name, err)
+		case lo < 0 || hi < lo || known && hi-lo != size:
+			return nil, fmt.Errorf("tensor %q, %s%v, needs %d bytes but spans %d to %d", e.name, e.DType, e.Shape, size, lo, hi)
 		case lo < end:
-			return fail("tensor %q overlaps the one before it", e.name)
+			return nil, fmt.Errorf("tensor %q overlaps the one before it", e.name)
 		case lo > end:
-			return fail("%d unused bytes before tensor %q", lo-end, e.name)
-		case hi > len(data):
-			return fail("tensor %q ends at byte %d of %d: the file is truncated", e.name, hi, len(data))
+			return nil, fmt.Errorf("%d unused bytes before tensor %q", lo-end, e.name)
+		case int64(hi) > room:
+			return nil, fmt.Errorf("tensor %q ends at byte %d of %d: the file is truncated", e.name, hi, room)
 		}
-		f.Tensors = append(f.Tensors, Tensor{e.name, e.DType, e.Shape, data[lo:hi:hi]})
 		end = hi
 	}
-	if end != len(data) {
-		return fail("%d bytes follow the last tensor", len(data)-end)
+	if int64(end) != room {
+		return nil, fmt.Errorf("%d bytes follow the last tensor", room-int64(end))
 	}
-	if err := f.verify(raw, 8+int(n)); err != nil {
-		return fail("%v", err)
-	}
-	return f, nil
+	return entries, nil
 }
 
 // DamagedError says that the bytes of a file are not those of a sound safetensors file.
@@ -203,8 +305,8 @@ func (e entry) size() (n int, known bool, err error) {
 	return n / 8, known, nil
 }
 
-// header decodes the JSON text, entry by entry because a plain decoding would hide duplicates.
-func (f *File) header(text []byte) ([]entry, error) {
+// entries decodes the JSON text, entry by entry because a plain decoding would hide duplicates.
+func (f *File) entries(text []byte) ([]entry, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return nil, errors.New("its header is not a JSON object: it is damaged or another kind of file")

@@ -92,7 +92,8 @@ type Machine struct {
 	memo  map[uint32]any
 }
 
-var errEnd = errors.New("the pickle ends too early: it was cut off")
+// ErrEnd says that a pickle goes on behind the end of the data.
+var ErrEnd = errors.New("the pickle ends too early: it was cut off")
 
 // Load reads one pickle and gives its value; the next call reads the one behind it.
 func (u *Machine) Load() (v any, err error) {
@@ -124,10 +125,13 @@ func (u *Machine) byte() (byte, error) {
 	return b[0], nil
 }
 
+// At is the number of bytes that were read.
+func (u *Machine) At() int { return u.at }
+
 // Take gives the next n bytes behind what was read.
 func (u *Machine) Take(n uint64) ([]byte, error) {
 	if n > uint64(len(u.Data)-u.at) {
-		return nil, errEnd
+		return nil, ErrEnd
 	}
 	b := u.Data[u.at : u.at+int(n)]
 	u.at += int(n)
@@ -148,7 +152,7 @@ func (u *Machine) number(size int) (uint64, error) {
 func (u *Machine) line() (string, error) {
 	n := bytes.IndexByte(u.Data[u.at:], '\n')
 	if n < 0 {
-		return "", errEnd
+		return "", ErrEnd
 	}
 	s := string(u.Data[u.at : u.at+n])
 	u.at += n + 1

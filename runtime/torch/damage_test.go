@@ -19,7 +19,7 @@ func read(t *testing.T, raw []byte) error {
 	if bytes.HasPrefix(raw, []byte("PK")) {
 		err = f.readZip(bytes.NewReader(raw), int64(len(raw)))
 	} else {
-		err = f.readLegacy(raw)
+		err = f.readLegacy(bytes.NewReader(raw), int64(len(raw)))
 	}
 	if err != nil {
 		return err
@@ -181,12 +181,12 @@ func TestOpenRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, name := range map[string]string{
-		"no such file":         filepath.Join(dir, "none"),
-		"it is a folder":       dir,
-		"another kind of file": file("text", []byte("hello")),
-		"the archive is damag": file("zip", []byte("PK\x03\x04 and no more")),
-		"TorchScript":          file("script", rename(t, empty.Bytes(), "byteorder", "constants.pkl")),
-		"has no data.pkl":      file("other", rename(t, empty.Bytes(), "data.pkl", "date.pkl")),
+		"no such file":            filepath.Join(dir, "none"),
+		"is a folder, expected a": dir,
+		"another kind of file":    file("text", []byte("hello")),
+		"the archive is damag":    file("zip", []byte("PK\x03\x04 and no more")),
+		"TorchScript":             file("script", rename(t, empty.Bytes(), "byteorder", "constants.pkl")),
+		"has no data.pkl":         file("other", rename(t, empty.Bytes(), "data.pkl", "date.pkl")),
 	} {
 		_, err := Open(name)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), name+": ") {

@@ -13,6 +13,7 @@ import (
 	"path"
 	"strings"
 
+	"mspecc/runtime/files"
 	"mspecc/runtime/pickle"
 )
 
@@ -47,7 +48,7 @@ func Is(head []byte) bool {
 
 // IsFile says whether a file is a checkpoint of PyTorch; one that cannot be read is none.
 func IsFile(name string) bool {
-	f, err := os.Open(name)
+	f, _, err := files.Open(name)
 	if err != nil {
 		return false
 	}
@@ -60,7 +61,11 @@ func IsFile(name string) bool {
 // Open reads a checkpoint's names, shapes and element types. Tensors are found in nested
 // dictionaries, lists and objects' attributes, and named by the way to them.
 func Open(name string) (*File, error) {
-	f, err := os.Open(name)
+	f, info, err := files.Open(name)
+	var kind *files.KindError
+	if errors.As(err, &kind) {
+		return nil, err
+	}
 	if err != nil {
 		var p *fs.PathError
 		if errors.As(err, &p) {
@@ -69,21 +74,14 @@ func Open(name string) (*File, error) {
 		return nil, fmt.Errorf("%s: cannot be read: %w", name, err)
 	}
 	out := &File{Name: name, closer: f}
-	if err := out.read(f); err != nil {
+	if err := out.read(f, info.Size()); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("%s: not a sound PyTorch checkpoint: %w", name, err)
 	}
 	return out, nil
 }
 
-func (f *File) read(file *os.File) error {
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	if info.IsDir() {
-		return errors.New("it is a folder")
-	}
+func (f *File) read(file *os.File, size int64) error {
 	var head [14]byte
 	n, err := file.ReadAt(head[:], 0)
 	if err != nil && err != io.EOF {
@@ -91,13 +89,9 @@ func (f *File) read(file *os.File) error {
 	}
 	switch {
 	case bytes.HasPrefix(head[:n], []byte("PK\x03\x04")):
-		return f.readZip(file, info.Size())
+		return f.readZip(file, size)
 	case Is(head[:n]):
-		raw, err := io.ReadAll(file)
-		if err != nil {
-			return err
-		}
-		return f.readLegacy(raw)
+		return f.readLegacy(file, size)
 	}
 	return errors.New("it is another kind of file; expected what torch.save writes")
 }
@@ -198,7 +192,24 @@ func identify(id any) (key string, s *storage, err error) {
 
 // readLegacy reads the older format: pickles of a magic number, the version of the format, the
 // system, the object and the storages' keys, then the storages' elements.
-func (f *File) readLegacy(raw []byte) error {
+func (f *File) readLegacy(file io.ReaderAt, size int64) error {
+	for n := min(size, firstPickles); ; n = min(size, 8*n, maxPickle) {
+		raw := make([]byte, n)
+		if _, err := file.ReadAt(raw, 0); err != nil && err != io.EOF {
+			return err
+		}
+		err := f.legacyPickles(raw, file, size)
+		if !errors.Is(err, pickle.ErrEnd) || n == min(size, maxPickle) {
+			return err
+		}
+	}
+}
+
+// firstPickles is how much of a file of the older format is read for its pickles at first.
+const firstPickles = 1 << 20
+
+// legacyPickles reads the pickles of the older format, which are among the first bytes of a file.
+func (f *File) legacyPickles(raw []byte, file io.ReaderAt, size int64) error {
 	misplaced := func(any) (any, error) { return nil, errors.New("a persistent id out of place") }
 	u := &pickle.Machine{Data: raw, Call: rebuild, Persistent: misplaced}
 	magic, err := u.Load()
@@ -237,7 +248,7 @@ func (f *File) readLegacy(raw []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := legacyElements(u, storages, pickle.Items(keys)); err != nil {
+	if err := legacyElements(file, int64(u.At()), size, storages, pickle.Items(keys)); err != nil {
 		return err
 	}
 	return f.collect(v)
@@ -280,34 +291,39 @@ func legacyStorage(storages map[string]*storage, id any) (any, error) {
 	}}, nil
 }
 
-// legacyElements finds the elements of the storages, which follow the pickles in the order
-// of keys: the number of elements, 8 bytes, and the elements.
-func legacyElements(u *pickle.Machine, storages map[string]*storage, keys []any) error {
+// legacyElements finds the elements of the storages, which follow the pickles from byte at on, in the
+// order of keys: the number of elements, 8 bytes, and the elements.
+func legacyElements(file io.ReaderAt, at, size int64, storages map[string]*storage, keys []any) error {
 	for _, k := range keys {
 		key, _ := k.(string)
 		s := storages[key]
 		if s == nil {
 			return fmt.Errorf("elements of the storage %s, which no tensor uses", plain(k))
 		}
-		b, err := u.Take(8)
-		if err != nil {
+		var b [8]byte
+		if _, err := file.ReadAt(b[:], at); err != nil {
 			return errors.New("the storages end too early: the file was cut off")
 		}
-		if n := binary.LittleEndian.Uint64(b); n != uint64(s.numel) {
+		if n := binary.LittleEndian.Uint64(b[:]); n != uint64(s.numel) {
 			return fmt.Errorf("the storage %s has %d elements, its tensors expect %d", key, n, s.numel)
 		}
-		size, ok := sizes[s.dtype]
+		width, ok := sizes[s.dtype]
 		if !ok {
 			size, ok = otherSizes[s.dtype]
 		}
 		if !ok {
 			return fmt.Errorf("the storage %s has elements of type %s, whose size is not known", key, s.dtype)
 		}
-		data, err := u.Take(uint64(s.numel) * uint64(size))
-		if err != nil {
+		from, bytes := at+8, int64(s.numel)*int64(width)
+		if bytes > size-from {
 			return fmt.Errorf("the storage %s ends too early: the file was cut off", key)
 		}
-		s.read = func() ([]byte, error) { return data, nil }
+		s.read = func() ([]byte, error) {
+			data := make([]byte, bytes)
+			_, err := file.ReadAt(data, from)
+			return data, err
+		}
+		at = from + bytes
 	}
 	for key, s := range storages {
 		if s.read == nil {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 
+	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/runtime/pickle"
 )
@@ -36,6 +37,9 @@ type storage struct {
 // elements are the storage's bytes, read once.
 func (s *storage) elements() ([]byte, error) {
 	if s.bytes == nil {
+		if err := runtime.CheckMemory(float64(s.numel) * float64(sizes[s.dtype])); err != nil {
+			return nil, fmt.Errorf("its storage has %d elements: %w", s.numel, err)
+		}
 		b, err := s.read()
 		if err != nil {
 			return nil, err
