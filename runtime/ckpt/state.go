@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 
 	"mspecc/runtime"
@@ -128,6 +129,14 @@ func sums(sources []runtime.Source) map[string]string {
 	return m
 }
 
+// Owned is an error for a file that is no checkpoint of a run, but what another program wrote.
+func (f *File) Owned() error {
+	if _, own := f.Metadata[metadataKey]; !own {
+		return fmt.Errorf("%s: holds no training state: it is no checkpoint of a run", f.Name)
+	}
+	return nil
+}
+
 // ReadState is the state kept in a checkpoint. A file without one (imported from elsewhere)
 // has the zero state and false.
 func (f *File) ReadState() (State, bool, error) {
@@ -139,5 +148,25 @@ func (f *File) ReadState() (State, bool, error) {
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
 		return State{}, false, fmt.Errorf("%s: its metadata %q cannot be understood: %w", f.Name, metadataKey, err)
 	}
+	if err := s.check(); err != nil {
+		return State{}, false, fmt.Errorf("%s: its metadata %q cannot be used: %w", f.Name, metadataKey, err)
+	}
 	return s, true, nil
+}
+
+// check refuses values that no run has.
+func (s *State) check() error {
+	for _, x := range []struct {
+		name  string
+		value int
+	}{{"step", s.Step}, {"steps", s.Steps}, {"data.examples", s.Data.Examples}, {"data.epoch", s.Data.Epoch}, {"data.position", s.Data.Position},
+		{"line.steps", s.Line.Steps}, {"since_checkpoint.steps", s.Since.Steps}} {
+		if x.value < 0 {
+			return fmt.Errorf("%s is %d, expected at least 0", x.name, x.value)
+		}
+	}
+	if !(s.LR >= 0 && s.LR <= math.MaxFloat32) {
+		return fmt.Errorf("lr is %v, expected a number of at least 0", s.LR)
+	}
+	return s.Data.Learned.Sound()
 }

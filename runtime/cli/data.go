@@ -17,6 +17,9 @@ import (
 	"mspecc/runtime/eval"
 )
 
+// sampleData is what messages and checkpoints call the data set that the binary carries.
+const sampleData = "sample data"
+
 // dataFlags choose a data set.
 type dataFlags struct {
 	dir     string
@@ -95,7 +98,7 @@ func (a *app) openFrom(d *dataFlags, p *runtime.Program, seed uint64, o opening)
 	if err := a.sayScaling(d, options, o); err != nil {
 		return nil, err
 	}
-	root, name := p.Sample, "sample data"
+	root, name := p.Sample, sampleData
 	switch {
 	case d.dir != "":
 		root, name = os.DirFS(d.dir), d.dir

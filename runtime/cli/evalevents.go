@@ -25,7 +25,7 @@ func showEvaluations(dir runs.Dir, note func(format string, args ...any)) {
 	if err := writeReport(dir); err != nil {
 		note("the report does not show it yet: %v", err)
 	}
-	if err := writeEvaluationEvents(dir); err != nil {
+	if err := writeEvaluationEvents(dir, note); err != nil {
 		note("TensorBoard does not show it yet: %v", err)
 	}
 }
@@ -33,10 +33,13 @@ func showEvaluations(dir runs.Dir, note func(format string, args ...any)) {
 // writeEvaluationEvents shows all evaluations of a run in TensorBoard. It writes them anew, from
 // the log of evaluations and in the order of their steps: TensorBoard takes a step that is not
 // higher than the one before for a run that went back, and drops the later ones.
-func writeEvaluationEvents(dir runs.Dir) error {
-	list, _, err := eval.ReadLog(dir)
+func writeEvaluationEvents(dir runs.Dir, note func(format string, args ...any)) error {
+	list, damaged, err := eval.ReadLog(dir)
 	if err != nil {
 		return err
+	}
+	if text := eval.DamagedNote(dir, damaged); text != "" {
+		note("%s", text)
 	}
 	w, err := tensorboard.Create(dir.EvaluationEvents(), -1)
 	if err != nil {

@@ -51,7 +51,7 @@ func TestEvaluationEventsDoNotGather(t *testing.T) {
 		if err := eval.Append(dir, &e); err != nil {
 			t.Fatal(err)
 		}
-		if err := writeEvaluationEvents(dir); err != nil {
+		if err := writeEvaluationEvents(dir, t.Logf); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -71,6 +71,9 @@ and lowest loss, and the highest test metric that an evaluation gave its encoder
 						a.note("%v", err)
 						continue
 					}
+					for _, n := range r.Notes {
+						a.note("%s", n)
+					}
 					list = append(list, lineOf(r))
 				}
 			}

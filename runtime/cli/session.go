@@ -30,7 +30,8 @@ type session struct {
 	dir      runs.Dir
 	keep     *runs.Run // the directory, once it is this process's
 	state    ckpt.State
-	old      *runs.Manifest // of the run that goes on, nil for a new one
+	old      *runs.Manifest // of the run that goes on, nil for a new one or where it is not known
+	fromFile bool           // the data are those that the checkpoint names
 	loader   *data.Loader
 	set      *sets // nil for a model without data
 	trained  bool  // something was done
@@ -99,9 +100,7 @@ func (s *session) run(ctx context.Context) error {
 func (s *session) begin() error {
 	t := s.m.Program.Train
 	s.state = ckpt.State{Seed: t.Seed, LR: t.LR, Steps: t.Steps}
-	if !s.f.changed("checkpoint-every") {
-		s.f.checkpointEvery = t.CheckpointEvery
-	}
+	s.f.presets(t)
 	if s.f.changed("seed") {
 		s.state.Seed = s.f.seed
 	}
@@ -181,18 +180,11 @@ func (s *session) goOn() error {
 	if !isRun && f.out == "" {
 		return usagef("%s lies in no run directory: name one with --out", f.resume)
 	}
+	f.presets(s.m.Program.Train)
 	if isRun {
-		if s.old, err = from.ReadManifest(); err == nil {
-			f.inherit(s.old)
-		} else if !errors.Is(err, os.ErrNotExist) {
-			s.say("%v", err)
+		if err := s.inherit(from); err != nil {
+			return err
 		}
-	}
-	if s.old == nil && !f.changed("checkpoint-every") {
-		f.checkpointEvery = s.m.Program.Train.CheckpointEvery
-	}
-	if s.old == nil && !f.changed("summary-every") {
-		f.summaryEvery = summaryEvery(s.m.Program.Train.Steps)
 	}
 	if isRun && (f.out == "" || sameFolder(f.out, string(from))) {
 		s.dir = from
@@ -243,6 +235,11 @@ func (s *session) sayKilled() {
 // startOver begins a run again that was killed before its first checkpoint.
 func (s *session) startOver() error {
 	o := s.old.Options
+	for _, w := range s.old.Wrong() {
+		if slices.Contains([]string{"options", "options.seed", "options.steps", "options.lr", "options.init_from", "spec_digest"}, w.Path) || s.fromFile {
+			return fmt.Errorf("%s: has no checkpoint yet, and its run.json no longer says how it was begun; begin a new run", s.dir)
+		}
+	}
 	if s.old.Digest != s.m.Program.Digest && !s.f.otherSpec {
 		return fmt.Errorf("%s: was begun with another version of %s, and has no checkpoint yet; begin a new run", s.dir, s.m.Program.Spec)
 	}
@@ -306,7 +303,12 @@ func (s *session) restore(found *runs.Found) error {
 		s.state.Began = state.Step
 		s.say("the optimiser begins anew: %s, with nothing kept of the steps before", p.Train.InTruth())
 	}
+	if n := len(train.Scalars(p.Step)); state.Line.Steps > 0 && len(state.Line.Of) != n || state.Since.Steps > 0 && len(state.Since.Of) != n {
+		s.say("the losses since the last line of metrics are of another version of the spec and do not count")
+		s.state.Line, s.state.Since = ckpt.Sums{}, ckpt.Sums{}
+	}
 	s.choose()
+	s.dataOf(state.Data)
 	s.say("going on after step %d, from %s", state.Step, found.Path)
 	return nil
 }

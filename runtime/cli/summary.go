@@ -49,6 +49,11 @@ func summaryEvery(steps int) int { return max(100, steps/10) }
 // newSummaries prepares the summaries of a session; set is nil for a model without data.
 func newSummaries(m *runtime.Machine, dir runs.Dir, every int, state ckpt.State, set *sets, warn func(string, ...any)) *summaries {
 	s := &summaries{m: m, dir: dir, every: every, steps: state.Steps, seed: state.Seed, last: state.Step, warn: warn, warned: map[string]bool{}}
+	notes, err := tensorboard.Repair(dir.Events())
+	s.said("repair of damaged events", err)
+	for _, n := range notes {
+		warn("%s", n)
+	}
 	w, err := tensorboard.Create(dir.Events(), state.Step)
 	s.said("events", err)
 	if s.events = w; err == nil && state.Step == 0 {

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"mspecc/runtime"
 	"mspecc/runtime/runs"
 )
 
@@ -31,7 +33,8 @@ type trainFlags struct {
 	otherSpec       bool
 	newOptimizer    bool
 	eval            bool
-	changed         func(name string) bool
+	changed         func(name string) bool   // whether a flag was given
+	shown           func(name string) string // the value that it has
 }
 
 func (a *app) train() *cobra.Command {
@@ -58,6 +61,7 @@ A loss that is not finite does: the step is kept in failed/ for replay, the run 
   BIN train --data DIR --init-from pretrained.safetensors --lr 3e-5`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.changed = cmd.Flags().Changed
+			f.shown = func(name string) string { return cmd.Flags().Lookup(name).Value.String() }
 			return a.runTrain(cmd.Context(), &f)
 		},
 	}
@@ -85,24 +89,20 @@ A loss that is not finite does: the step is kept in failed/ for replay, the run 
 
 // check refuses flags that make no sense.
 func (f *trainFlags) check() error {
+	o := runs.Options{Steps: 1, LR: f.lr, LogEvery: f.logEvery, CheckpointEvery: f.checkpointEvery, SummaryEvery: f.summaryEvery,
+		SaveEvery: runs.Duration(f.saveEvery), Keep: f.keep, StopAbove: f.stopAbove}
+	if f.changed("steps") {
+		o.Steps = f.steps
+	}
+	for _, x := range o.Check() {
+		return usagef("--%s is %v, expected %s", flagOf(x.Name), x.Value, x.Expected)
+	}
 	switch {
 	case f.resume != "" && f.initFrom != "":
 		return usagef("--resume and --init-from exclude each other")
-	case f.changed("steps") && f.steps < 1:
-		return usagef("--steps is %d, expected at least 1", f.steps)
-	case f.changed("lr") && !(f.lr >= 0 && f.lr < 1e30):
-		return usagef("--lr is %v, expected a number of at least 0", f.lr)
-	case f.logEvery < 1:
-		return usagef("--log-every is %d, expected at least 1", f.logEvery)
-	case f.checkpointEvery < 0:
-		return usagef("--checkpoint-every is %d, expected at least 0", f.checkpointEvery)
-	case f.summaryEvery < 0:
-		return usagef("--summary-every is %d, expected at least 0", f.summaryEvery)
-	case f.keep < 0:
-		return usagef("--keep is %d, expected at least 0", f.keep)
-	case f.saveEvery < 0 || f.timeLimit < 0 || f.patience < 0:
-		return usagef("--save-every, --time-limit and --patience are times of at least 0")
-	case f.changed("stop-above") && !(f.stopAbove > 0):
+	case f.timeLimit < 0 || f.patience < 0:
+		return usagef("--time-limit and --patience are times of at least 0")
+	case f.changed("stop-above") && f.stopAbove == 0:
 		return usagef("--stop-above is %v, expected a number above 0", f.stopAbove)
 	case f.otherSpec && f.resume == "":
 		return usagef("--allow-other-spec is for --resume")
@@ -112,25 +112,18 @@ func (f *trainFlags) check() error {
 	return nil
 }
 
-// inherit takes what was not given from the run that is to go on.
-func (f *trainFlags) inherit(m *runs.Manifest) {
-	o := m.Options
-	keep := func(name string, take func()) {
-		if !f.changed(name) {
-			take()
-		}
+// presets gives flags that were not given what the spec says.
+func (f *trainFlags) presets(t runtime.Train) {
+	if !f.changed("checkpoint-every") {
+		f.checkpointEvery = t.CheckpointEvery
 	}
-	keep("log-every", func() { f.logEvery = max(1, o.LogEvery) })
-	keep("checkpoint-every", func() { f.checkpointEvery = o.CheckpointEvery })
-	keep("summary-every", func() { f.summaryEvery = o.SummaryEvery })
-	keep("save-every", func() { f.saveEvery = time.Duration(o.SaveEvery) })
-	keep("keep", func() { f.keep = o.Keep })
-	keep("stop-above", func() { f.stopAbove = o.StopAbove })
-	if !f.changed("data") && !f.changed("reader") && !f.changed("data-option") {
-		f.data.dir, f.data.reader, f.data.options = m.Data.Folder, m.Data.Reader, m.Data.Options
+	if !f.changed("summary-every") {
+		f.summaryEvery = summaryEvery(t.Steps)
 	}
-	keep("skip-bad", func() { f.data.skipBad = m.Data.SkipBad })
 }
+
+// flagOf is the flag that an option of run.json has come from.
+func flagOf(name string) string { return strings.ReplaceAll(name, "_", "-") }
 
 // stoppedError says that a run ended before its last step, as it was asked to.
 type stoppedError struct{ why string }

@@ -57,7 +57,7 @@ func TestTrainLeavesOutBadRecords(t *testing.T) {
 	if err != nil || m.Data.SkipBad != 2 {
 		t.Errorf("the run allows %+v, %v", m, err)
 	}
-	records, err := report.ReadRecords(runs.Dir(run).Metrics())
+	records, _, err := report.ReadRecords(runs.Dir(run).Metrics())
 	if err != nil || len(records) == 0 || records[len(records)-1].LeftOut != 1 {
 		t.Errorf("records %v, %v", records, err)
 	}

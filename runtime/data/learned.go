@@ -1,5 +1,10 @@
 package data
 
+import (
+	"errors"
+	"fmt"
+)
+
 // Learned is what readers learn from the training data. It belongs to the model that was trained
 // with it and is kept in checkpoints: whatever data the model is used on later, tokens and
 // scaled values mean the same.
@@ -7,6 +12,34 @@ type Learned struct {
 	Vocabulary *Vocabulary `json:"vocabulary,omitempty"` // that was built from the texts; nil: none was
 	Scaling    *Scaling    `json:"scaling,omitempty"`    // of values that are standardised; nil: none are
 	Schema     *Schema     `json:"schema,omitempty"`     // of the records; nil: the reader has none
+}
+
+// Sound is an error for what no reader can have learned.
+func (l Learned) Sound() error {
+	if v := l.Vocabulary; v != nil {
+		if message := v.Check(Input{Vocab: len(v.Words)}); message != "" {
+			return errors.New("the vocabulary " + message)
+		}
+	}
+	if s := l.Scaling; s != nil {
+		if message := s.Check(len(s.Mean)); message != "" {
+			return errors.New("the scaling " + message)
+		}
+	}
+	return nil
+}
+
+// Fits is an error for what belongs to other examples than a model wants.
+func (l Learned) Fits(w Want) error {
+	if l.Vocabulary != nil && len(w) == 1 && w[0].Tokens {
+		if message := l.Vocabulary.Check(w[0]); message != "" {
+			return errors.New("the vocabulary kept with the model " + message)
+		}
+	}
+	if l.Scaling != nil && len(w) == 1 && !w[0].Tokens && w[0].Size()%len(l.Scaling.Mean) != 0 {
+		return fmt.Errorf("the scaling kept with the model is of %d channels, which an input of %d values cannot have", len(l.Scaling.Mean), w[0].Size())
+	}
+	return nil
 }
 
 // LearnedOf is what the reader of a data set has learned, or was told. A Dataset says so by methods

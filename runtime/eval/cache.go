@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"mspecc/runtime"
@@ -125,8 +126,11 @@ func (c *Cache) Load(key string) (*Set, error) {
 		return nil, nil
 	}
 	set, err := readSet(name)
-	if err != nil {
+	var bad *ckpt.DamagedError
+	if errors.As(err, &bad) {
 		_ = os.Remove(name) // it would only be in the way again
+	}
+	if err != nil {
 		return nil, err
 	}
 	now := time.Now()
@@ -171,10 +175,10 @@ func readSet(name string) (*Set, error) {
 	y, okY := f.Find("labels")
 	classes, err := strconv.Atoi(f.Metadata["classes"])
 	if !okX || !okY || err != nil || x.DType != "F32" || len(x.Shape) != 2 || y.DType != "F64" || len(y.Shape) != 1 || x.Shape[0] != y.Shape[0] {
-		return nil, fmt.Errorf("%s: these are no cached features", name)
+		return nil, &ckpt.DamagedError{Name: name, Why: "it holds no features"}
 	}
 	if digest(classes, x, y) != f.Metadata["sha256"] {
-		return nil, fmt.Errorf("%s: the checksum differs, the file was damaged", name)
+		return nil, &ckpt.DamagedError{Name: name, Why: "its checksum differs"}
 	}
 	set := &Set{X: make([]float32, len(x.Data)/4), Y: make([]float64, len(y.Data)/8), Width: x.Shape[1], Classes: classes}
 	for i := range set.X {
@@ -188,7 +192,7 @@ func readSet(name string) (*Set, error) {
 
 // prune removes what was used least recently until the folder is within its limit; keep stays.
 func (c *Cache) prune(keep string) error {
-	names, err := filepath.Glob(filepath.Join(c.Dir, "*.safetensors"))
+	names, err := filepath.Glob(filepath.Join(c.Dir, strings.Repeat("[0-9a-f]", 2*sha256.Size)+".safetensors")) // the folder may hold more than the cache
 	if err != nil {
 		return err
 	}
@@ -200,7 +204,7 @@ func (c *Cache) prune(keep string) error {
 	var all []kept
 	total := int64(0)
 	for _, n := range names {
-		if info, err := os.Stat(n); err == nil { // another process may prune as well
+		if info, err := os.Lstat(n); err == nil && info.Mode().IsRegular() { // another process may prune as well
 			all = append(all, kept{n, info.Size(), info.ModTime()})
 			total += info.Size()
 		}

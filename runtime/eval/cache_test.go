@@ -14,17 +14,20 @@ import (
 	"mspecc/runtime"
 )
 
+// key is one as Key makes them.
+func key(letter string) string { return strings.Repeat(letter, 64) }
+
 func TestCache(t *testing.T) {
 	c := &Cache{Dir: filepath.Join(t.TempDir(), "not", "yet"), Limit: 1 << 20}
 	set := blobs(30, 7, 3, "train")
 	set.Y[2] = 1.0 / 3
-	if got, err := c.Load("a"); got != nil || err != nil {
+	if got, err := c.Load(key("a")); got != nil || err != nil {
 		t.Fatalf("%v, %v from an empty cache", got, err)
 	}
-	if err := c.Save("a", set); err != nil {
+	if err := c.Save(key("a"), set); err != nil {
 		t.Fatal(err)
 	}
-	got, err := c.Load("a")
+	got, err := c.Load(key("a"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,34 +40,34 @@ func TestCache(t *testing.T) {
 func TestCacheDamaged(t *testing.T) {
 	c := &Cache{Dir: t.TempDir(), Limit: 1 << 20}
 	set := blobs(4, 3, 3, "train")
-	if err := c.Save("a", set); err != nil {
+	if err := c.Save(key("a"), set); err != nil {
 		t.Fatal(err)
 	}
-	sound, err := os.ReadFile(c.path("a"))
+	sound, err := os.ReadFile(c.path(key("a")))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for at := range sound {
 		raw := append([]byte(nil), sound...)
 		raw[at] ^= 1
-		if err := os.WriteFile(c.path("a"), raw, 0o644); err != nil {
+		if err := os.WriteFile(c.path(key("a")), raw, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		got, err := c.Load("a")
+		got, err := c.Load(key("a"))
 		if err == nil && !cmp.Equal(got, set) {
 			t.Fatalf("byte %d damaged: other features came back", at)
 		}
 		if err != nil {
-			if again, err := c.Load("a"); again != nil || err != nil {
+			if again, err := c.Load(key("a")); again != nil || err != nil {
 				t.Fatalf("byte %d damaged: then %v, %v", at, again, err)
 			}
 		}
 	}
 	for n := range len(sound) {
-		if err := os.WriteFile(c.path("a"), sound[:n], 0o644); err != nil {
+		if err := os.WriteFile(c.path(key("a")), sound[:n], 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Load("a"); err == nil {
+		if _, err := c.Load(key("a")); err == nil {
 			t.Fatalf("cut off after %d bytes: accepted", n)
 		}
 	}
@@ -74,35 +77,46 @@ func TestCacheLimit(t *testing.T) {
 	c := &Cache{Dir: t.TempDir(), Limit: 1 << 20}
 	set := blobs(100, 10, 3, "train")
 	old := time.Now().Add(-time.Hour)
-	for i, key := range []string{"a", "b", "c"} {
-		if err := c.Save(key, set); err != nil {
+	for i, k := range []string{"a", "b", "c"} {
+		if err := c.Save(key(k), set); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Chtimes(c.path(key), old, old.Add(time.Duration(i)*time.Minute)); err != nil {
+		if err := os.Chtimes(c.path(key(k)), old, old.Add(time.Duration(i)*time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := c.Load("a"); err != nil { // now b is the oldest
+	if _, err := c.Load(key("a")); err != nil { // now b is the oldest
 		t.Fatal(err)
 	}
-	info, err := os.Stat(c.path("a"))
+	info, err := os.Stat(c.path(key("a")))
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.Limit = 3*info.Size() + 10
-	if err := c.Save("d", set); err != nil {
+	if err := c.Save(key("d"), set); err != nil {
 		t.Fatal(err)
 	}
-	for key, want := range map[string]bool{"a": true, "b": false, "c": true, "d": true} {
-		if got, err := c.Load(key); err != nil || (got != nil) != want {
-			t.Errorf("%s: kept %v, %v; expected %v", key, got != nil, err, want)
+	for k, want := range map[string]bool{"a": true, "b": false, "c": true, "d": true} {
+		if got, err := c.Load(key(k)); err != nil || (got != nil) != want {
+			t.Errorf("%s: kept %v, %v; expected %v", k, got != nil, err, want)
+		}
+	}
+	others := []string{filepath.Join(c.Dir, "model.safetensors"), c.path(strings.Repeat("f", 63)), c.path(strings.Repeat("f", 65))}
+	for _, name := range others { // the folder is the user's choice
+		if err := os.WriteFile(name, make([]byte, 1000), 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
 	c.Limit = 1
-	if err := c.Save("e", set); err != nil {
+	if err := c.Save(key("e"), set); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := c.Load("e"); got == nil || err != nil {
+	for _, name := range others {
+		if _, err := os.Stat(name); err != nil {
+			t.Errorf("a file that is not the cache's own is gone: %v", err)
+		}
+	}
+	if got, err := c.Load(key("e")); got == nil || err != nil {
 		t.Errorf("what was just kept is gone (%v)", err)
 	}
 }

@@ -55,7 +55,7 @@ func example(t *testing.T, kind string, lines int) runs.Dir {
 			t.Fatal(err)
 		}
 	}
-	l, err := report.OpenLog(d.Metrics(), 0, nil)
+	l, _, err := report.OpenLog(d.Metrics(), 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"mspecc/runtime/ckpt"
+	"mspecc/runtime/files"
 	"mspecc/runtime/report"
 	"mspecc/runtime/runs"
 )
@@ -335,6 +336,9 @@ func (r *Run) places() []fact {
 	return append(list, fact{"TensorBoard", "tensorboard --logdir " + r.Dir.Events(), ""})
 }
 
+// maxSource is more than a file of a spec can have.
+const maxSource = 1 << 20
+
 // sources are the texts of the spec, the main one first.
 func (r *Run) sources() []sourceText {
 	var list []sourceText
@@ -343,9 +347,9 @@ func (r *Run) sources() []sourceText {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		text, err := os.ReadFile(name)
+		text, err := files.Read(name, maxSource)
 		if err != nil {
-			return err
+			return nil // one that cannot be shown says nothing of the others
 		}
 		rel, err := filepath.Rel(root, name)
 		list = append(list, sourceText{filepath.ToSlash(rel), string(text)})

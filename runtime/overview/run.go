@@ -35,15 +35,21 @@ func Open(d runs.Dir) (*Run, error) {
 	if r.State, r.Manifest, err = d.State(); err != nil {
 		return nil, err
 	}
-	if r.Records, err = report.ReadRecords(d.Metrics()); err != nil {
-		return nil, err
+	if list := r.Manifest.Wrong(); len(list) > 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("%s: is damaged: %s", d.Manifest(), runs.Wrongs(list)))
 	}
 	var damaged int
-	if r.Evaluations, damaged, err = eval.ReadLog(d); err != nil {
+	if r.Records, damaged, err = report.ReadRecords(d.Metrics()); err != nil {
 		return nil, err
 	}
 	if damaged > 0 {
-		r.Notes = append(r.Notes, fmt.Sprintf("%d lines of %s cannot be understood", damaged, d.Evaluations()))
+		r.Notes = append(r.Notes, fmt.Sprintf("%d damaged lines of %s are left out", damaged, d.Metrics()))
+	}
+	if r.Evaluations, damaged, err = eval.ReadLog(d); err != nil {
+		return nil, err
+	}
+	if note := eval.DamagedNote(d, damaged); note != "" {
+		r.Notes = append(r.Notes, note)
 	}
 	return r, nil
 }

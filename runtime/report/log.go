@@ -3,7 +3,6 @@
 package report
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -14,6 +13,7 @@ import (
 	"path/filepath"
 
 	"mspecc/runtime/ckpt"
+	"mspecc/runtime/files"
 )
 
 // Record is one line of the log: means over the steps since the line before.
@@ -75,37 +75,67 @@ type Log struct {
 func (l *Log) Records() []Record { return l.records.all() }
 
 // OpenLog opens a log for appending. Lines of steps after last, left by a run that went on
-// beyond its checkpoint, are cut off, as is a line that a crash left unfinished. Names says which
-// values to read back from the lines that stay.
-func OpenLog(name string, last int, names []string) (*Log, error) {
-	l := &Log{}
+// beyond its checkpoint, are cut off, as is a line that a crash left unfinished. Where other lines are
+// damaged, the file is kept under another name, and the sound lines go on in a new one; note says
+// so. Names says which values to read back from the lines that stay.
+func OpenLog(name string, last int, names []string) (l *Log, note string, err error) {
+	l = &Log{}
 	if err := l.open(name); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	for lines := bufio.NewReader(l.file); ; {
-		line, err := lines.ReadBytes('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return nil, errors.Join(fmt.Errorf("the metrics cannot be read: %w", err), l.file.Close())
+	defer func() {
+		if err != nil {
+			_ = l.file.Close()
 		}
-		r, ok := parseRecord(line)
-		if err != nil || !ok || r.Step > last {
-			break
-		}
+	}()
+	var kept []span // runs of lines
+	s, err := scanLines(l.file, last, func(r Record, at span) {
 		l.records.add(r.pick(names))
-		l.size += int64(len(line))
+		l.size += at.to - at.from
+		if n := len(kept); n > 0 && kept[n-1].to == at.from {
+			kept[n-1].to = at.to
+		} else {
+			kept = append(kept, at)
+		}
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("the metrics cannot be read: %w", err)
 	}
-	err := l.file.Truncate(l.size)
+	if s.damaged > 0 {
+		note, err = l.replace(name, kept, s.damaged)
+	} else {
+		err = l.file.Truncate(l.size)
+	}
 	if err == nil {
 		err = ckpt.SyncFolder(filepath.Dir(name)) // that the file is there; Sync is for what is in it
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("the metrics cannot be written: %w", err), l.file.Close())
+		return nil, "", fmt.Errorf("the metrics cannot be written: %w", err)
 	}
-	return l, nil
+	return l, note, nil
+}
+
+// replace keeps the file aside and goes on in another, which has these parts of it.
+func (l *Log) replace(name string, kept []span, damaged int) (note string, err error) {
+	aside, err := files.SetAside(name)
+	if err != nil {
+		return "", err
+	}
+	if err := ckpt.Atomic(name, func(w io.Writer) error {
+		for _, part := range kept {
+			if _, err := io.Copy(w, io.NewSectionReader(l.file, part.from, part.to-part.from)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s: %d damaged lines are left out; the file as it was is kept as %s", name, damaged, filepath.Base(aside)), l.open(name)
 }
 
 func (l *Log) open(name string) error {
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
+	f, _, err := files.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return fmt.Errorf("the metrics cannot be written: %w", err)
 	}

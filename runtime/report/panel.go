@@ -29,6 +29,9 @@ type Layout struct {
 // MaxChannels is the number of a series' channels that are shown where nobody chose any.
 const MaxChannels = 3
 
+// maxValues is more than an example has: beyond it products of extents may be no numbers of their own.
+const maxValues = 1 << 40
+
 // Shown are the channels of a series that are drawn.
 func (l Layout) Shown() []int {
 	if len(l.Show) > 0 {
@@ -72,6 +75,13 @@ func (l Layout) check() error {
 	}
 	if len(l.Grid) != axes || slices.Min(l.Grid) < 1 || l.Kind != Tokens && (len(l.Patch) != axes || slices.Min(l.Patch) < 1 || l.Channels < 1) {
 		return fmt.Errorf("tokens %v of patches %v with %d channels make no %s", l.Grid, l.Patch, l.Channels, l.Kind)
+	}
+	values := 1.0
+	for _, n := range slices.Concat(l.Grid, l.Patch, []int{l.Channels}) {
+		values *= float64(max(1, n))
+	}
+	if values > maxValues {
+		return fmt.Errorf("tokens %v of patches %v with %d channels are more than an example can have", l.Grid, l.Patch, l.Channels)
 	}
 	for _, c := range l.Show {
 		if c < 0 || c >= l.Channels {
@@ -205,6 +215,9 @@ func (p *Panel) read(f *ckpt.File, part, tensor string) error {
 	values, err := t.Values()
 	if err != nil {
 		return err
+	}
+	if len(values) < t.Shape[0] {
+		return fmt.Errorf("holds %d examples in %d values of %q", t.Shape[0], len(values), tensor)
 	}
 	n := len(values) / t.Shape[0]
 	for i := range t.Shape[0] {

@@ -1,12 +1,15 @@
 package report
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"image/color"
 	"image/png"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -17,7 +20,7 @@ func record(step int, loss float64) Record {
 
 func TestLogDropsWhatComesAfterTheCheckpoint(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "log.jsonl")
-	l, err := OpenLog(name, 0, nil)
+	l, _, err := OpenLog(name, 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +35,7 @@ func TestLogDropsWhatComesAfterTheCheckpoint(t *testing.T) {
 	l.file.WriteAt([]byte(`{"step":7,"lo`), l.size)
 	l.Close()
 	for _, keep := range []int{6, 3} {
-		if l, err = OpenLog(name, keep, []string{"loss", "inner_loss"}); err != nil {
+		if l, _, err = OpenLog(name, keep, []string{"loss", "inner_loss"}); err != nil {
 			t.Fatal(err)
 		}
 		l.Close()
@@ -53,7 +56,7 @@ func TestLogDropsWhatComesAfterTheCheckpoint(t *testing.T) {
 // Lines that the disk does not take come with the next ones.
 func TestLogWaitsForTheDisk(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "metrics.jsonl")
-	l, err := OpenLog(name, 0, nil)
+	l, _, err := OpenLog(name, 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +100,7 @@ func TestLogWaitsForTheDisk(t *testing.T) {
 // A log of any length takes bounded memory, and what is kept of it is evenly spread.
 func TestLongLog(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "metrics.jsonl")
-	l, err := OpenLog(name, 0, nil)
+	l, _, err := OpenLog(name, 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,12 +113,12 @@ func TestLongLog(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := OpenLog(name, n, []string{"loss", "inner_loss"})
+	again, _, err := OpenLog(name, n, []string{"loss", "inner_loss"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer again.Close()
-	read, err := ReadRecords(name)
+	read, _, err := ReadRecords(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,5 +201,85 @@ func TestImages(t *testing.T) {
 	p.Rows[1].Mask = nil
 	if err := p.WritePicture(name); err == nil {
 		t.Error("a wrong mask was accepted")
+	}
+}
+
+// One damaged line costs one line, wherever it stands and whatever it looks like then: it is set aside
+// with the whole file, which is said.
+func TestLogKeepsWhatIsSound(t *testing.T) {
+	sound := ""
+	for step := 10; step <= 90; step += 10 {
+		line, err := json.Marshal(record(step, 1/float64(step)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sound += string(line) + "\n"
+	}
+	lines := strings.SplitAfter(strings.TrimSuffix(sound, "\n"), "\n")
+	const last = 70
+	for what, x := range map[string]struct {
+		at      int // of the line that is damaged
+		by      string
+		damaged int
+	}{
+		"nothing":               {-1, "", 0},
+		"a brace":               {1, strings.Replace(lines[1], "{", "[", 1), 1},
+		"a quote":               {1, strings.Replace(lines[1], `"loss"`, `"loss`, 1), 1},
+		"zeros":                 {2, strings.Repeat("\x00", 50) + "\n", 1},
+		"the end of the line":   {1, strings.Replace(lines[1], "\n", " ", 1), 1},
+		"an end too many":       {1, strings.Replace(lines[1], ",", "\n", 1), 2},
+		"another step, beyond":  {1, strings.Replace(lines[1], `"step":20`, `"step":90`, 1), 1},
+		"another step, higher":  {1, strings.Replace(lines[1], `"step":20`, `"step":60`, 1), 1},
+		"another step, lower":   {4, strings.Replace(lines[4], `"step":50`, `"step":10`, 1), 1},
+		"no whole step":         {1, strings.Replace(lines[1], `"step":20`, `"step":20.5`, 1), 1},
+		"a negative step":       {1, strings.Replace(lines[1], `"step":20`, `"step":-2`, 1), 1},
+		"a step without bounds": {1, strings.Replace(lines[1], `"step":20`, `"step":2e99`, 1), 1},
+		"the first line":        {0, "x" + lines[0], 1},
+		"the last line":         {6, "x" + lines[6], 1},
+		"a line without end":    {3, strings.Repeat("x", 3<<20) + "\n", 1},
+	} {
+		t.Run(what, func(t *testing.T) {
+			name := filepath.Join(t.TempDir(), "metrics.jsonl")
+			want := slices.Clone(lines[:last/10])
+			text := slices.Clone(lines)
+			if x.at >= 0 {
+				text[x.at] = x.by
+				want[x.at] = ""
+			}
+			if strings.HasSuffix(what, "end of the line") {
+				want[x.at+1] = "" // it is part of the line before
+			}
+			whole := strings.Join(text, "")
+			if err := os.WriteFile(name, []byte(whole), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if _, damaged, err := ReadRecords(name); err != nil || damaged != x.damaged {
+				t.Errorf("%d damaged lines are read, %v", damaged, err)
+			}
+			l, note, err := OpenLog(name, last, []string{"loss"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(l.Add(record(80, 0.5)), l.Close()); err != nil {
+				t.Fatal(err)
+			}
+			got, err := os.ReadFile(name)
+			added, _ := json.Marshal(record(80, 0.5))
+			if err != nil || string(got) != strings.Join(want, "")+string(added)+"\n" {
+				t.Errorf("%v: left is\n%s", err, got)
+			}
+			if x.damaged == 0 {
+				if note != "" {
+					t.Errorf("it is said: %s", note)
+				}
+				return
+			}
+			if !strings.Contains(note, fmt.Sprintf("metrics.jsonl: %d damaged lines are left out; the file as it was is kept as metrics.jsonl.damaged", x.damaged)) {
+				t.Errorf("it is said: %s", note)
+			}
+			if aside, err := os.ReadFile(name + ".damaged"); err != nil || string(aside) != whole {
+				t.Errorf("set aside is, %v\n%s", err, aside)
+			}
+		})
 	}
 }

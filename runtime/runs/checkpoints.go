@@ -9,8 +9,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"mspecc/runtime/ckpt"
+	"mspecc/runtime/files"
 )
 
 const (
@@ -26,11 +28,17 @@ func stepOf(name string) (int, bool) {
 	digits, isStep := strings.CutPrefix(name, stepPrefix)
 	digits, isFile := strings.CutSuffix(digits, extension)
 	step, err := strconv.Atoi(digits)
-	return step, isStep && isFile && err == nil && step >= 0
+	return step, isStep && isFile && err == nil && step >= 0 && stepName(step) == name // no second name for a step
 }
 
-// Steps are the steps that the run holds checkpoints of, rising.
+// Steps are the steps that the run holds checkpoints of, rising: files of that name, whatever they hold.
 func (d Dir) Steps() ([]int, error) {
+	steps, err := d.named()
+	return slices.DeleteFunc(steps, func(s int) bool { return files.Check(d.Checkpoint(s)) != nil }), err
+}
+
+// named are the steps of all that has the name of a checkpoint, rising.
+func (d Dir) named() ([]int, error) {
 	entries, err := os.ReadDir(d.Checkpoints())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: cannot be read: %w", d, err)
@@ -42,22 +50,68 @@ func (d Dir) Steps() ([]int, error) {
 		}
 	}
 	slices.Sort(steps)
-	return steps, nil
+	return slices.Compact(steps), nil
 }
 
-// Prune removes all checkpoints but the newest keep; 0 keeps all. The best one is a file of its own.
-func (d Dir) Prune(keep int) error {
-	steps, err := d.Steps()
+// Prune removes all checkpoints but the newest keep; 0 keeps all. Only those that verify count, so
+// that nothing is removed for what turns out to be useless. The best one is a file of its own.
+func (r *Run) Prune(keep int) error {
+	if keep < 0 {
+		return fmt.Errorf("%d checkpoints cannot be kept, and none is removed", keep)
+	}
+	steps, err := r.Steps()
 	if err != nil || keep == 0 {
 		return err
 	}
-	for len(steps) > keep {
-		if err := os.Remove(d.Checkpoint(steps[0])); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, s := range slices.Backward(steps) {
+		if keep > 0 {
+			if r.sound(s) {
+				keep--
+			}
+			continue
+		}
+		if err := os.Remove(r.Checkpoint(s)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("an old checkpoint cannot be removed: %w", err)
 		}
-		steps = steps[1:]
+		delete(r.verified, s)
 	}
 	return nil
+}
+
+// WriteCheckpoint keeps a checkpoint as that of a step, and gives its name.
+func (r *Run) WriteCheckpoint(step int, f *ckpt.File) (string, error) {
+	name := r.Checkpoint(step)
+	if err := f.WriteFile(name); err != nil {
+		return "", err
+	}
+	if info, err := os.Stat(name); err == nil {
+		r.verified[step] = stamp{info.Size(), info.ModTime()}
+	}
+	return name, nil
+}
+
+// stamp tells a file from what it was.
+type stamp struct {
+	size int64
+	at   time.Time
+}
+
+// sound says whether the checkpoint of a step verifies. Each is read once, as long as it stays as it is.
+func (r *Run) sound(step int) bool {
+	name := r.Checkpoint(step)
+	info, err := os.Stat(name)
+	if err != nil {
+		return false
+	}
+	now := stamp{info.Size(), info.ModTime()}
+	if was, known := r.verified[step]; known && was == now {
+		return true
+	}
+	if ckpt.Verify(name) != nil {
+		return false
+	}
+	r.verified[step] = now
+	return true
 }
 
 // Found is a checkpoint that was looked for.
@@ -88,7 +142,7 @@ func Find(name string) (*Found, error) {
 	if filepath.Base(name) == "checkpoints" {
 		d = Dir(filepath.Dir(filepath.Clean(name)))
 	}
-	steps, err := d.Steps()
+	steps, err := d.named()
 	if err != nil {
 		return nil, err
 	}
@@ -102,6 +156,12 @@ func Find(name string) (*Found, error) {
 	found := &Found{}
 	for _, c := range candidates {
 		f, err := ckpt.ReadFile(c)
+		if err == nil {
+			err = f.Owned()
+		}
+		if err == nil {
+			_, _, err = f.ReadState()
+		}
 		if err == nil {
 			found.File, found.Path = f, c
 			return found, nil

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"mspecc/runtime/files"
 )
 
 // The lock of a run is one of the operating system on the file lock. It is gone with the process
@@ -32,6 +34,9 @@ func (e *LockedError) Error() string {
 // lock takes the run for this process. Looking at a lock holds it for a moment: so it is tried
 // for a while.
 func (d Dir) lock() (*flock.Flock, error) {
+	if err := files.Check(d.Lock()); err != nil {
+		return nil, err
+	}
 	for try := 0; ; try++ {
 		l := flock.New(d.Lock(), flock.SetPermissions(0o644))
 		ok, err := l.TryLock()
@@ -64,6 +69,9 @@ const evaluationsWait = 20 * time.Second
 func (d Dir) LockEvaluations() (release func(), err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), evaluationsWait)
 	defer cancel()
+	if err := files.Check(d.EvaluationsLock()); err != nil {
+		return nil, err
+	}
 	l := flock.New(d.EvaluationsLock(), flock.SetPermissions(0o644))
 	switch _, err := l.TryLockContext(ctx, 10*time.Millisecond); {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -86,6 +94,9 @@ func sameFile(l *flock.Flock) bool {
 
 // held says whether a process writes the run.
 func (d Dir) held() (bool, error) {
+	if err := files.Check(d.Lock()); err != nil {
+		return false, err
+	}
 	l := flock.New(d.Lock(), flock.SetFlag(os.O_RDONLY))
 	ok, err := l.TryRLock()
 	if errors.Is(err, fs.ErrNotExist) {

@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
+	"slices"
+	"strconv"
 	"time"
 
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
+	"mspecc/runtime/files"
 )
 
 // Manifest is what run.json holds: what is trained, how, and by which sessions. Checkpoints do
@@ -27,20 +31,8 @@ type Manifest struct {
 	Data       Data              `json:"data"`
 	Created    time.Time         `json:"created"`
 	Sessions   []Session         `json:"sessions"` // oldest first
-}
 
-// Options are the choices of a run that its flags make.
-type Options struct {
-	Steps           int      `json:"steps"`
-	Seed            uint64   `json:"seed"`
-	LR              float64  `json:"lr"`
-	InitFrom        string   `json:"init_from,omitempty"` // checkpoint of the first parameters
-	LogEvery        int      `json:"log_every"`           // steps
-	CheckpointEvery int      `json:"checkpoint_every"`    // steps, 0: none but the last
-	SummaryEvery    int      `json:"summary_every"`       // steps, 0: none but the last
-	SaveEvery       Duration `json:"save_every"`          // time, 0: by steps alone
-	Keep            int      `json:"keep"`                // newest checkpoints, 0: all
-	StopAbove       float64  `json:"stop_above,omitempty"`
+	wrong []Wrong // of the file it was read from
 }
 
 // Data says where the examples come from.
@@ -94,17 +86,75 @@ func Describe(p *runtime.Program) *Manifest {
 		Train: p.Train, Batch: p.Batch, Parameters: p.ParamCount()}
 }
 
-// ReadManifest reads the run.json of a run directory.
+// maxManifest is more than run.json ever has: a session takes less than a KiB.
+const maxManifest = 64 << 20
+
+// ReadManifest reads the run.json of a run directory. What in it cannot be used is listed by
+// Wrong; where it is no JSON object at all that is a *ManifestError.
 func (d Dir) ReadManifest() (*Manifest, error) {
-	raw, err := os.ReadFile(d.Manifest())
+	raw, err := files.Read(d.Manifest(), maxManifest)
 	if err != nil {
 		return nil, err
 	}
-	m := &Manifest{}
-	if err := json.Unmarshal(raw, m); err != nil {
-		return nil, fmt.Errorf("%s: cannot be understood (%w); it is written anew when the run goes on", d.Manifest(), err)
+	if err := json.Unmarshal(raw, &map[string]json.RawMessage{}); err != nil {
+		return nil, &ManifestError{d.Manifest(), err}
 	}
+	m := &Manifest{}
+	fields(raw, reflect.ValueOf(m).Elem(), "", &m.wrong)
+	m.check()
 	return m, nil
+}
+
+// ManifestError says that a run.json cannot be read as one.
+type ManifestError struct {
+	Name string
+	Err  error
+}
+
+// Error names the file.
+func (e *ManifestError) Error() string {
+	return fmt.Sprintf("%s: is damaged: no JSON object (%v)", e.Name, e.Err)
+}
+
+// Wrong lists the values that cannot be used.
+func (m *Manifest) Wrong() []Wrong { return m.wrong }
+
+// check takes values that are out of their bounds out of the manifest.
+func (m *Manifest) check() {
+	known := map[string]bool{}
+	for _, w := range m.wrong {
+		known[w.Path] = true
+	}
+	bad := func(path string, value any, expected string) {
+		if !known[path] {
+			m.wrong = append(m.wrong, Wrong{path, fmt.Sprintf("is %v, expected %s", value, expected)})
+		}
+	}
+	whole := func(path string, v *int, least int) {
+		if *v < least {
+			bad(path, *v, fmt.Sprintf("at least %d", least))
+			*v = 0
+		}
+	}
+	for _, x := range m.Options.Check() {
+		bad("options."+x.Name, x.Value, x.Expected)
+		x.clear()
+	}
+	whole("batch", &m.Batch, 0)
+	whole("parameters", &m.Parameters, 0)
+	whole("data.train_examples", &m.Data.Train, 0)
+	whole("data.test_examples", &m.Data.Test, 0)
+	whole("data.skip_bad", &m.Data.SkipBad, 0)
+	for i := range m.Sessions {
+		s, at := &m.Sessions[i], fmt.Sprintf("sessions[%d].", i)
+		whole(at+"threads", &s.Threads, 0)
+		whole(at+"from_step", &s.From, 0)
+		whole(at+"step", &s.Step, 0)
+		if !slices.Contains([]string{"", Finished, Stopped, Failed}, s.End) {
+			bad(at+"end", strconv.Quote(s.End), "finished, stopped or failed")
+			s.End = ""
+		}
+	}
 }
 
 func (d Dir) writeManifest(m *Manifest) error {

@@ -14,6 +14,7 @@ import (
 
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
+	"mspecc/runtime/files"
 )
 
 // Now is the clock of what is written for people. Nothing depends on it going forward.
@@ -26,6 +27,7 @@ type Run struct {
 	sources  []runtime.Source
 	lock     *flock.Flock
 	log      *os.File
+	verified map[int]stamp // checkpoints that were found to be sound, by step
 }
 
 // Acquire takes a run directory for this process, making it where there is none, until Close. A
@@ -38,7 +40,7 @@ func Acquire(d Dir) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{Dir: d, lock: l}
+	r := &Run{Dir: d, lock: l, verified: map[int]stamp{}}
 	if err := r.openLog(); err != nil {
 		_ = l.Close()
 		return nil, err
@@ -49,7 +51,7 @@ func Acquire(d Dir) (*Run, error) {
 
 // openLog opens the log. What the Go runtime says when a process dies goes there too.
 func (r *Run) openLog() error {
-	f, err := os.OpenFile(r.Log(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	f, _, err := files.OpenFile(r.Log(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return fmt.Errorf("the log cannot be written: %w", err)
 	}
@@ -83,10 +85,20 @@ func (d Dir) Exists() bool {
 // Begin writes what the run is and that this process goes on with it after the given step.
 func (r *Run) Begin(m *Manifest, p *runtime.Program, threads, from int) error {
 	m.Created = Now().UTC()
-	if old, err := r.ReadManifest(); err == nil {
+	old, err := r.ReadManifest()
+	var damage *ManifestError
+	switch {
+	case err == nil:
 		m.Created, m.Sessions = old.Created, old.Sessions
-	} else if !errors.Is(err, os.ErrNotExist) {
-		r.Say("%v", err)
+	case !errors.Is(err, os.ErrNotExist) && !errors.As(err, &damage):
+		return err
+	}
+	if damage != nil || err == nil && len(old.Wrong()) > 0 {
+		to, err := files.SetAside(r.Manifest())
+		if err != nil {
+			return fmt.Errorf("the damaged run.json cannot be kept aside: %w", err)
+		}
+		r.Say("the damaged run.json is kept as %s", to)
 	}
 	host, _ := os.Hostname() // for people alone
 	m.Sessions = append(m.Sessions, Session{Started: Now().UTC(), Host: host, PID: os.Getpid(), Target: p.Target, Threads: threads,
@@ -105,19 +117,30 @@ func (r *Run) Begin(m *Manifest, p *runtime.Program, threads, from int) error {
 func (r *Run) keepOldSpec(from int) error {
 	same := true
 	for _, s := range r.sources {
-		text, err := os.ReadFile(filepath.Join(r.Spec(), filepath.FromSlash(s.Name)))
-		same = same && (err == nil && string(text) == s.Text)
+		same = same && r.keeps(s)
 	}
 	if _, err := os.Stat(r.Spec()); err != nil || same {
 		return nil
 	}
-	return os.Rename(r.Spec(), fmt.Sprintf("%s-before-step-%d", r.Spec(), from+1))
+	to := fmt.Sprintf("%s-before-step-%d", r.Spec(), from+1)
+	for n := 2; ; n++ { // the run may go on from this step with a third version
+		if _, err := os.Lstat(to); err != nil {
+			return os.Rename(r.Spec(), to)
+		}
+		to = fmt.Sprintf("%s-before-step-%d-%d", r.Spec(), from+1, n)
+	}
+}
+
+// keeps says whether a source of the spec is kept as it is.
+func (r *Run) keeps(s runtime.Source) bool {
+	text, err := files.Read(filepath.Join(r.Spec(), filepath.FromSlash(s.Name)), int64(len(s.Text)))
+	return err == nil && string(text) == s.Text
 }
 
 func (r *Run) writeSpec() error {
 	for _, s := range r.sources {
 		name := filepath.Join(r.Spec(), filepath.FromSlash(s.Name))
-		if old, err := os.ReadFile(name); err == nil && string(old) == s.Text {
+		if r.keeps(s) {
 			continue
 		}
 		if err := ckpt.MakeFolder(filepath.Dir(name)); err != nil {

@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"os/exec"
@@ -131,19 +132,55 @@ func TestFind(t *testing.T) {
 
 func TestPrune(t *testing.T) {
 	d := checkpoints(t, 1, 2, 3, 4)
+	r, err := Acquire(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if err := r.Prune(-1); err == nil {
+		t.Error("a negative number of checkpoints was kept")
+	}
 	for keep, want := range map[int][]int{0: {1, 2, 3, 4}, 5: {1, 2, 3, 4}} {
-		if err := d.Prune(keep); err != nil {
+		if err := r.Prune(keep); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := d.Steps(); err != nil || cmp.Diff(want, got) != "" {
 			t.Errorf("%d kept: %v, %v", keep, got, err)
 		}
 	}
-	if err := d.Prune(2); err != nil {
+	if err := r.Prune(2); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := d.Steps(); cmp.Diff([]int{3, 4}, got) != "" {
 		t.Errorf("%v are left", got)
+	}
+}
+
+// What only has the name of a checkpoint does not count as one that is kept.
+func TestPruneProvesWhatItKeeps(t *testing.T) {
+	d := checkpoints(t, 1, 2, 3, 4)
+	spoil(t, d.Checkpoint(3))
+	if err := os.WriteFile(d.Checkpoint(9), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(d.Checkpoint(8), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Acquire(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for _, x := range []struct {
+		keep int
+		want []int
+	}{{3, []int{1, 2, 3, 4, 9}}, {2, []int{2, 3, 4, 9}}, {1, []int{4, 9}}} {
+		if err := r.Prune(x.keep); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := d.Steps(); err != nil || cmp.Diff(x.want, got) != "" {
+			t.Errorf("%d kept: %v, %v", x.keep, got, err)
+		}
 	}
 }
 
@@ -304,6 +341,77 @@ func TestClockGoesBackwards(t *testing.T) {
 		state, m, err := d.State()
 		if state != Finished || err != nil || len(m.Sessions) != session {
 			t.Errorf("%s, %+v, %v", state, m, err)
+		}
+	}
+}
+
+// Every value of run.json is checked by itself: those that are sound are used.
+func TestManifestValues(t *testing.T) {
+	d := Dir(t.TempDir())
+	r, err := Acquire(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := Describe(tiny.Program())
+	m.Options = Options{Steps: 60, Seed: 1, LR: 0.01, LogEvery: 10, CheckpointEvery: 20, SummaryEvery: 100, SaveEvery: Duration(10 * time.Minute), Keep: 5, StopAbove: 7}
+	m.Data.SkipBad = 3
+	if err := errors.Join(r.Begin(m, tiny.Program(), 1, 0), r.End(Finished, 60, nil), r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(d.Manifest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := d.ReadManifest()
+	if err != nil || len(whole.Wrong()) > 0 {
+		t.Fatal(whole.Wrong(), err)
+	}
+	for value, want := range map[string]string{
+		`"steps": 0`:                "options.steps is 0, expected at least 1",
+		`"steps": 9007199254740993`: "options.steps is 9007199254740993, expected at most 2^53",
+		`"keep": -1`:                "options.keep is -1, expected at least 0",
+		`"keep": null`:              "options.keep is null, expected a whole number",
+		`"keep": 1e300`:             "options.keep is 1e300, expected a whole number",
+		`"keep": 2.5`:               "options.keep is 2.5, expected a whole number",
+		`"keep": [3]`:               "options.keep is [3], expected a whole number",
+		`"log_every": 0`:            "options.log_every is 0, expected at least 1",
+		`"checkpoint_every": -1`:    "options.checkpoint_every is -1, expected at least 0",
+		`"summary_every": -1`:       "options.summary_every is -1, expected at least 0",
+		`"save_every": "-1s"`:       "options.save_every is -1s, expected a time of at least 0",
+		`"save_every": "soon"`:      `options.save_every is "soon", expected a duration such as 10m0s`,
+		`"stop_above": -2`:          "options.stop_above is -2, expected a number above 0",
+		`"lr": -1`:                  "options.lr is -1, expected a number of at least 0",
+		`"seed": -1`:                "options.seed is -1, expected a whole number",
+		`"skip_bad": -1`:            "data.skip_bad is -1, expected at least 0",
+		`"train_examples": -1`:      "data.train_examples is -1, expected at least 0",
+		`"parameters": -1`:          "parameters is -1, expected at least 0",
+		`"model": 3`:                "model is 3, expected a text",
+		`"settings": {}`:            "settings is {}, expected a list",
+		`"threads": -1`:             "sessions[0].threads is -1, expected at least 0",
+		`"from_step": "0"`:          `sessions[0].from_step is "0", expected a whole number`,
+		`"end": "lost"`:             `sessions[0].end is "lost", expected finished, stopped or failed`,
+		`"started": "yesterday"`:    `sessions[0].started is "yesterday", expected a time such as 2006-01-02T15:04:05Z`,
+	} {
+		name, _, _ := strings.Cut(value, ":")
+		at := bytes.Index(raw, []byte(name+": "))
+		if name == `"steps"` || name == `"lr"` || name == `"seed"` || name == `"checkpoint_every"` { // the spec's own come first
+			at = bytes.LastIndex(raw, []byte(name+": "))
+		}
+		end := at + bytes.IndexAny(raw[at:], ",\n")
+		if name == `"settings"` {
+			end = at + bytes.IndexByte(raw[at:], ']') + 1
+		}
+		text := string(raw[:at]) + value + string(raw[end:])
+		if err := os.WriteFile(d.Manifest(), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		got, err := d.ReadManifest()
+		if err != nil || Wrongs(got.Wrong()) != want {
+			t.Errorf("%s: %v, %v", value, got.Wrong(), err)
+			continue
+		}
+		if got.Digest != whole.Digest || len(got.Sessions) != 1 || got.Sessions[0].Host != whole.Sessions[0].Host || got.Options.Steps != whole.Options.Steps && name != `"steps"` {
+			t.Errorf("%s: other values are lost", value)
 		}
 	}
 }

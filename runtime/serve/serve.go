@@ -97,6 +97,13 @@ func New(c Config) (*Server, error) {
 	c.Defaults()
 	p := c.Machine.Program
 	s := &Server{Config: c, reader: newReader(p.Modality, c.Learned), memory: semaphore.NewWeighted(c.Memory), slots: semaphore.NewWeighted(int64(c.Requests))}
+	var w data.Want
+	for _, in := range p.Modality.Inputs {
+		w = append(w, data.Input{Name: in.Name, Shape: in.Shape, Tokens: in.DType == runtime.I32, Vocab: in.Vocab})
+	}
+	if err := c.Learned.Fits(w); err != nil {
+		return nil, err
+	}
 	s.metrics = newMetrics(map[string]string{"model": p.Name, "modality": p.Modality.Name, "step": strconv.Itoa(c.Step), "target": p.Target, "spec_digest": p.Digest}, p.Batch)
 	var err error
 	if s.batcher, err = newBatcher(c.Machine, c.Queue, c.Wait, s.metrics); err != nil {

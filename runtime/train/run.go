@@ -62,9 +62,13 @@ func Run(ctx context.Context, m *runtime.Machine, batches Batches, o Options) (R
 	r.Stepper = Stepper{Machine: m, Batches: batches, LR: o.State.LR, Steps: o.State.Steps, Seed: o.State.Seed, Began: o.State.Began}
 	r.saver.last = now
 	r.result.Step = o.State.Step
+	var note string
 	var err error
-	if r.log, err = report.OpenLog(o.Run.Metrics(), o.State.Step, r.names); err != nil {
+	if r.log, note, err = report.OpenLog(o.Run.Metrics(), o.State.Step, r.names); err != nil {
 		return r.result, err
+	}
+	if note != "" {
+		r.warn("%s", note)
 	}
 	r.guard.take(m, r.State)
 	r.waited, _ = r.dataStats()

@@ -114,8 +114,8 @@ func (r *run) try() error {
 	if err != nil {
 		return err
 	}
-	path := r.Run.Checkpoint(r.State.Step)
-	if err := f.WriteFile(path); err != nil {
+	path, err := r.Run.WriteCheckpoint(r.State.Step, f)
+	if err != nil {
 		return err
 	}
 	now := time.Now()
