@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"mspecc/runtime/files"
 )
 
 // marker names the file that says a folder belongs to the compiler: only such a folder, or
@@ -19,16 +21,16 @@ const markerText = "This folder is written by mspecc; changes in it are lost.\n"
 
 // Sealed reports whether a folder still holds the module that WriteTree wrote with this key.
 func Sealed(dir, key string) bool {
-	text, err := os.ReadFile(filepath.Join(dir, marker))
+	text, err := files.Read(filepath.Join(dir, marker), int64(len(markerText))+2*sha256.Size+1)
 	if err != nil || !bytes.HasPrefix(text, []byte(markerText)) {
 		return false // somebody else's folder may be large
 	}
-	files := map[string][]byte{}
+	held := map[string][]byte{}
 	err = walk(dir, func(name, path string) (err error) {
-		files[name], err = os.ReadFile(path)
+		held[name], err = files.Read(path, maxSample)
 		return err
 	})
-	return err == nil && string(text) == markerText+seal(key, files)
+	return err == nil && string(text) == markerText+seal(key, held)
 }
 
 // walk visits the files of a module's folder but its marker, by their names inside the module.
@@ -90,7 +92,7 @@ func WriteTree(dir string, files map[string][]byte, key string) error {
 }
 
 func writeFile(path string, data []byte) error {
-	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
+	if old, err := files.Read(path, int64(len(data))); err == nil && bytes.Equal(old, data) {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

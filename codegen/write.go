@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"io/fs"
 	"math"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -80,17 +78,18 @@ func (mod *Module) addSample(files map[string][]byte, p *Program) error {
 	if dir == "" {
 		return nil
 	}
-	return fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return fmt.Errorf("the sample data of modality %s: %w", p.Variant.Modality.Name, err)
-		}
-		if d.IsDir() {
-			return nil
-		}
-		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
-		files[path.Join("sample", p.Variant.Modality.Name, name)] = data
+	list, err := SampleFiles(p.Variant.Modality.Name, dir)
+	if err != nil {
 		return err
-	})
+	}
+	for _, s := range list {
+		data, err := s.read()
+		if err != nil {
+			return err
+		}
+		files[path.Join("sample", p.Variant.Modality.Name, s.Name)] = data
+	}
+	return nil
 }
 
 // mainFile holds main and the embedded data.

@@ -44,9 +44,8 @@ var operators = []string{
 
 // What a file may contain at most; far above any real spec.
 const (
-	maxFile    = 1 << 18 // bytes
-	maxNesting = 200     // open brackets
-	maxErrors  = 20      // diagnostics per file
+	maxNesting = 200 // open brackets
+	maxErrors  = 20  // diagnostics per file
 )
 
 // scanner splits a source into tokens.
@@ -63,8 +62,8 @@ type scanner struct {
 func scan(file string, src []byte) ([]lexer.Token, []spec.Diagnostic) {
 	s := &scanner{src: string(src), line: 1, col: 1, file: file}
 	switch {
-	case len(src) > maxFile:
-		s.fail(s.pos(), "E001", "the file has %d bytes; a spec has at most %d", len(src), maxFile)
+	case len(src) > spec.MaxFile:
+		s.fail(s.pos(), "E001", "the file has %d bytes; a spec has at most %d", len(src), spec.MaxFile)
 	case slices.Contains(src, 0):
 		s.fail(s.pos(), "E001", "this is not a text file: it contains zero bytes")
 	case !utf8.Valid(src):

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -100,7 +99,7 @@ func Render(w io.Writer, diags []Diagnostic, source func(file string) []byte) {
 			if text, ok := StdFile(strings.TrimSuffix(file, ".mspec")); ok {
 				return text
 			}
-			text, _ := os.ReadFile(file)
+			text, _ := ReadFile(file)
 			return text
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
 	"os"
 	"os/exec"
@@ -19,6 +18,7 @@ import (
 
 	"mspecc/codegen"
 	"mspecc/ir/build"
+	"mspecc/runtime/files"
 	"mspecc/spec"
 )
 
@@ -225,15 +225,15 @@ func (f *buildFlags) key(m *build.Model) (string, error) {
 	for _, v := range m.Variants {
 		fmt.Fprintf(h, "%q\n", v.Modality.Name)
 		if dir := v.Modality.Sample; dir != "" {
-			err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-				if err != nil || d.IsDir() {
-					return err
-				}
-				fmt.Fprintf(h, "%q\n", path)
-				return hashFile(h, path)
-			})
+			list, err := codegen.SampleFiles(v.Modality.Name, dir)
 			if err != nil {
 				return "", err
+			}
+			for _, s := range list {
+				fmt.Fprintf(h, "%q\n", s.Path)
+				if err := hashFile(h, s.Path); err != nil {
+					return "", err
+				}
 			}
 		}
 	}
@@ -241,7 +241,7 @@ func (f *buildFlags) key(m *build.Model) (string, error) {
 }
 
 func hashFile(h io.Writer, path string) error {
-	f, err := os.Open(path)
+	f, _, err := files.Open(path)
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ The passes, of which --disable takes the optional ones:
 func (f *buildFlags) dump(w io.Writer, file, stage, function string) error {
 	switch stage {
 	case "ast":
-		src, err := os.ReadFile(file)
+		src, err := spec.ReadFile(file)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"mspecc/codegen"
+
+	"mspecc/runtime/files"
 )
 
 func newExplainCmd() *cobra.Command {
@@ -92,8 +94,11 @@ func times(list []spent) map[string]float64 {
 	return out
 }
 
+// maxProfile is more than bench --profile --json prints of any model.
+const maxProfile = 64 << 20
+
 func readProfile(file string) (*profiled, error) {
-	text, err := os.ReadFile(file)
+	text, err := files.ReadAny(file, maxProfile)
 	if err != nil {
 		return nil, err
 	}

@@ -52,9 +52,9 @@ func someFiles(cmd *cobra.Command, args []string) error {
 func formatFile(cmd *cobra.Command, file string, write, diff bool) (ok bool, err error) {
 	var src []byte
 	if file == "-" {
-		src, err = io.ReadAll(cmd.InOrStdin())
+		src, err = io.ReadAll(io.LimitReader(cmd.InOrStdin(), spec.MaxFile+1)) // the parser refuses more
 	} else {
-		src, err = os.ReadFile(file)
+		src, err = spec.ReadFile(file)
 	}
 	if err != nil {
 		return false, err

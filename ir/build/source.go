@@ -3,13 +3,14 @@ package build
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"mspecc/parser"
+	"mspecc/runtime/files"
 	"mspecc/spec"
 )
 
@@ -24,11 +25,8 @@ type source struct {
 	kinds   map[string]*spec.Kind
 }
 
-// What one program may consist of.
-const (
-	maxFiles = 256
-	maxBytes = 1<<18 + 1 // read per file; the scanner refuses larger ones
-)
+// maxFiles is what one program may consist of.
+const maxFiles = 256
 
 // loader reads the files of a program, each once.
 type loader struct {
@@ -43,19 +41,7 @@ func readSource(name string) ([]byte, error) {
 	if text, ok := spec.StdFile(strings.TrimSuffix(name, ".mspec")); ok {
 		return text, nil
 	}
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if info.IsDir() {
-		return nil, fmt.Errorf("%s is a folder", name)
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxBytes))
+	return spec.ReadFile(name)
 }
 
 // load reads a file and what it imports; at is the import that asked for it.
@@ -124,7 +110,13 @@ func (l *loader) notFound(name string, at spec.Range, err error) {
 
 // reason is an error without the path that os puts before it.
 func reason(err error) string {
+	var kind *files.KindError
+	var large *files.SizeError
 	switch {
+	case errors.As(err, &kind):
+		return "it is " + kind.What + ", expected a file"
+	case errors.As(err, &large):
+		return fmt.Sprintf("the file has %d bytes; a spec has at most %d", large.Size, large.Limit)
 	case os.IsNotExist(err):
 		return "there is no such file"
 	case os.IsPermission(err):

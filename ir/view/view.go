@@ -10,7 +10,6 @@ import (
 	"hash/fnv"
 	"html/template"
 	"io"
-	"os"
 	"strings"
 
 	"mspecc/ir"
@@ -142,7 +141,7 @@ func sourceLine(files map[string][]string, pos spec.Pos) string {
 	}
 	lines, ok := files[pos.File]
 	if !ok {
-		if text, err := os.ReadFile(pos.File); err == nil {
+		if text, err := spec.ReadFile(pos.File); err == nil {
 			lines = strings.Split(string(text), "\n")
 		}
 		files[pos.File] = lines

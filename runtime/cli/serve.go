@@ -20,6 +20,7 @@ import (
 
 	"mspecc/runtime/data"
 	"mspecc/runtime/eval"
+	"mspecc/runtime/files"
 	"mspecc/runtime/serve"
 )
 
@@ -112,7 +113,7 @@ func (f *serveFlags) check() (token string, err error) {
 func (f *serveFlags) token() (string, error) {
 	token, from := os.Getenv(tokenVariable), tokenVariable
 	if f.tokenFile != "" {
-		raw, err := os.ReadFile(f.tokenFile)
+		raw, err := files.ReadAny(f.tokenFile, maxSecret)
 		if err != nil {
 			return "", fmt.Errorf("the token cannot be read: %w", err)
 		}
@@ -125,6 +126,22 @@ func (f *serveFlags) token() (string, error) {
 		return "", fmt.Errorf("the token in %s has %d characters, expected at least %d", from, len(token), minToken)
 	}
 	return token, nil
+}
+
+// maxSecret is more than a token, a certificate with those above it, or a key has.
+const maxSecret = 1 << 20
+
+// keyPair reads the certificate and its key.
+func (f *serveFlags) keyPair() (tls.Certificate, error) {
+	cert, err := files.ReadAny(f.tlsCert, maxSecret)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := files.ReadAny(f.tlsKey, maxSecret)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(cert, key)
 }
 
 func (a *app) runServe(ctx context.Context, f *serveFlags) error {
@@ -153,7 +170,7 @@ func (a *app) runServe(ctx context.Context, f *serveFlags) error {
 		MaxBody: int64(f.maxBody) << 20, Memory: int64(f.memory) << 20, Requests: f.requests, Queue: f.queue, Wait: f.wait, Read: f.read, Timeout: f.timeout, Grace: f.grace}
 	scheme := "http"
 	if f.tlsCert != "" {
-		pair, err := tls.LoadX509KeyPair(f.tlsCert, f.tlsKey)
+		pair, err := f.keyPair()
 		if err != nil {
 			return fmt.Errorf("the certificate cannot be used: %w", err)
 		}

@@ -33,8 +33,8 @@ func Wrongs(list []Wrong) string {
 }
 
 // fields reads an object into a struct, field by field: what is wrong with one says nothing of the
-// others. A member whose tag says neither omitempty nor omitzero must be there; what the
-// struct does not know is passed over.
+// others. An option whose tag does not say omitempty must be there: 0 would be another choice. What the
+// struct does not know, or lacks because an older trainer has written it, is passed over.
 func fields(raw json.RawMessage, into reflect.Value, path string, wrong *[]Wrong) {
 	members := map[string]json.RawMessage{}
 	if err := json.Unmarshal(raw, &members); err != nil || members == nil {
@@ -51,7 +51,7 @@ func fields(raw json.RawMessage, into reflect.Value, path string, wrong *[]Wrong
 		switch {
 		case there:
 			value(raw, into.Field(i), path+name, wrong)
-		case !strings.Contains(options, "omit"):
+		case strings.HasPrefix(path+name, "options") && !strings.Contains(options, "omit"):
 			*wrong = append(*wrong, Wrong{path + name, "is missing"})
 		}
 	}

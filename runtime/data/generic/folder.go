@@ -268,6 +268,7 @@ func distinct(s *data.Source, names []string) ([]string, error) {
 	}
 	sizes, count := make([]int64, len(names)), map[int64]int{}
 	for i, name := range names {
+		sizes[i] = -1                                                                  // of what is no file
 		if info, err := fs.Stat(s.Root, name); err == nil && info.Mode().IsRegular() { // another is an error later
 			sizes[i] = info.Size()
 			count[sizes[i]]++
@@ -278,10 +279,10 @@ func distinct(s *data.Source, names []string) ([]string, error) {
 		if i%256 == 0 {
 			s.Progress("looking for duplicates", int64(i), int64(len(names)))
 		}
-		if count[sizes[i]] > 1 {
+		if count[sizes[i]] > 1 && sizes[i] > 0 { // an empty one is an error later
 			hash, err := sum(s, name)
 			if err != nil {
-				return nil, s.Fail(name, "", "cannot be read: "+data.Cause(err), "check the file and its permissions")
+				return nil, err
 			}
 			if other, twice := first[hash]; twice {
 				if err := s.Bad(s.Fail(name, "", "has the same bytes as "+other, "remove one of the files")); err != nil {
