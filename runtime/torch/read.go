@@ -309,7 +309,7 @@ func legacyElements(file io.ReaderAt, at, size int64, storages map[string]*stora
 		}
 		width, ok := sizes[s.dtype]
 		if !ok {
-			size, ok = otherSizes[s.dtype]
+			width, ok = otherSizes[s.dtype]
 		}
 		if !ok {
 			return fmt.Errorf("the storage %s has elements of type %s, whose size is not known", key, s.dtype)

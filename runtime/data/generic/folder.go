@@ -299,13 +299,15 @@ func distinct(s *data.Source, names []string) ([]string, error) {
 
 // sum is the SHA-256 of a file.
 func sum(s *data.Source, name string) (hash [sha256.Size]byte, err error) {
-	f, err := s.Root.Open(name)
+	f, _, err := s.OpenFile(name)
 	if err != nil {
 		return hash, err
 	}
 	defer f.Close()
 	h := sha256.New()
-	_, err = io.Copy(h, f)
+	if _, err = io.Copy(h, f); err != nil {
+		err = s.Fail(name, "", "cannot be read: "+data.Cause(err), "check the file and its permissions")
+	}
 	return [sha256.Size]byte(h.Sum(nil)), err
 }
 
