@@ -83,6 +83,23 @@ func (c *Classes) Ranks() []float64 {
 	return c.ranks
 }
 
+// ordered are the classes in the order of the model's, where that has all of them, in whatever spelling.
+func (c *Classes) ordered(found []string, of map[string]string) []string {
+	trained := map[string]string{}
+	for _, class := range c.Order {
+		trained[Canonical(class)] = class
+	}
+	if len(found) == 0 || slices.ContainsFunc(found, func(class string) bool { _, ok := trained[Canonical(class)]; return !ok }) {
+		return found
+	}
+	for name, class := range of {
+		if class != "" {
+			of[name] = trained[Canonical(class)]
+		}
+	}
+	return c.Order
+}
+
 // LeftOut are the labels found that stand for none though they are numbers.
 func (c *Classes) LeftOut() []string {
 	var names []string
@@ -105,24 +122,7 @@ func (c *Classes) settle() {
 		c.names = c.given
 		return
 	}
-	of := map[string]string{}     // the class of each label; "" for none
-	numbers, found := true, false // as far as something is there
-	for name := range c.ids {
-		numbers = numbers && (isNumber(name) || MissingText([]byte(name)))
-		found = found || isNumber(name)
-	}
-	numbers = numbers && found
-	for name := range c.ids {
-		switch {
-		case !numbers:
-			of[name] = name
-		case isNumber(name):
-			of[name] = Canonical(name)
-		}
-	}
-	if numbers {
-		leaveOut(of)
-	}
+	of, numbers := c.equal() // the class of each label; "" for none
 	c.sort(of, numbers)
 	rank := map[string]int{}
 	for i, class := range c.names {
@@ -135,6 +135,51 @@ func (c *Classes) settle() {
 			c.ranks[id] = float64(rank[class])
 		}
 	}
+}
+
+// equal maps labels to classes, "" for none: equal numbers, or true and false, are one class. A class that is written in
+// one way is called so. It says whether the labels are numbers, as far as something is there.
+func (c *Classes) equal() (of map[string]string, numbers bool) {
+	numbers, booleans, found := true, true, false
+	for name := range c.ids {
+		nothing := MissingText([]byte(name))
+		numbers = numbers && (isNumber(name) || nothing)
+		booleans = booleans && (isBoolean(name) || nothing)
+		found = found || !nothing
+	}
+	of = map[string]string{}
+	spelling := map[string]string{} // of each class, "" where there are several
+	for name := range c.ids {
+		switch {
+		case !found || !numbers && !booleans:
+			of[name] = name
+		case isNumber(name):
+			of[name] = Canonical(name)
+		case isBoolean(name):
+			of[name] = strings.ToLower(name)
+		default:
+			continue
+		}
+		if _, twice := spelling[of[name]]; twice {
+			spelling[of[name]] = ""
+		} else {
+			spelling[of[name]] = name
+		}
+	}
+	if numbers = numbers && found; numbers {
+		leaveOut(of)
+	}
+	for name, class := range of {
+		if class != "" && spelling[class] != "" {
+			of[name] = spelling[class]
+		}
+	}
+	return of, numbers
+}
+
+// isBoolean says whether a label is true or false.
+func isBoolean(name string) bool {
+	return strings.EqualFold(name, "true") || strings.EqualFold(name, "false")
 }
 
 // leaveOut takes the numbers that stand for no label from the classes.
@@ -177,11 +222,5 @@ func (c *Classes) sort(of map[string]string, numbers bool) {
 		return cmp.Compare(a, b)
 	})
 	c.names = slices.Compact(all)
-	trained := map[string]bool{}
-	for _, class := range c.Order {
-		trained[class] = true
-	}
-	if len(c.names) > 0 && !slices.ContainsFunc(c.names, func(class string) bool { return !trained[class] }) {
-		c.names = c.Order
-	}
+	c.names = c.ordered(c.names, of)
 }

@@ -112,6 +112,10 @@ func TestClasses(t *testing.T) {
 	for _, c := range []struct{ found, names, ranks string }{
 		{"b a c", "[a b c]", "[1 0 2]"},
 		{"10 9 0 9.0 00 1e1", "[0 9 10]", "[2 1 0 1 0 2]"},
+		{"007 1.0 02", "[1.0 02 007]", "[2 0 1]"},
+		{"True FALSE true", "[FALSE true]", "[1 0 1]"},
+		{"True False None", "[False True]", "[1 0 NaN]"},
+		{"True False 1", "[1 False True]", "[2 1 0]"},
 		{"1 -1 0 -100", "[0 1]", "[1 NaN 0 NaN]"},
 		{"1 -1", "[-1 1]", "[1 0]"},
 		{"1 -1 -2 0", "[-2 -1 0 1]", "[3 1 0 2]"},
@@ -132,6 +136,14 @@ func TestClasses(t *testing.T) {
 		if got := fmt.Sprint(classes.Ranks()); got != c.ranks {
 			t.Errorf("%s: ranks %s, expected %s", c.found, got, c.ranks)
 		}
+	}
+	trained := NewClasses(nil)
+	trained.Order = []string{"0.0", "1.0", "2.0"}
+	for _, name := range []string{"2", "1"} {
+		trained.ID(name)
+	}
+	if fmt.Sprint(trained.Names(), trained.Ranks()) != "[0.0 1.0 2.0] [2 1]" {
+		t.Errorf("classes of the model: %v, ranks %v", trained.Names(), trained.Ranks())
 	}
 	given := NewClasses([]string{"1.0", "0"})
 	for name, want := range map[string]float64{"1": 0, "1.0": 0, "0.0": 1, "-1": math.NaN(), "": math.NaN()} {

@@ -108,6 +108,7 @@ func (x *index) choose(tables []table) (*fields, error) {
 			return nil, x.lacks(tables[0], role.name, names, role.option)
 		}
 	}
+	x.notePartitions(tables, names)
 	var err error
 	if f.values, err = x.chooseValues(tables[0], all, f); err != nil {
 		return nil, err
@@ -116,6 +117,19 @@ func (x *index) choose(tables []table) (*fields, error) {
 		return nil, x.s.Fail(tables[0].name(), "", fmt.Sprintf("has %d columns, of which one with the text is wanted: %s", len(f.values), listed(f.values)), "name it with the option columns")
 	}
 	return f, nil
+}
+
+// notePartitions tells of columns that are only in the names of folders, which are not read.
+func (x *index) notePartitions(tables []table, names []string) {
+	seen := map[string]bool{}
+	for _, t := range tables {
+		for _, part := range strings.Split(path.Dir(t.name()), "/") {
+			if key, value, ok := strings.Cut(part, "="); ok && key != "" && value != "" && !seen[key] && !slices.Contains(names, key) {
+				seen[key] = true
+				x.s.Note("the folders %s=... are partitions by a column %s, which is not read: their names are not", key, key)
+			}
+		}
+	}
 }
 
 // column is that by which the data are split, "" where it is none.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"mspecc/runtime/data"
 )
@@ -109,6 +110,8 @@ func TestNumbersWrittenInTwoWays(t *testing.T) {
 		}
 		got, _ = read(t, reader, root, row(1), map[string]string{"columns": "a", "split": "by y", "test_groups": "0"})
 		equal(t, "the group 0", got.test, []string{"[1] [0]", "[5] [0]"})
+		got, _ = read(t, reader, root, row(1), map[string]string{"columns": "a", "split": "by y", "test_groups": "0.0"})
+		equal(t, "the group 0.0", got.test, []string{"[1] [0]", "[5] [0]"})
 	})
 }
 
@@ -159,4 +162,50 @@ func TestMissingLabels(t *testing.T) {
 		got, labels = open(table("b", "", "a", "NA"), map[string]string{})
 		equal(t, "names", got, []string{"[0] [2]", "[1] [NaN]", "[2] [1]", "[3] [0]"}) // NA may be a name
 	})
+}
+
+// A column that is there twice is an error where it is wanted, and nothing where it is not.
+func TestColumnsOfOneName(t *testing.T) {
+	root := fstest.MapFS{"a.csv": file("a,b,a,y\n1,2,3,0\n4,5,6,1\n")}
+	for _, columns := range []string{"", "a", "a*"} {
+		refused(t, "csv", root, row(3), map[string]string{"label": "y", "columns": columns}, "a.csv", `two columns called "a"`)
+	}
+	equal(t, "another column", rows(t, "csv", root, row(1), map[string]string{"label": "y", "columns": "b"}), []string{"[2] [0]", "[5] [1]"})
+}
+
+// Patterns and ranges leave out the columns that have another use, and those that were named before.
+func TestPatternsLeaveOutOtherUses(t *testing.T) {
+	root := fstest.MapFS{"a.csv": file("x1,x2,xy,x3\n1,2,0,3\n4,5,1,6\n")}
+	for columns, want := range map[string]string{"x*": "[1 2 3] [0]", "x1..x3": "[1 2 3] [0]", "x3,*": "[3 1 2] [0]", "": "[1 2 3] [0]"} {
+		if got := rows(t, "csv", root, row(3), map[string]string{"label": "xy", "columns": columns}); got[0] != want {
+			t.Errorf("columns %q: %v, expected %s", columns, got, want)
+		}
+	}
+}
+
+// Arrays for training and for testing in several .npz files, and .npy files whose names differ.
+func TestPartsOfArrays(t *testing.T) {
+	npz := func(from byte) *fstest.MapFile {
+		one := func(v ...byte) []byte { return npyBytes("|u1", fmt.Sprint(len(v), ","), v) }
+		return &fstest.MapFile{Data: npzBytes(t, []string{"x_test", "y_train", "x_train", "y_test"}, map[string][]byte{"x_train": one(from, from+1), "y_train": one(0, 1), "x_test": one(from + 2), "y_test": one(1)})}
+	}
+	got, _ := read(t, "npy", fstest.MapFS{"0.npz": npz(0), "1.npz": npz(10)}, row(1), map[string]string{"columns": "x_train", "label": "y_train", "test_columns": "x_test", "test_label": "y_test"})
+	equal(t, "training", got.train, []string{"[0] [0]", "[1] [1]", "[10] [0]", "[11] [1]"})
+	equal(t, "testing", got.test, []string{"[2] [1]", "[12] [1]"})
+	refused(t, "npy", fstest.MapFS{"0.npz": npz(0)}, row(1), map[string]string{"columns": "x_train", "test_columns": "x_val"}, `no column "x_val"`)
+	npy := fstest.MapFS{"x_train.npy": {Data: npyBytes("|u1", "2, ", []byte{1, 2})}, "x_test.npy": {Data: npyBytes("|u1", "1, ", []byte{3})}}
+	got, _ = read(t, "npy", npy, row(1), map[string]string{"files": "x_train.npy", "test": "x_test.npy"})
+	equal(t, "one file each", append(got.train, got.test...), []string{"[1] [0]", "[2] [0]", "[3] [0]"})
+	npy["a.npz"] = npz(0)
+	refused(t, "npy", npy, row(1), map[string]string{"files": "*"}, "either .npy files")
+}
+
+// Folders that are named as partitions are no columns, which is said.
+func TestPartitionsAreNoted(t *testing.T) {
+	root := folderOf(t, "parquet", map[string]records{"day=1/a": {[]string{"x"}, [][]any{{1.0}, {2.0}}}, "day=2/a": {[]string{"x"}, [][]any{{3.0}, {4.0}}}})
+	var notes []string
+	_, _, err := data.Open("parquet", map[string]string{"split": "by folder", "test_fraction": "0.5"}, root, "folder", row(1), data.OpenOptions{Note: func(text string) { notes = append(notes, text) }})
+	if err != nil || len(notes) != 1 || !strings.Contains(notes[0], "day=...") {
+		t.Errorf("%v, notes %q", err, notes)
+	}
 }

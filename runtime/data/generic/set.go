@@ -284,7 +284,13 @@ func (x *index) split(trainTables int) (train, test []segment, err error) {
 		return train, test, nil
 	}
 	if p.split == "by" {
-		tested, err := chooseGroups(x.s, x.names, p.groups)
+		groups := slices.Clone(p.groups)
+		for i, name := range groups {
+			if p.column() != "" { // as the values of the column are taken
+				groups[i] = data.PlainNumber(name)
+			}
+		}
+		tested, err := chooseGroups(x.s, x.names, groups)
 		if err != nil {
 			return nil, nil, err
 		}
