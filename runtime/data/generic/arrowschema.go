@@ -14,8 +14,10 @@ import (
 
 // tensor is how the values of a list are those of an array: in its own order of axes, the logical one.
 type tensor struct {
-	shape []int // of the array
-	from  []int // where the values are in the list, nil: in order
+	shape  []int // of the array
+	stored []int // the axes of what is stored, and which of them is each of the array's; nil: in order
+	axes   []int
+	from   []int // where the values are in the list, once it is known that there are so many
 }
 
 // arrowTensors are the tensor types of a file's columns, by name; a message in their stead where they cannot be read.
@@ -90,31 +92,34 @@ func newTensor(metadata string) (*tensor, error) {
 			return nil, fmt.Errorf("is a tensor with the permutation %v of its axes, which pyarrow writes in another sense than Arrow's specification reads; write it in C's order (numpy.ascontiguousarray)", p)
 		}
 	}
-	return permuted(m.Shape, p, size), nil
+	t := &tensor{stored: m.Shape, axes: p}
+	for _, axis := range p {
+		t.shape = append(t.shape, m.Shape[axis])
+	}
+	return t, nil
 }
 
 // maxTensor bounds the values of a tensor.
 const maxTensor = 1 << 26
 
-// permuted is the tensor whose axis i is axis p[i] of what is stored in C's order.
-func permuted(stored, p []int, size int) *tensor {
-	steps := make([]int, len(stored))
-	for i, step := len(stored)-1, 1; i >= 0; i-- {
+// places are where the values of the array are in what is stored in C's order.
+func (t *tensor) places() []int {
+	steps := make([]int, len(t.stored))
+	for i, step := len(t.stored)-1, 1; i >= 0; i-- {
 		steps[i] = step
-		step *= stored[i]
+		step *= t.stored[i]
 	}
-	t := &tensor{from: []int{0}}
-	for _, axis := range p {
-		t.shape = append(t.shape, stored[axis])
-		next := make([]int, 0, min(size, len(t.from)*stored[axis]))
-		for _, at := range t.from {
-			for k := range stored[axis] {
+	from := []int{0}
+	for _, axis := range t.axes {
+		var next []int
+		for _, at := range from {
+			for k := range t.stored[axis] {
 				next = append(next, at+k*steps[axis])
 			}
 		}
-		t.from = next
+		from = next
 	}
-	return t
+	return from
 }
 
 // take puts the values of a list into the array's order; the message says what is wrong with them.
@@ -126,8 +131,11 @@ func (t *tensor) take(values []float64) (ordered []float64, message string) {
 	if len(values) != n {
 		return values, fmt.Sprintf("has %d values, expected %d of a tensor %v", len(values), n, t.shape)
 	}
-	if t.from == nil {
+	if t.stored == nil {
 		return values, ""
+	}
+	if t.from == nil {
+		t.from = t.places()
 	}
 	stored := slices.Clone(values)
 	for i, at := range t.from {

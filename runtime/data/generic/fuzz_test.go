@@ -1,11 +1,16 @@
 package generic
 
 import (
+	"bytes"
+	"encoding/base64"
 	"errors"
 	"math"
 	"os"
+	"slices"
 	"testing"
 	"testing/fstest"
+
+	"github.com/parquet-go/parquet-go"
 
 	"mspecc/runtime/data"
 )
@@ -94,6 +99,45 @@ func FuzzWindows(f *testing.F) {
 func FuzzJSONLines(f *testing.F) {
 	fuzz(f, "jsonl", "a.jsonl", words(3, 5), map[string]string{"columns": "s", "label": "l", "labels": "each", "classes": "3", "test_fraction": "0.4"},
 		[]byte("{\"s\": \"ACG\", \"l\": [0, 1, null]}\n{\"s\": \"ü\", \"l\": [2]}\n"), []byte("{\"s\": 1e400, \"l\": [[[[0]]]]}"))
+}
+
+func FuzzJSONArrays(f *testing.F) {
+	fuzz(f, "jsonl", "a.jsonl", data.Want{{Shape: []int{2, 3}}}, map[string]string{"label": "y", "missing": "zero", "layout": "NTC", "test_fraction": "0.4"},
+		[]byte("{\"x\": [[0, 1], [NaN, 3], [true, 5]], \"y\": -1}\n{\"y\": 2, \"x\": null}\n{\"\\u0078\": [[0, 1], [2, 3], [4, 5]]}\n"), []byte("{\"x\": [[0, Infinity]], \"\\\"\": {\"a\": [\"]\"]}}"))
+}
+
+// Both readings of quotes.
+func FuzzQuotes(f *testing.F) {
+	fuzz(f, "csv", "a.tsv", words(3, 16), map[string]string{"columns": "t", "tokens": "words", "label": "y", "quotes": "none", "test_fraction": "0.4"}, []byte("y\tt\n0\t\"a b\n-1\tc\"\n\n1\td\n"))
+}
+
+func FuzzTensors(f *testing.F) {
+	fuzz(f, "parquet", "a.parquet", data.Want{{Shape: []int{2, 3}}}, map[string]string{"columns": "x", "test_fraction": "0.4"}, sample(f, "schema/tensor-permuted.parquet"), sample(f, "schema/nulls.parquet"))
+}
+
+func FuzzSequenceExamples(f *testing.F) {
+	fuzz(f, "tfrecord", "a.tfrecord", data.Want{{Shape: []int{8, 4}}}, map[string]string{"columns": "audio_embedding", "bytes": "numbers", "layout": "NTC", "test_fraction": "0.4"}, sample(f, "schema/audioset.tfrecord"))
+}
+
+// Whatever stands for Arrow's schema says nothing, or what tensors there are.
+func FuzzArrowSchema(f *testing.F) {
+	root, err := parquet.OpenFile(bytes.NewReader(sample(f, "schema/tensor-permuted.parquet")), int64(len(sample(f, "schema/tensor-permuted.parquet"))))
+	if err != nil {
+		f.Fatal(err)
+	}
+	text, _ := root.Lookup("ARROW:schema")
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		for name, kind := range arrowTensors(base64.StdEncoding.EncodeToString(raw)) {
+			if x, ok := kind.(*tensor); ok && (len(x.shape) == 0 || slices.Contains(x.shape, 0)) {
+				t.Errorf("column %q: %v", name, x)
+			}
+		}
+	})
 }
 
 func FuzzNumPy(f *testing.F) {
