@@ -29,6 +29,12 @@ func schemaLines(s *data.Schema, line func(name, format string, args ...any)) {
 	if len(groups) > 0 {
 		line("columns", "%s", strings.Join(groups[:min(len(groups), 12)], "; "))
 	}
+	if s.Window > 0 {
+		line("window", "%d rows, samples in time", s.Window)
+	}
+	if s.Layout != "" {
+		line("layout", "%s: the channels are last, and put first", s.Layout)
+	}
 	if len(missing) > 0 {
 		line("missing", "%s", shortList(missing))
 	}

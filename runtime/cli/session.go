@@ -379,6 +379,9 @@ func (s *session) openData() error {
 		s.state.Data = now
 		return nil
 	}
+	if was.Schema == nil { // of a trainer that kept none
+		s.state.Data.Schema = now.Schema
+	}
 	if was.Reader != now.Reader || was.Examples != now.Examples || was.Digest != now.Digest || !maps.Equal(was.Options, now.Options) {
 		return fmt.Errorf("a run goes on with the data it began with: %s; these are others: %s; --init-from starts a new run from its parameters",
 			describeData(was), describeData(now))

@@ -105,6 +105,10 @@ func (c *classes) each(dst []float64, x cell) (message string) {
 			if !ok {
 				return fmt.Sprintf("the label of token %d is %q, expected one of the classes", len(values), r)
 			}
+			if id < 0 {
+				values = append(values, math.NaN())
+				continue
+			}
 			values = append(values, float64(id))
 		}
 	} else {

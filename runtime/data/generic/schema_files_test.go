@@ -304,6 +304,8 @@ func TestDefaultWindow(t *testing.T) {
 		}
 	}
 	refused(t, "csv", fstest.MapFS{"a.csv": file("x\n1\n2\n3\n4\n")}, row(4), nil, "has 1 values", "window: 4")
+	refused(t, "npy", fstest.MapFS{"x.npy": {Data: npyBytes("|u1", "2, 9", make([]byte, 18))}}, want, nil, "has 9 values", "x.T")
+	refused(t, "npy", fstest.MapFS{"x.npy": {Data: npyBytes("|u1", "9, 2", make([]byte, 18))}}, want, map[string]string{"layout": "NTC"}, "option layout", "windows")
 }
 
 // A model's columns are found by name in whatever data it is used on.

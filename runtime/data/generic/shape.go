@@ -41,7 +41,11 @@ func (x *index) setShapes(tables []*indexed) error {
 		return nil
 	}
 	if total := x.total(); total != x.perRow {
-		return x.s.Fail(tables[0].name(), "", fmt.Sprintf("has %d values of a record in %s, %s", total, x.described(), x.wanted(total)), "correct the option columns, or the modality's shape")
+		fix := "correct the option columns, or the modality's shape"
+		if x.p.window > 0 && tables[0].rows() == x.perRow {
+			fix = "save the array with its samples first (numpy.ascontiguousarray(x.T)) where its axes are [channels, samples]"
+		}
+		return x.s.Fail(tables[0].name(), "", fmt.Sprintf("has %d values of a record in %s, %s", total, x.described(), x.wanted(total)), fix)
 	}
 	return x.arrange(tables[0])
 }
