@@ -87,6 +87,21 @@ func TestGradWRT(t *testing.T) {
 	}
 }
 
+// TestGradInLoop: a gradient in a long loop looks at what its round built, not at the rounds before.
+func TestGradInLoop(t *testing.T) {
+	b := NewBuilder()
+	x, reached := b.Input("x", F32, []int{4}), 0
+	for round := range 100 {
+		loss := b.Sum(b.mul(x, x), 0)
+		if n := len(b.needed.find(loss, []*Value{x})); round > 0 && n != reached {
+			t.Fatalf("round %d looks at %d values, the one before at %d", round, n, reached)
+		} else {
+			reached = n
+		}
+		x = b.sub(x, b.Grad(loss, x)[0])
+	}
+}
+
 // TestGradPath says which operation blocks a gradient.
 func TestGradPath(t *testing.T) {
 	b := NewBuilder()
