@@ -3,37 +3,80 @@ package codegen
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"mspecc/codegen/avx512"
+	"mspecc/codegen/portable"
 	"mspecc/ir/loop"
 )
 
 // Dump writes one of the late stages of a module: loops, plan or asm.
-func (mod *Module) Dump(w io.Writer, stage string) error {
-	switch stage {
-	case "plan":
-		for _, p := range mod.Programs {
-			for _, fn := range p.Functions {
-				p.dumpPlan(w, fn)
+func (mod *Module) Dump(w io.Writer, stage, function string) error {
+	chosen, used := map[*Function]bool{}, map[*Kernel]bool{}
+	for _, p := range mod.Programs {
+		for _, fn := range p.Functions {
+			if function == "" || strings.EqualFold(fn.Name, function) {
+				chosen[fn] = true
+				for _, c := range fn.Calls {
+					c.Driver.kernels(used)
+				}
 			}
 		}
-		return nil
-	case "loops":
-		for _, k := range mod.Kernels {
-			fmt.Fprintln(w, k.AVX512)
+	}
+	if len(chosen) == 0 {
+		return fmt.Errorf("%s has no function %q", mod.Model.File, function)
+	}
+	if stage == "plan" {
+		for _, p := range mod.Programs {
+			for _, fn := range p.Functions {
+				if chosen[fn] {
+					p.dumpPlan(w, fn)
+				}
+			}
 		}
 		return nil
 	}
 	var kernels []*loop.Kernel
 	for _, k := range mod.Kernels {
-		kernels = append(kernels, k.AVX512)
+		switch {
+		case !used[k]:
+		case mod.Target == "portable":
+			kernels = append(kernels, k.Portable)
+		default:
+			kernels = append(kernels, k.AVX512)
+		}
 	}
-	asm, _, err := avx512.Emit(kernels, "main")
+	if stage == "loops" {
+		for _, k := range kernels {
+			fmt.Fprintln(w, k)
+		}
+		return nil
+	}
+	var text string
+	var err error
+	if mod.Target == "portable" {
+		text, err = portable.Emit(kernels, "main")
+	} else {
+		text, _, err = avx512.Emit(kernels, "main")
+	}
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(w, asm)
+	_, err = io.WriteString(w, text)
 	return err
+}
+
+// kernels marks the kernels that a driver runs; a launch without a driver has none.
+func (d *Driver) kernels(used map[*Kernel]bool) {
+	if d == nil {
+		return
+	}
+	for _, k := range d.Kernels {
+		used[k] = true
+	}
+	for _, p := range d.Parts {
+		p.kernels(used)
+	}
 }
 
 // dumpPlan lists the launches with the places of their operands.

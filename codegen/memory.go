@@ -51,8 +51,8 @@ func (c *compilation) fit(p *pass.Program, roots func(*pass.Program) []fuse.Root
 		f.again = r.Values
 		return f, err
 	}
-	limit := c.opt.Memory / 100 * 99 // tables of other functions come on top
-	if limit == 0 {
+	limit := max(1, c.opt.Memory/100*99) // tables of other functions come on top
+	if c.opt.Memory == 0 {
 		switch c.prog.Variant.Train.Recompute {
 		case recompute.Cheap:
 			return again(recompute.Cheap, 0)

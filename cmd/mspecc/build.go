@@ -43,11 +43,16 @@ func (f *buildFlags) model(cmd *cobra.Command) {
 	fl.StringArrayVar(&f.sets, "set", nil, "override a setting, as `name=value`; may be repeated")
 	fl.StringSliceVar(&f.disable, "disable", nil, "leave out these optional passes (see 'mspecc dump --help')")
 	fl.StringVar(&f.memory, "memory", "", "`limit` of the arena, such as 800MB or 1.5GiB: as much as needed is computed again instead of being kept")
-	fl.StringVar(&f.target, "target", "auto", "auto, avx512 or portable; auto chooses at start by the CPU")
+}
+
+// kernels adds the flag that chooses what kernels are written for.
+func (f *buildFlags) kernels(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.target, "target", "auto", "auto, avx512 or portable; auto chooses at start by the CPU")
 }
 
 func (f *buildFlags) full(cmd *cobra.Command) {
 	f.model(cmd)
+	f.kernels(cmd)
 	cmd.Flags().StringVar(&f.emit, "emit", "", "also write the generated Go module to this `directory`")
 	cmd.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "print nothing but errors")
 }

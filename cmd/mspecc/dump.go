@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -46,7 +47,7 @@ func newDumpCmd() *cobra.Command {
   opt    after the passes
   loops  the kernels as loop IR
   plan   the launches with the places of their operands
-  asm    the AVX-512 assembly
+  asm    the AVX-512 assembly, or with --target portable the Go code of the kernels
 
 --html writes one self-contained page with a column for each pass instead.
 The passes, of which --disable takes the optional ones:
@@ -55,18 +56,52 @@ The passes, of which --disable takes the optional ones:
 		Example: `  mspecc dump model.mspec --stage opt --modality fashion
   mspecc dump model.mspec --html passes.html --modality fashion`,
 		Args: oneFile,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := heeded(cmd, stage, html != ""); err != nil {
+				return err
+			}
 			if html != "" {
 				return f.dumpHTML(args[0], html, function)
+			}
+			if function == "" && slices.Contains([]string{"ir", "grad", "opt"}, stage) {
+				function = "step"
 			}
 			return f.dump(os.Stdout, args[0], stage, function)
 		},
 	}
 	f.model(cmd)
+	f.kernels(cmd)
 	cmd.Flags().StringVar(&stage, "stage", "opt", "one of "+strings.Join(stages, ", "))
-	cmd.Flags().StringVar(&function, "function", "step", "step, replay, features, reconstruct or pullback (the gradient of features)")
+	cmd.Flags().StringVar(&function, "function", "", "step, replay, features, reconstruct or pullback (the gradient of features); default step, of loops, plan and asm all")
 	cmd.Flags().StringVar(&html, "html", "", "write a page with one column per pass to this `file`")
 	return cmd
+}
+
+// heeds lists the flags that have a meaning for each stage, and for a page.
+var heeds = map[string][]string{
+	"ast":   nil,
+	"ir":    {"modality", "set", "function"},
+	"grad":  {"modality", "set", "function"},
+	"opt":   {"modality", "set", "function", "disable"},
+	"loops": {"modality", "set", "function", "disable", "memory", "target"},
+	"plan":  {"modality", "set", "function", "disable", "memory"},
+	"asm":   {"modality", "set", "function", "disable", "memory", "target"},
+	"page":  {"modality", "set", "function", "disable"},
+}
+
+// heeded refuses flags that would do nothing.
+func heeded(cmd *cobra.Command, stage string, page bool) error {
+	some, of := []string{"modality", "set", "function", "disable", "memory", "target"}, "--stage "+stage
+	if page {
+		some, stage, of = append(some, "stage"), "page", "--html"
+	}
+	known, ok := heeds[stage]
+	for _, name := range some {
+		if ok && cmd.Flags().Changed(name) && !slices.Contains(known, name) {
+			return usageError{fmt.Errorf("--%s does nothing with %s: leave it out", name, of)}
+		}
+	}
+	return nil
 }
 
 func (f *buildFlags) dump(w io.Writer, file, stage, function string) error {
@@ -100,7 +135,7 @@ func (f *buildFlags) dump(w io.Writer, file, stage, function string) error {
 		}
 		return nil
 	case "grad", "opt":
-		seen, err := f.observe(file, function)
+		_, seen, err := f.observe(file, function)
 		if err != nil {
 			return err
 		}
@@ -119,7 +154,7 @@ func (f *buildFlags) dump(w io.Writer, file, stage, function string) error {
 		if err != nil {
 			return err
 		}
-		return mod.Dump(w, stage)
+		return mod.Dump(w, stage, function)
 	}
 	return usageError{fmt.Errorf("--stage %s: the stages are %s", stage, strings.Join(stages, ", "))}
 }
@@ -128,15 +163,13 @@ func (f *buildFlags) dump(w io.Writer, file, stage, function string) error {
 func isInput(s view.Stage) bool { return s.Name == "input" }
 
 // observe compiles and keeps every stage of the named function, for each modality.
-func (f *buildFlags) observe(file, function string) ([][]view.Stage, error) {
-	m, err := f.load(file)
-	if err != nil {
-		return nil, err
+func (f *buildFlags) observe(file, function string) (m *build.Model, all [][]view.Stage, err error) {
+	if m, err = f.load(file); err != nil {
+		return nil, nil, err
 	}
-	var all [][]view.Stage
 	o, err := f.options()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	o.Observe = func(fn, stage string, p *pass.Program) {
 		if !strings.EqualFold(fn, function) {
@@ -153,13 +186,16 @@ func (f *buildFlags) observe(file, function string) ([][]view.Stage, error) {
 	if err == nil && len(all) == 0 {
 		err = fmt.Errorf("%s has no function %q", file, function)
 	}
-	return all, err
+	return m, all, err
 }
 
 func (f *buildFlags) dumpHTML(file, out, function string) error {
-	all, err := f.observe(file, function)
+	m, all, err := f.observe(file, cmp.Or(function, "step"))
 	if err != nil {
 		return err
+	}
+	if n := len(m.Variants); n > 1 {
+		return usageError{fmt.Errorf("--html shows one modality, %s has %d: choose one with --modality", file, n)}
 	}
 	w, err := os.Create(out)
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
@@ -13,7 +14,7 @@ import (
 )
 
 func newExplainCmd() *cobra.Command {
-	f := &buildFlags{dataless: true}
+	f := &buildFlags{dataless: true, target: "auto"}
 	var asJSON, verbose bool
 	var measured string
 	cmd := &cobra.Command{
@@ -31,6 +32,9 @@ of a server, or the machine on which --measured was written. That is what a trai
   mspecc explain examples/metamae.mspec --modality pamap2 --measured bench.json`,
 		Args: oneFile,
 		RunE: func(_ *cobra.Command, args []string) error {
+			if asJSON && verbose {
+				return usageError{errors.New("--verbose is for people: --json has every launch")}
+			}
 			mod, err := f.loadAndCompile(args[0])
 			if err != nil {
 				return err

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -22,6 +24,9 @@ func newFmtCmd() *cobra.Command {
   mspecc fmt -d examples/*.mspec`,
 		Args: someFiles,
 		RunE: func(cmd *cobra.Command, files []string) error {
+			if write && slices.Contains(files, "-") {
+				return usageError{errors.New("-w writes to the file, and - is none")}
+			}
 			failed := false
 			for _, file := range files {
 				ok, err := formatFile(cmd, file, write, diff)
@@ -67,7 +72,7 @@ func formatFile(cmd *cobra.Command, file string, write, diff bool) (ok bool, err
 	if diff {
 		_, err = cmd.OutOrStdout().Write(parser.Diff(file, src, out))
 	}
-	if write && file != "-" && !bytes.Equal(src, out) {
+	if write && !bytes.Equal(src, out) {
 		mode := os.FileMode(0o644)
 		if info, statErr := os.Stat(file); statErr == nil {
 			mode = info.Mode()

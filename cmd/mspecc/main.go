@@ -31,21 +31,7 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	root := &cobra.Command{
-		Use:   "mspecc",
-		Short: "Compile a model written in mspec into a static binary that trains it",
-		Long: `mspecc compiles a model written in a small language (.mspec) into one static
-binary that trains, evaluates and exports it. All gradients, also those through
-gradient steps inside the model, are derived symbolically and fused into kernels
-made for the model's shapes: AVX-512 assembly, or portable Go elsewhere.`,
-		Example: `  mspecc run examples/metamae.mspec --modality fashion
-  mspecc build model.mspec -o trainer --set batch=128
-  mspecc explain model.mspec`,
-		SilenceUsage:  true,
-		SilenceErrors: true,
-	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newBuildCmd(), newRunCmd(), newCheckCmd(), newFmtCmd(), newDumpCmd(), newExplainCmd())
+	root := newRoot()
 	cmd, err := root.ExecuteC()
 	var exit *trainerExit
 	var usage usageError
@@ -62,6 +48,26 @@ made for the model's shapes: AVX-512 assembly, or portable Go elsewhere.`,
 		fmt.Fprintf(os.Stderr, "mspecc: %v\n", err)
 		os.Exit(1)
 	}
+}
+
+// newRoot makes the command with all that are below it.
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "mspecc",
+		Short: "Compile a model written in mspec into a static binary that trains it",
+		Long: `mspecc compiles a model written in a small language (.mspec) into one static
+binary that trains, evaluates and exports it. All gradients, also those through
+gradient steps inside the model, are derived symbolically and fused into kernels
+made for the model's shapes: AVX-512 assembly, or portable Go elsewhere.`,
+		Example: `  mspecc run examples/metamae.mspec --modality fashion
+  mspecc build model.mspec -o trainer --set batch=128
+  mspecc explain model.mspec`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newBuildCmd(), newRunCmd(), newCheckCmd(), newFmtCmd(), newDumpCmd(), newExplainCmd())
+	return root
 }
 
 // oneFile accepts exactly one spec file.

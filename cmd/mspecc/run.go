@@ -39,7 +39,12 @@ and, for images, a reconstruction, and says where they are.`,
 			}
 			return oneFile(cmd, args)
 		},
-		RunE: func(_ *cobra.Command, args []string) error { return f.run(args[0], args[1:], steps) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 && cmd.Flags().Changed("steps") {
+				return usageError{errors.New("--steps is of the first look: give it to the trainer, after --")}
+			}
+			return f.run(args[0], args[1:], steps)
+		},
 	}
 	f.full(cmd)
 	cmd.Flags().IntVar(&steps, "steps", firstSteps, "training steps of the first look")
