@@ -35,6 +35,9 @@ which part of the time the steps waited for data once the first had them.`,
 			if steps < 1 || warmup < 0 {
 				return usagef("--steps is %d and --warmup %d, expected at least 1 and 0", steps, warmup)
 			}
+			if d.dir == "" && (d.reader != "" || len(d.options) > 0 || d.skipBad != 0) {
+				return usagef("--reader, --data-option and --skip-bad are for --data: without it random numbers are taken")
+			}
 			m, err := a.machine()
 			if err != nil {
 				return err

@@ -384,8 +384,9 @@ func (p checkedPart) text() string {
 
 func (a *app) dataReaders() *cobra.Command {
 	return &cobra.Command{
-		Use:   "readers [NAME]",
-		Short: "List the data readers, or the options of one",
+		Use:         "readers [NAME]",
+		Annotations: map[string]string{ofRuns: "true"},
+		Short:       "List the data readers, or the options of one",
 		Example: `  BIN data readers
   BIN data readers csv`,
 		Args: cobra.MaximumNArgs(1),

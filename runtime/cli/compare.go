@@ -15,8 +15,9 @@ func (a *app) compare() *cobra.Command {
 	var page string
 	var all bool
 	c := &cobra.Command{
-		Use:   "compare RUN RUN...",
-		Short: "Lay runs side by side: losses, evaluations, and the settings that differ",
+		Use:         "compare RUN RUN...",
+		Annotations: map[string]string{ofRuns: "true"},
+		Short:       "Lay runs side by side: losses, evaluations, and the settings that differ",
 		Long: `Lay runs side by side: how far they are, losses, errors of reconstructions, speed, the newest
 evaluation of each, and the settings that differ. * marks the best of each row. --html also
 writes one page with the losses of all runs in the same charts, and their reconstructions.

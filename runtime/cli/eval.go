@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,7 +82,12 @@ confusion matrix of each method, and as scalars for TensorBoard in events/eval.`
   BIN eval --checkpoint runs/a --data DIR --task genomics-ood
   BIN eval --checkpoint runs/a --data DIR --methods linear,finetune --seeds 5
   BIN eval --checkpoint runs/a --data DIR --standardize --epochs 30 --lr 1e-3 --json`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.runEval(cmd.Context(), &f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.idle(cmd.Flags().Changed); err != nil {
+				return err
+			}
+			return a.runEval(cmd.Context(), &f)
+		},
 	}
 	f.data.add(c)
 	f.data.addTrained(c)
@@ -109,6 +115,20 @@ confusion matrix of each method, and as scalars for TensorBoard in events/eval.`
 	fl.StringVar(&f.predictions, "predictions", "", "write every test example's label and predictions to this file, as CSV")
 	fl.BoolVar(&f.confusion, "confusion", false, "also print the confusion matrix of each method on the trained encoder")
 	return c
+}
+
+// ofMethod says which method each of these flags is of.
+var ofMethod = map[string]string{"epochs": "linear", "batch": "linear", "lr": "linear", "weight-decay": "linear", "k": "knn", "shots": "fewshot", "episodes": "fewshot",
+	"tune-epochs": "finetune", "tune-lr": "finetune"}
+
+// idle refuses flags of methods that are not asked for: they would do nothing.
+func (f *evalFlags) idle(changed func(name string) bool) error {
+	for _, name := range slices.Sorted(maps.Keys(ofMethod)) {
+		if changed(name) && !slices.Contains(f.methods, ofMethod[name]) {
+			return usagef("--%s is of the method %s, which --methods does not name", name, ofMethod[name])
+		}
+	}
+	return nil
 }
 
 // check refuses flags that make no sense.

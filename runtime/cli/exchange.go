@@ -82,6 +82,8 @@ func (a *app) runExport(f *exportFlags) error {
 		return usagef("--prefix is for files of parameters, not for an ONNX model")
 	case !onnx && f.scaled:
 		return usagef("--scaled-input is for an ONNX model; a file of parameters leaves values to its reader, and says how to scale them")
+	case f.key != "model" && !strings.HasPrefix(filepath.Ext(f.out), ".p"):
+		return usagef("--key is for PyTorch's files, %s has none", filepath.Ext(f.out))
 	case f.key == "metadata":
 		return usagef("--key metadata is where the file says how to feed the model; choose another one")
 	}

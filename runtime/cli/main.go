@@ -98,6 +98,9 @@ func (a *app) prepare(above *cobra.Command, name string) {
 			if err := noneEmpty(cmd); err != nil {
 				return err
 			}
+			if cmd.Flags().Changed("modality") && cmd.Annotations[ofRuns] != "" {
+				return usagef("--modality does nothing here: %s is not about the model of one modality", cmd.CommandPath())
+			}
 			return run(cmd, args)
 		}
 		c.Example = strings.ReplaceAll(c.Example, "BIN", name)
@@ -107,6 +110,9 @@ func (a *app) prepare(above *cobra.Command, name string) {
 		a.prepare(c, name)
 	}
 }
+
+// ofRuns marks, among the annotations of a command, that it is about runs or readers, whatever the modality.
+const ofRuns = "of runs"
 
 // noneEmpty refuses flags that were given nothing, as happens with a variable of the shell that is not
 // set: --resume "$RUN" would begin a new run, --data "$DIR" take the sample data.

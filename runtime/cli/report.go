@@ -13,8 +13,9 @@ import (
 func (a *app) report() *cobra.Command {
 	var out string
 	c := &cobra.Command{
-		Use:   "report RUN",
-		Short: "Show a run as one HTML page",
+		Use:         "report RUN",
+		Annotations: map[string]string{ofRuns: "true"},
+		Short:       "Show a run as one HTML page",
 		Long: `Write one HTML page that shows a run: losses, reconstructions before and after adaptation, the
 newest evaluation with its confusion matrix, learning rate, speed, settings and machine. The
 page needs nothing else, neither files nor a network. A run that is still going on has one too.
