@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"mspecc/runtime/data/filetype"
 	"mspecc/runtime/data/numpy"
 )
 
@@ -25,9 +26,14 @@ func (b *Blob) Array(name string) (*Array, error) { return b.array(b.Name, name,
 func (b *Blob) array(place, name string, start, size int64) (*Array, error) {
 	h, err := numpy.Read(io.NewSectionReader(b, start, size), size)
 	var own *Error
+	var kind *filetype.Error
 	switch {
 	case errors.As(err, &own):
 		return nil, own
+	case errors.As(err, &kind):
+		return nil, b.Source.Fail(place, "header", kind.Msg, kind.Fix)
+	case err != nil && place == b.Name:
+		return nil, b.Other("an array of NumPy", "header", err.Error(), "give an array that numpy.save wrote")
 	case err != nil:
 		return nil, b.Source.Fail(place, "header", err.Error(), "give an array that numpy.save wrote")
 	}
@@ -103,7 +109,7 @@ type Member struct {
 func (b *Blob) Members() ([]Member, error) {
 	z, err := zip.NewReader(b, b.Size)
 	if err != nil {
-		return nil, b.Fail("", "is no .npz file ("+Cause(err)+")", "fetch it again")
+		return nil, b.Other("a zip archive", "", "is no .npz file ("+Cause(err)+")", "fetch it again")
 	}
 	var all []Member
 	for _, f := range z.File {

@@ -2,13 +2,13 @@ package data
 
 import (
 	"bufio"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"strings"
 	"time"
+
+	"mspecc/runtime/data/filetype"
 	"unicode/utf8"
 )
 
@@ -55,7 +55,7 @@ func (s *Source) OpenFile(name string) (fs.File, fs.FileInfo, error) {
 	return f, info, nil
 }
 
-// OpenBlob looks at a file. A gzip stream is unpacked first.
+// OpenBlob looks at a file. One that is packed, whatever its name is, is unpacked first.
 func (s *Source) OpenBlob(name string) (*Blob, error) {
 	f, info, err := s.OpenFile(name)
 	if err != nil {
@@ -66,24 +66,18 @@ func (s *Source) OpenBlob(name string) (*Blob, error) {
 		return nil, s.noByte(name)
 	}
 	b := &Blob{Source: s, Name: name, Size: info.Size(), disk: info.Size(), mod: info.ModTime()}
-	in := bufio.NewReaderSize(f, 1<<16)
-	magic, _ := in.Peek(2)
-	packed := len(magic) == 2 && magic[0] == 0x1f && magic[1] == 0x8b
-	if strings.HasSuffix(name, ".gz") && !packed {
-		return nil, s.Fail(name, "", "is not a gzip file although its name ends in .gz", "fetch it again or drop .gz from its name")
+	contents, by, err := s.unpacked(name, bufio.NewReaderSize(f, 1<<16))
+	if err != nil {
+		return nil, err
 	}
-	if _, ok := f.(io.ReaderAt); ok && !packed {
+	if _, ok := f.(io.ReaderAt); ok && by == nil {
 		return b, nil
 	}
-	var contents io.Reader = in
-	if packed {
-		z, err := gzip.NewReader(in)
-		if err != nil {
-			return nil, s.Fail(name, "", "has a damaged gzip header ("+Cause(err)+")", "fetch it again")
-		}
-		contents = z
+	tool := "another program"
+	if by != nil {
+		tool = by.Tool
 	}
-	return b.unpack(contents)
+	return b.unpack(contents, tool)
 }
 
 // noByte is the error of an empty file.
@@ -93,8 +87,8 @@ func (s *Source) noByte(name string) *Error {
 	return e
 }
 
-// unpack keeps the contents apart.
-func (b *Blob) unpack(contents io.Reader) (*Blob, error) {
+// unpack keeps the contents apart; the tool unpacks such files by hand.
+func (b *Blob) unpack(contents io.Reader, tool string) (*Blob, error) {
 	p := b.Source.NewSpool()
 	n, err := io.Copy(p, io.LimitReader(contents, maxUnpacked+1))
 	switch {
@@ -103,14 +97,14 @@ func (b *Blob) unpack(contents io.Reader) (*Blob, error) {
 	case err != nil:
 		return nil, b.Fail(fmt.Sprintf("byte %d of what it unpacks to", n), "cannot be unpacked: "+Cause(err), "it is damaged: fetch it again")
 	case n > maxUnpacked:
-		return nil, b.Fail("", "unpacks to more than 64 GiB", "unpack it with gunzip")
+		return nil, b.Fail("", "unpacks to more than 64 GiB", "unpack it with "+tool)
 	case n == 0:
 		return nil, b.Source.noByte(b.Name)
 	}
 	return b.With(p), nil
 }
 
-// FindBlob opens the first of the candidates that exists, as it is or with .gz behind it; the
+// FindBlob opens the first of the candidates that exists, as it is or packed, such as with .gz behind it; the
 // option is where users name the file.
 func (s *Source) FindBlob(option string, candidates ...string) (*Blob, error) {
 	name, err := s.find(option, candidates)
@@ -129,6 +123,17 @@ func (b *Blob) With(p *Spool) *Blob {
 
 // Fail makes an error about a place in the file.
 func (b *Blob) Fail(at, msg, fix string) *Error { return b.Source.Fail(b.Name, at, msg, fix) }
+
+// Other is the error of a file that cannot be read as what it should be, such as "an IDX file": where its first bytes are known
+// as those of another kind, that is named with what to do.
+func (b *Blob) Other(own, at, msg, fix string) *Error {
+	head := make([]byte, filetype.HeadSize)
+	n, _ := b.ReadAt(head, 0)
+	if t, ok := filetype.Of(head[:n]); ok && t.Name != own {
+		return b.Fail("", "is "+t.Name+", not "+own, t.Fix)
+	}
+	return b.Fail(at, msg, fix)
+}
 
 // same says whether a file is still what it was.
 func (b *Blob) same(info fs.FileInfo, err error) error {

@@ -173,8 +173,12 @@ func (g *genomes) index() error {
 			return nil
 		case errors.Is(err, tfrecord.ErrData):
 			message = err.Error()
-		case errors.Is(err, io.ErrUnexpectedEOF):
+		case errors.Is(err, io.ErrUnexpectedEOF) && at > 0:
 			return g.b.Fail(place, "the file ends too early", "it was cut off: fetch it again")
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return g.b.Other("a TFRecord file", place, "the file ends too early", "it was cut off: fetch it again")
+		case err != nil && at == 0:
+			return g.b.Other("a TFRecord file", place, Cause(err), "give a TFRecord file, or fetch the damaged file again")
 		case err != nil:
 			return g.b.Fail(place, Cause(err), "give a TFRecord file, or fetch the damaged file again")
 		default:

@@ -8,6 +8,8 @@ import (
 	"sort"
 	"strings"
 	"unicode/utf8"
+
+	"mspecc/runtime/data/unpack"
 )
 
 var sensorReader = Builtin("sensor_csv", openSensor)
@@ -158,7 +160,7 @@ func (s *Source) sensorFiles() ([]sensorFile, error) {
 	}
 	var files []sensorFile
 	err := s.Files(func(p string) error {
-		base := strings.TrimSuffix(path.Base(p), ".gz")
+		base, _ := unpack.Trim(path.Base(p))
 		if !strings.HasSuffix(base, ".csv") {
 			return nil
 		}

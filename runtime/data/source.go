@@ -3,7 +3,6 @@ package data
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"mspecc/runtime/data/filetype"
+	"mspecc/runtime/data/unpack"
 	"mspecc/runtime/options"
 )
 
@@ -211,6 +211,12 @@ func (s *Source) idle(given map[string]string) {
 	}
 }
 
+// Preset says whether an option has its default.
+func (s *Source) Preset(option string) bool {
+	_, given := s.given[option]
+	return !given
+}
+
 // List splits an option's value, a list of the spec or text, at its commas, or at blanks where
 // it has no comma.
 func (s *Source) List(option string) []string { return options.Split(s.Text(option)) }
@@ -259,7 +265,7 @@ func (s *Source) values(shape ...int) error {
 		"correct the modality's shape or choose another reader")
 }
 
-// File is an opened file, decompressed where it is a gzip stream.
+// File is an opened file, unpacked where it is packed.
 type File struct {
 	*bufio.Reader
 	Name   string // as found, relative to the data folder
@@ -269,7 +275,7 @@ type File struct {
 // Close closes the file.
 func (f *File) Close() error { return f.closer.Close() }
 
-// Open opens the first of the candidates that exists, as it is or with .gz behind it.
+// Open opens the first of the candidates that exists, as it is or with the end of a packed file behind it, such as .gz.
 func (s *Source) Open(option string, candidates ...string) (*File, error) {
 	name, err := s.find(option, candidates)
 	if err != nil {
@@ -279,21 +285,38 @@ func (s *Source) Open(option string, candidates ...string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	buffered := bufio.NewReaderSize(raw, 1<<16)
-	magic, _ := buffered.Peek(2)
-	if len(magic) < 2 || magic[0] != 0x1f || magic[1] != 0x8b {
-		if strings.HasSuffix(name, ".gz") {
-			raw.Close()
-			return nil, s.Fail(name, "", "is not a gzip file although its name ends in .gz", "fetch it again or drop .gz from its name")
-		}
-		return &File{buffered, name, raw}, nil
-	}
-	z, err := gzip.NewReader(buffered)
+	r, _, err := s.unpacked(name, bufio.NewReaderSize(raw, 1<<16))
 	if err != nil {
 		raw.Close()
-		return nil, s.Fail(name, "", "has a damaged gzip header ("+Cause(err)+")", "fetch it again")
+		return nil, err
 	}
-	return &File{bufio.NewReaderSize(z, 1<<16), name, raw}, nil
+	in, ok := r.(*bufio.Reader)
+	if !ok {
+		in = bufio.NewReaderSize(r, 1<<16)
+	}
+	return &File{in, name, raw}, nil
+}
+
+// unpacked is the contents of a file, and how it is packed: nil where it is not.
+func (s *Source) unpacked(name string, in *bufio.Reader) (io.Reader, *unpack.Packing, error) {
+	head, _ := in.Peek(unpack.HeadSize)
+	p := unpack.Of(head)
+	if bare, by := unpack.Trim(name); by != nil && p == nil {
+		end := strings.TrimPrefix(name, bare)
+		return nil, nil, s.Fail(name, "", fmt.Sprintf("is not a %s file although its name ends in %s", by.Name, end), "fetch it again or drop "+end+" from its name")
+	}
+	if p == nil {
+		return in, nil, nil
+	}
+	r, err := p.Open(in)
+	var kind *filetype.Error
+	switch {
+	case errors.As(err, &kind):
+		return nil, nil, s.Unreadable(name, err)
+	case err != nil:
+		return nil, nil, s.Fail(name, "", fmt.Sprintf("has a damaged %s header (%s)", p.Name, Cause(err)), "fetch it again")
+	}
+	return r, p, nil
 }
 
 // OpenText is Open for a text file: bytes that are not UTF-8, which would make different texts equal, are an error.
@@ -340,10 +363,11 @@ func (t *textReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// find is the first of the candidates that exists, as it is or with .gz behind it.
+// find is the first of the candidates that exists, as it is or with the end of a packed file behind it.
 func (s *Source) find(option string, candidates []string) (string, error) {
 	for _, c := range candidates {
-		for _, name := range []string{c, c + ".gz"} {
+		for _, end := range append([]string{""}, unpack.Ends()...) {
+			name := c + end
 			if !fs.ValidPath(name) {
 				return "", s.BadOption(option, "file names inside the data folder, with forward slashes and without ..")
 			}
@@ -369,7 +393,7 @@ func (s *Source) missing(option string, candidates []string) *Error {
 			have = append(have, e.Name())
 		}
 	}
-	msg := fmt.Sprintf("%s not found (nor with .gz); the folder holds %s", strings.Join(candidates, " or "), strings.Join(have, ", "))
+	msg := fmt.Sprintf("%s not found (nor packed, such as with .gz); the folder holds %s", strings.Join(candidates, " or "), strings.Join(have, ", "))
 	return s.Fail("", "", msg, fmt.Sprintf("give the right folder, or the file with the option %s", option))
 }
 

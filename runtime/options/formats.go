@@ -24,14 +24,14 @@ var formats = []Reader{
 	},
 	{
 		Name:    "csv",
-		Doc:     "tables in CSV or TSV, quoted or not; a row is an example, or a sample in time where there are windows; .gz too",
-		Options: tableOptions("*.csv,*.tsv,*.csv.gz,*.tsv.gz", csvOptions...),
+		Doc:     "tables in CSV or TSV, quoted or not; a row is an example, or a sample in time where there are windows; packed too (gzip, bzip2, xz, zstd, LZ4, zlib)",
+		Options: tableOptions("*.csv,*.tsv", csvOptions...),
 	},
 	{
 		Name: "fasta",
-		Doc:  "sequences in FASTA or FASTQ as tokens; a record is an example, cut or padded, or gives windows; .gz too",
+		Doc:  "sequences in FASTA or FASTQ as tokens; a record is an example, cut or padded, or gives windows; packed too",
 		Options: []Option{
-			{"files", Files, "*.fa,*.fasta,*.fna,*.faa,*.ffn,*.fq,*.fastq,*.fa.gz,*.fasta.gz,*.fna.gz,*.faa.gz,*.ffn.gz,*.fq.gz,*.fastq.gz", "the files, names or patterns, in any subfolder"},
+			{"files", Files, "*.fa,*.fasta,*.fna,*.faa,*.ffn,*.fq,*.fastq", "the files, names or patterns, in any subfolder; the default stands for packed ones too"},
 			{"test", Files, "", "files kept for testing, as in files; without it the option split decides"},
 			{"alphabet", Alphabet, "ACGT", "letters in the order of their ids; small letters count as large ones"},
 			{"unknown", Token.Or("error", "drop"), "error", "a letter that is not in the alphabet: error, drop (the record, or the windows with it), or a letter of the alphabet to take instead"},
@@ -54,8 +54,8 @@ var formats = []Reader{
 	},
 	{
 		Name:    "jsonl",
-		Doc:     "JSON lines: an object for each record; its members are the columns: numbers, texts, or lists of numbers, also nested; .gz too",
-		Options: tableOptions("*.jsonl,*.ndjson,*.jsonl.gz,*.ndjson.gz"),
+		Doc:     "JSON lines: an object for each record; its members are the columns: numbers, texts, or lists of numbers, also nested; packed too",
+		Options: tableOptions("*.jsonl,*.ndjson"),
 	},
 	{
 		Name: "npy",
@@ -73,8 +73,8 @@ var formats = []Reader{
 	},
 	{
 		Name: "tfrecord",
-		Doc:  "TFRecord files of tf.train.Example: its features are the columns: bytes are text, int64 and float lists are numbers; checksums are checked; .gz too",
-		Options: tableOptions("*.tfrecord*,*.tfrec,*.tfrec.gz",
+		Doc:  "TFRecord files of tf.train.Example: its features are the columns: bytes are text, int64 and float lists are numbers; checksums are checked; packed too",
+		Options: tableOptions("*.tfrecord*,*.tfrec,*.tfr",
 			Option{"bytes", Words("text", "numbers"), "text", "what features of bytes are: text, or numbers 0..255, a byte each"}),
 	},
 }
@@ -82,7 +82,7 @@ var formats = []Reader{
 // tableOptions are the options of all readers of tables.
 func tableOptions(files string, more ...Option) []Option {
 	return append([]Option{
-		{"files", Files, files, "the files, names or patterns; a pattern without a slash is one of file names, in any subfolder"},
+		{"files", Files, files, "the files, names or patterns; a pattern without a slash is one of file names, in any subfolder; the default stands for packed ones too"},
 		{"test", Files, "", "files kept for testing, as in files; without it the option split decides"},
 		{"columns", Columns, "", "columns that make up an example, in order: names, patterns with * or FIRST..LAST, which leave out columns with another use; default all without one. Columns are found by name, in every file"},
 		{"label", Column, "", "column with the label; default none"},
@@ -117,7 +117,7 @@ var csvOptions = []Option{
 
 // captionedOptions are those of tables of texts, whose rows name pictures.
 func captionedOptions() []Option {
-	all := tableOptions("*.csv,*.tsv,*.csv.gz,*.tsv.gz,*.jsonl,*.ndjson,*.jsonl.gz,*.ndjson.gz,*.parquet",
+	all := tableOptions("*.csv,*.tsv,*.jsonl,*.ndjson,*.parquet",
 		Option{"image", Column, "image", "the column with the name of the picture's file, from the data folder or from that of the table"})
 	all = slices.DeleteFunc(all, func(o Option) bool { // what is for numbers and rows in time
 		return slices.Contains([]string{"standardize", "scale", "window", "layout", "stride", "short", "window_label"}, o.Name)

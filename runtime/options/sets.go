@@ -13,7 +13,7 @@ var sets = []Reader{
 	},
 	{
 		Name: "genomics",
-		Doc:  "genomics_ood: TFRecord files of bacterial DNA, 250 bases A, C, G, T as tokens 0..3; CRCs are checked; .gz too",
+		Doc:  "genomics_ood: TFRecord files of bacterial DNA, 250 bases A, C, G, T as tokens 0..3; CRCs are checked; packed too",
 		Options: []Option{
 			{"train", Pattern, "before_2011_in_tr/*.tfrecord*", "training files, a pattern"},
 			{"test", Pattern.Or("split"), "between_2011-2016_in_val/*.tfrecord*", "test files, a pattern; between_2011-2016_ood_val/*.tfrecord* is out of distribution; split: a random part of the training files"},
@@ -27,7 +27,7 @@ var sets = []Reader{
 	},
 	{
 		Name: "higgs",
-		Doc:  "tables in CSV as HIGGS has them: a label (0 or 1), then one number per feature; rows are read where they lie; .gz too",
+		Doc:  "tables in CSV as HIGGS has them: a label (0 or 1), then one number per feature; rows are read where they lie; packed too",
 		Options: slices.Concat([]Option{
 			{"train", File, "", "training file; default HIGGS_train.csv, higgsPretrain.csv or HIGGS.csv"},
 			{"test", File.Or("split", "tenth"), "", "test file; default HIGGS_test.csv or higgsTransfer.csv; split: a random part of the training file; tenth: its last tenth, as DABS splits it"},
@@ -40,7 +40,7 @@ var sets = []Reader{
 	},
 	{
 		Name: "idx",
-		Doc:  "images in IDX files (MNIST, Fashion-MNIST and the like), plain or gzip; pixels scaled to 0..1",
+		Doc:  "images in IDX files (MNIST, Fashion-MNIST and the like), plain or packed; pixels scaled to 0..1",
 		Options: []Option{
 			{"train_images", File, "train-images-idx3-ubyte", "training images: bytes [n, height, width] or [n, channels, height, width]"},
 			{"train_labels", File.Or("none"), "train-labels-idx1-ubyte", "training labels: bytes [n]; none where there are none"},
@@ -60,7 +60,7 @@ var sets = []Reader{
 	},
 	{
 		Name: "pamap2",
-		Doc:  "PAMAP2 activity recordings Protocol/subjectNNN.dat: random windows of 52 channels, 12 activities; the rows are unpacked once; .gz too",
+		Doc:  "PAMAP2 activity recordings Protocol/subjectNNN.dat: random windows of 52 channels, 12 activities; the rows are unpacked once; packed too",
 		Options: []Option{
 			{"window", Whole(1), "", "samples per window; default the length the model wants"},
 			{"train_subjects", Names, "101,102,103,104,107,108,109", "subjects to train on"},
@@ -74,7 +74,7 @@ var sets = []Reader{
 	},
 	{
 		Name: "sensor_csv",
-		Doc:  "inertial recordings SUBJECT_RUN_DEVICE.csv (phone sp, watch sw) with a header line, in any subfolder, cut into windows; the samples are unpacked once; .gz too",
+		Doc:  "inertial recordings SUBJECT_RUN_DEVICE.csv (phone sp, watch sw) with a header line, in any subfolder, cut into windows; the samples are unpacked once; packed too",
 		Options: []Option{
 			{"window", Whole(1), "", "samples per window; default the length the model wants"},
 			{"stride", Whole(1), "", "samples from one window to the next; default half a window"},

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"mspecc/runtime/data"
+	"mspecc/runtime/data/unpack"
 )
 
 var captionedReader = data.Builtin("captioned", openCaptioned)
@@ -30,7 +31,8 @@ func openCaptioned(s *data.Source) (data.Dataset, data.Dataset, error) {
 	}
 	p.look = &pictures{s: s, name: s.Text("image"), decode: decode}
 	return p.open(func(s *data.Source, p *plan, name string) (table, error) {
-		switch ending := path.Ext(strings.TrimSuffix(name, ".gz")); ending {
+		bare, _ := unpack.Trim(name)
+		switch path.Ext(bare) {
 		case ".jsonl", ".ndjson":
 			return openJSONL(s, p, name)
 		case ".parquet":

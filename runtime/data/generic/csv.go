@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"mspecc/runtime/data"
+	"mspecc/runtime/data/unpack"
 )
 
 var csvReader = data.Builtin("csv", func(s *data.Source) (data.Dataset, data.Dataset, error) { return openTables(s, openCSV) })
@@ -52,7 +53,7 @@ func openCSV(s *data.Source, _ *plan, name string) (table, error) {
 	sep := s.Text("separator")
 	if sep == "" {
 		sep = "comma"
-		if strings.HasSuffix(strings.TrimSuffix(name, ".gz"), ".tsv") {
+		if bare, _ := unpack.Trim(name); strings.HasSuffix(bare, ".tsv") {
 			sep = "tab"
 		}
 	}

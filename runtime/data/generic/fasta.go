@@ -54,13 +54,13 @@ func openFASTA(s *data.Source) (data.Dataset, data.Dataset, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	names, err := list(s, "files", s.List("files"))
+	names, err := list(s, "files", s.List("files"), true)
 	if err != nil {
 		return nil, nil, err
 	}
 	var tests []string
 	if given := s.List("test"); len(given) > 0 {
-		if tests, err = list(s, "test", given); err != nil {
+		if tests, err = list(s, "test", given, true); err != nil {
 			return nil, nil, err
 		}
 		if names = slices.DeleteFunc(names, func(n string) bool { return slices.Contains(tests, n) }); len(names) == 0 {

@@ -182,7 +182,7 @@ func openFolder(s *data.Source, most int64, decoder func(training bool, items []
 		return nil, nil, err
 	}
 	g.most = most
-	names, err := list(s, "files", s.List("files"))
+	names, err := list(s, "files", s.List("files"), false)
 	if err != nil {
 		return nil, nil, err
 	}

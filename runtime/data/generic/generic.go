@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"mspecc/runtime/data"
+	"mspecc/runtime/data/unpack"
 )
 
 func init() {
@@ -24,30 +25,22 @@ func init() {
 // list finds the files that a pattern of the option stands for, in order of their names. A
 // pattern without a slash is one of file names, in any folder below; several are separated by
 // commas. The end of a name, such as .JPG, may also be written in small letters. Hidden files and
-// folders are left out.
-func list(s *data.Source, option string, patterns []string) ([]string, error) {
+// folders are left out; so are indexes and checksums beside the files, unless a pattern asks for them. Where packed
+// files are read, the default patterns also stand for those, such as with .gz behind the name.
+func list(s *data.Source, option string, patterns []string, packed bool) ([]string, error) {
 	var names []string
 	others := holding{}
 	err := s.Files(func(name string) error {
-		base, n := path.Base(name), len(names)
-		for _, p := range patterns {
-			text := base
-			if strings.Contains(p, "/") {
-				text = name
-			}
-			fits, err := path.Match(p, text)
-			if err != nil {
-				return s.BadOption(option, "file names, or patterns with * and ?")
-			}
-			if end := path.Ext(text); !fits {
-				fits, _ = path.Match(p, strings.TrimSuffix(text, end)+strings.ToLower(end))
-			}
-			if fits {
-				names = append(names, name)
-				break
-			}
+		fits, err := matches(patterns, name)
+		if bare, by := unpack.Trim(name); by != nil && packed && !fits && err == nil && s.Preset(option) {
+			fits, err = matches(patterns, bare)
 		}
-		if len(names) == n {
+		switch {
+		case err != nil:
+			return s.BadOption(option, "file names, or patterns with * and ?")
+		case fits:
+			names = append(names, name)
+		default:
 			others.add(name)
 		}
 		return nil
@@ -60,4 +53,29 @@ func list(s *data.Source, option string, patterns []string) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+// beside are the ends of files that lie beside others and tell where something is in them, or whether they are whole.
+var beside = []string{".idx", ".index", ".crc", ".crc32", ".crc32c", ".md5", ".md5sum", ".sha1", ".sha256", ".sha512", ".asc", ".sig", ".json", ".txt"}
+
+// matches says whether one of the patterns stands for a file.
+func matches(patterns []string, name string) (bool, error) {
+	for _, p := range patterns {
+		text := path.Base(name)
+		if strings.Contains(p, "/") {
+			text = name
+		}
+		fits, err := path.Match(p, text)
+		if err != nil {
+			return false, err
+		}
+		end := strings.ToLower(path.Ext(text))
+		if !fits {
+			fits, _ = path.Match(p, strings.TrimSuffix(text, path.Ext(text))+end)
+		}
+		if fits && (!slices.Contains(beside, end) || strings.HasSuffix(strings.ToLower(p), end)) {
+			return true, nil
+		}
+	}
+	return false, nil
 }

@@ -36,9 +36,9 @@ func openNPYData(s *data.Source) (data.Dataset, data.Dataset, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	names, err := list(s, "files", p.files)
+	names, err := list(s, "files", p.files, true)
 	if err != nil && s.Text("files") == npzFiles {
-		if names, err = list(s, "files", []string{"*.npy"}); err != nil {
+		if names, err = list(s, "files", []string{"*.npy"}, true); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -59,6 +59,8 @@ func openTFRecord(s *data.Source, _ *plan, name string) (table, error) {
 		switch {
 		case err == nil:
 			t.offsets, t.sizes = append(t.offsets, at+tfrecord.Head), append(t.sizes, int32(len(buf)))
+		case at == 0 && !errors.Is(err, tfrecord.ErrData):
+			return nil, t.b.Other("a TFRecord file", place, cause(err), "give a TFRecord file, or fetch the damaged file again")
 		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 			if err := s.Bad(s.Fail(name, place, "the file ends too early", "it was cut off: fetch it again")); err != nil {
 				return nil, err
@@ -74,6 +76,14 @@ func openTFRecord(s *data.Source, _ *plan, name string) (table, error) {
 	}
 	t.names = slices.Sorted(maps.Keys(seen))
 	return t, nil
+}
+
+// cause says why a record cannot be read.
+func cause(err error) string {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return "the file ends too early"
+	}
+	return data.Cause(err)
 }
 
 func (t *tfrecordTable) name() string      { return t.b.Name }

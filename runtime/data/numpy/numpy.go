@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"mspecc/runtime/data/filetype"
 )
 
 // Header is what a file says about its array.
@@ -49,12 +51,6 @@ func (h *Header) Element() string {
 // maxHeader bounds the header's text, as NumPy does.
 const maxHeader = 1 << 16
 
-var (
-	descrPattern = regexp.MustCompile(`'descr':\s*'([<>|=])([biufUSO])(\d*)'`)
-	orderPattern = regexp.MustCompile(`'fortran_order':\s*(True|False)`)
-	shapePattern = regexp.MustCompile(`'shape':\s*\(([\d, ]*)\)`)
-)
-
 // types are the elements that are understood, beside texts.
 var types = []string{"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"}
 
@@ -81,36 +77,86 @@ func Read(r io.Reader, size int64) (*Header, error) {
 		return nil, fmt.Errorf("ends too early")
 	}
 	h.Start += length
-	descr, order, shape := descrPattern.FindSubmatch(text), orderPattern.FindSubmatch(text), shapePattern.FindSubmatch(text)
-	if descr == nil || order == nil || shape == nil {
-		return nil, fmt.Errorf("is %.80q, expected one type of numbers", text)
+	l := literals{text: string(text)}
+	v, err := l.value()
+	d, ok := v.(dict)
+	fortran, isOrder := d["fortran_order"].(bool)
+	shape, isShape := d["shape"].(tuple)
+	if _, known := d["descr"]; err != nil || !ok || !isOrder || !isShape || !known {
+		return nil, fmt.Errorf("is %.80q, expected descr, fortran_order and shape in a dictionary of Python", text)
 	}
-	h.Kind = descr[2][0]
-	if descr[1][0] == '>' {
+	if err := h.setElement(d["descr"]); err != nil {
+		return nil, err
+	}
+	return h, h.setShape(shape, fortran, size)
+}
+
+// elements is the form of a type's name: the order of its bytes, its kind and its size.
+var elements = regexp.MustCompile(`^([<>|=]?)([a-zA-Z?])(\d*)(\[.*\])?$`)
+
+// setElement takes the type of the elements. Types that are no numbers or texts are named, with what makes them some.
+func (h *Header) setElement(descr any) error {
+	name, ok := descr.(string)
+	parts := elements.FindStringSubmatch(name)
+	if fields, isList := descr.(tuple); isList || !ok || parts == nil {
+		return filetype.Unread("save each field as an array of its own, such as by numpy.savez(OUT, **{n: x[n] for n in x.dtype.names})",
+			"says the elements are structures%s, expected numbers or texts", fieldNames(fields))
+	}
+	h.Kind = parts[2][0]
+	if parts[1] == ">" {
 		h.Order = binary.BigEndian
 	}
-	h.Size, _ = strconv.Atoi(string(descr[3]))
-	if !slices.Contains(types, string(descr[2])+string(descr[3])) && (h.Kind != 'U' && h.Kind != 'S' || h.Size < 1 || h.Size > 1<<16) {
-		return nil, fmt.Errorf("says the elements are %s%s, expected numbers of at most 8 bytes, or texts", descr[2], descr[3])
+	h.Size, _ = strconv.Atoi(parts[3])
+	if h.Kind == '?' || h.Kind == 'a' {
+		h.Kind = map[byte]byte{'?': 'b', 'a': 'S'}[h.Kind]
+		h.Size = max(h.Size, 1)
+	}
+	text := (h.Kind == 'U' || h.Kind == 'S') && h.Size >= 1 && h.Size <= 1<<16
+	if !text && !slices.Contains(types, string(h.Kind)+strconv.Itoa(h.Size)) {
+		what, fix := "numbers or texts of no size", "save one type of numbers"
+		switch h.Kind {
+		case 'V':
+			what, fix = "bytes without a type, as NumPy saves bfloat16 and float8", "save x.astype('float32')"
+		case 'c':
+			what, fix = "complex numbers", "save numpy.stack([x.real, x.imag], 1)"
+		case 'f':
+			what, fix = "floating-point numbers of another size than 2, 4 or 8 bytes", "save x.astype('float64')"
+		case 'M', 'm':
+			what, fix = "dates or times", "save x.astype('int64')"
+		case 'O':
+			what, fix = "objects of Python", "save numpy.stack(list(x)) where they have one shape, or one type of numbers"
+		}
+		return filetype.Unread(fix, "says the elements are %s%s: %s; numbers of at most 8 bytes and texts are read", parts[2], parts[3], what)
 	}
 	if h.Kind == 'U' {
 		h.Size *= 4
 	}
-	return h, h.setShape(string(shape[1]), string(order[1]) == "True", size)
+	return nil
+}
+
+// fieldNames are those of a structure, for messages.
+func fieldNames(fields tuple) string {
+	var names []string
+	for _, f := range fields[:min(len(fields), 8)] {
+		if pair, ok := f.(tuple); ok && len(pair) > 0 {
+			names = append(names, fmt.Sprint(pair[0]))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return " of " + strings.Join(names, ", ")
 }
 
 // setShape checks the shape against what the file holds.
-func (h *Header) setShape(shape string, fortran bool, size int64) error {
+func (h *Header) setShape(shape tuple, fortran bool, size int64) error {
 	total := int64(1)
-	for f := range strings.SplitSeq(shape, ",") {
-		if f = strings.TrimSpace(f); f == "" {
-			continue
+	for _, f := range shape {
+		n, ok := f.(int64)
+		if !ok || n < 0 || n > 0 && total > math.MaxInt64/64/n/int64(h.Size) {
+			return fmt.Errorf("has the shape %v, which is impossible", shape)
 		}
-		n, err := strconv.Atoi(f)
-		if err != nil || n < 0 || n > 0 && total > math.MaxInt64/64/int64(n)/int64(h.Size) {
-			return fmt.Errorf("has the shape (%s), which is impossible", shape)
-		}
-		h.Shape, total = append(h.Shape, n), total*int64(n)
+		h.Shape, total = append(h.Shape, int(n)), total*n
 	}
 	switch {
 	case len(h.Shape) == 0:
@@ -118,7 +164,7 @@ func (h *Header) setShape(shape string, fortran bool, size int64) error {
 	case total*int64(h.Size) != size-h.Start:
 		return fmt.Errorf("says %d bytes of numbers, the file has %d", total*int64(h.Size), size-h.Start)
 	case h.PerRow() == 0:
-		return fmt.Errorf("has the shape (%s): an example has no values", shape)
+		return fmt.Errorf("has the shape %v: an example has no values", shape)
 	}
 	h.Fortran = fortran && h.Shape[0] > 1 && h.PerRow() > 1
 	return nil
