@@ -211,7 +211,8 @@ func (a *app) importCommand() *cobra.Command {
 with its shape: safetensors, or a PyTorch checkpoint in either of its formats; also from the
 index or the folder of several, as Hugging Face's libraries write large models. No code in a
 checkpoint is run. Where the names stand below others, as in {"model": {"module.NAME": ...}},
-that is found out; the names that wrappers such as torch.compile leave in them are dropped. Float64, float16 and bfloat16 are converted; float32 stays bit by bit.
+that is found out; the names that wrappers such as torch.compile leave in them are dropped.
+Float64, float16 and bfloat16 are converted; float32 stays bit by bit.
 What else the file holds (running averages, optimiser state) is left out and listed. How a
 model that export wrote wants its values scaled and its texts split is taken along.`,
 		Example: `  BIN import --in ckpt-100k.pth --out imported.safetensors
