@@ -47,6 +47,9 @@ type fasta struct {
 	names     []string  // of the groups
 	groups    map[string]int
 	tested    int // records before those
+
+	empty      int    // sequences of a file without a letter
+	firstEmpty string // the name of the first of them
 }
 
 func openFASTA(s *data.Source) (data.Dataset, data.Dataset, error) {
@@ -290,6 +293,10 @@ func (f *fasta) read(name string) error {
 			return err
 		}
 	}
+	if f.empty > 0 {
+		f.s.Note("%s: %d sequences without a letter are left out, the first is %q", name, f.empty, f.firstEmpty)
+		f.empty = 0
+	}
 	if len(f.records) == before {
 		return f.s.Fail(name, "", "holds no good record", "give a file with sequences")
 	}
@@ -353,8 +360,11 @@ func (f *fasta) record(b *data.Blob, l *letters, header string, fastq bool, seen
 	close()
 	switch {
 	case message != "":
-	case q.n == 0:
-		message = "has no letters"
+	case q.n == 0: // which is what programs that cut reads leave of some
+		if f.empty++; f.empty == 1 {
+			f.firstEmpty = q.name
+		}
+		return nil
 	case f.unique && seen[q.name]:
 		message = "has the name of a record before it"
 	default:
@@ -393,6 +403,9 @@ func (f *fasta) quality(l *letters, n int) (message string, err error) {
 		if c > ' ' {
 			n--
 		}
+	}
+	if next, _ := l.in.Peek(1); string(next) == "@" { // of no letters, even the empty line of their qualities may be missing
+		return "", nil
 	}
 	rest, err := l.line()
 	if strings.TrimSpace(rest) != "" {

@@ -354,7 +354,6 @@ func TestFASTA(t *testing.T) {
 		{"ACGT\n", []string{"line 1", "neither > nor @"}},
 		{">a\nAXC\n>b\nA\n", []string{"line 1", "\"a\"", `letter 2 is 'X'`}},
 		{">a\nA\n>a\nC\n", []string{"line 3", "name of a record before"}},
-		{">a\n>b\nA\n", []string{"\"a\"", "no letters"}},
 		{"@a\nACGT\n+\nII\n", []string{"fewer qualities"}},
 		{"@a\nACGT\n+\nIIIII\n", []string{"more qualities"}},
 		{"@a\nACGT\n", []string{"no line with +"}},
