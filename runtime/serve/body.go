@@ -215,6 +215,8 @@ func (r reader) json(body []byte, most int) (*inputs, error) {
 		switch {
 		case err != nil:
 			return nil, wrong(err)
+		case key == "input" || key == "model" || key == "encoding_format":
+			return nil, wrong(fmt.Errorf("unknown member %q: OpenAI's API has it, this one has a list of examples, each %s", key, r.typeString()))
 		case key != "inputs":
 			return nil, wrong(fmt.Errorf("unknown member %q", key))
 		case out != nil:

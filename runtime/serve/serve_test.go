@@ -313,6 +313,7 @@ func TestRefusals(t *testing.T) {
 		header  []string
 	}{
 		{400, "input", "not {\"inputs\": [...]}", typeJSON, text("{"), nil},
+		{400, "input", "unknown member \"model\": OpenAI's API has it", typeJSON, text(`{"model":"m","input":["a"]}`), nil},
 		{400, "input", "unknown member \"more\"", typeJSON, text(`{"inputs":[],"more":1}`), nil},
 		{400, "input", "text follows", typeJSON, text(`{"inputs":[[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]]} x`), nil},
 		{400, "input", "empty or missing", typeJSON, text(`{}`), nil},
