@@ -57,7 +57,7 @@ func openAudio(s *data.Source) (data.Dataset, data.Dataset, error) {
 	if a.stride, err = s.Integer("stride", 0, 1); err != nil {
 		return nil, nil, err
 	}
-	return openFolder(s, 0, func(training bool, items []item) (*folder, error) {
+	return openFolder(s, filetype.Sound, 0, func(training bool, items []item) (*folder, error) {
 		f := &folder{s: s, look: data.Look{Spectrogram: spectrogram}, random: training && a.cut == "random" && a.stride == 0}
 		if training && s.Text("rate") == "" {
 			if err := a.setRate(items); err != nil {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"mspecc/runtime/data"
+	"mspecc/runtime/data/filetype"
 )
 
 var fastaReader = data.Builtin("fasta", openFASTA)
@@ -57,13 +58,13 @@ func openFASTA(s *data.Source) (data.Dataset, data.Dataset, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	names, err := list(s, "files", s.List("files"), true)
+	names, err := list(s, "files", s.List("files"), filetype.Table)
 	if err != nil {
 		return nil, nil, err
 	}
 	var tests []string
 	if given := s.List("test"); len(given) > 0 {
-		if tests, err = list(s, "test", given, true); err != nil {
+		if tests, err = list(s, "test", given, filetype.Table); err != nil {
 			return nil, nil, err
 		}
 		if names = slices.DeleteFunc(names, func(n string) bool { return slices.Contains(tests, n) }); len(names) == 0 {

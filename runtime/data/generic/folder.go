@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"mspecc/runtime/data"
+	"mspecc/runtime/data/filetype"
 )
 
 // item is one file.
@@ -174,15 +175,15 @@ type gathering struct {
 	names  []string
 }
 
-// openFolder opens a data set of files of at most so many bytes, 0 for any number; decoder makes a set, of the files
+// openFolder opens a data set of files of a kind and of at most so many bytes, 0 for any number; decoder makes a set, of the files
 // or of those that it keeps.
-func openFolder(s *data.Source, most int64, decoder func(training bool, items []item) (*folder, error)) (data.Dataset, data.Dataset, error) {
+func openFolder(s *data.Source, of filetype.Kind, most int64, decoder func(training bool, items []item) (*folder, error)) (data.Dataset, data.Dataset, error) {
 	g, err := newGathering(s)
 	if err != nil {
 		return nil, nil, err
 	}
 	g.most = most
-	names, err := list(s, "files", s.List("files"), false)
+	names, err := list(s, "files", s.List("files"), of)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"mspecc/runtime/data"
+	"mspecc/runtime/data/filetype"
 	"mspecc/runtime/data/unpack"
 )
 
@@ -25,14 +26,15 @@ func init() {
 // list finds the files that a pattern of the option stands for, in order of their names. A
 // pattern without a slash is one of file names, in any folder below; several are separated by
 // commas. The end of a name, such as .JPG, may also be written in small letters. Hidden files and
-// folders are left out; so are indexes and checksums beside the files, unless a pattern asks for them. Where packed
-// files are read, the default patterns also stand for those, such as with .gz behind the name.
-func list(s *data.Source, option string, patterns []string, packed bool) ([]string, error) {
+// folders are left out; so are indexes and checksums beside the files, unless a pattern asks for them. The default patterns of
+// tables also stand for packed files, such as those with .gz behind the name; what kind of files they are of says which
+// of the others are worth a note.
+func list(s *data.Source, option string, patterns []string, of filetype.Kind) ([]string, error) {
 	var names []string
 	others := holding{}
 	err := s.Files(func(name string) error {
 		fits, err := matches(patterns, name)
-		if bare, by := unpack.Trim(name); by != nil && packed && !fits && err == nil && s.Preset(option) {
+		if bare, by := unpack.Trim(name); by != nil && of == filetype.Table && !fits && err == nil && s.Preset(option) {
 			fits, err = matches(patterns, bare)
 		}
 		switch {
@@ -49,7 +51,10 @@ func list(s *data.Source, option string, patterns []string, packed bool) ([]stri
 		return nil, err
 	}
 	if len(names) == 0 {
-		return nil, others.missing(s, option, patterns)
+		return nil, others.missing(s, option, patterns, of)
+	}
+	if s.Preset(option) {
+		others.note(s, of)
 	}
 	slices.Sort(names)
 	return names, nil

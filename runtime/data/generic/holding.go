@@ -34,8 +34,8 @@ func (h holding) add(name string) {
 
 // missing is the error of a folder without the files that are looked for: it says what is there instead and, where that
 // is known, what turns it into files that are read.
-func (h holding) missing(s *data.Source, option string, patterns []string) error {
-	kinds := slices.SortedFunc(maps.Values(h), func(a, b *kindOfFiles) int { return cmp.Or(b.count-a.count, cmp.Compare(a.end, b.end)) })
+func (h holding) missing(s *data.Source, option string, patterns []string, of filetype.Kind) error {
+	kinds := h.sorted()
 	msg, fix := "holds no file "+strings.Join(patterns, " or "), ""
 	var there []string
 	for _, k := range kinds[:min(len(kinds), 3)] {
@@ -45,7 +45,11 @@ func (h holding) missing(s *data.Source, option string, patterns []string) error
 		}
 		if t, ok := filetype.Of(head(s, k.first)); ok {
 			text += fmt.Sprintf(" (%s is %s)", path.Base(k.first), t.Name)
-			if fix == "" {
+			switch {
+			case fix != "":
+			case t.Kind == filetype.Table && of != filetype.Table:
+				fix = "write what is in the table to files, such as by pandas: for i, x in enumerate(table['image']): open(f'{i}.png', 'wb').write(x['bytes'])"
+			default:
 				fix = t.Fix
 			}
 		}
@@ -61,6 +65,25 @@ func (h holding) missing(s *data.Source, option string, patterns []string) error
 		fix = "give the right folder, or name the files with the option " + option
 	}
 	return s.Fail("", "", msg, fix)
+}
+
+// sorted are the ends of names, those of most files first.
+func (h holding) sorted() []*kindOfFiles {
+	return slices.SortedFunc(maps.Values(h), func(a, b *kindOfFiles) int { return cmp.Or(b.count-a.count, cmp.Compare(a.end, b.end)) })
+}
+
+// note tells of files that the default patterns pass over although they are of the kind that is read, such as
+// recordings in MP3 among others.
+func (h holding) note(s *data.Source, of filetype.Kind) {
+	if of == filetype.Table {
+		return
+	}
+	kinds := h.sorted()
+	for _, k := range kinds[:min(len(kinds), 16)] {
+		if t, ok := filetype.Of(head(s, k.first)); ok && t.Kind == of {
+			s.Note("%d files *%s are no part of the data set (%s is %s): %s, or name all files with the option files", k.count, k.end, path.Base(k.first), t.Name, t.Fix)
+		}
+	}
 }
 
 // head are the first bytes of a file, as many as there are.

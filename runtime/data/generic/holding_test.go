@@ -24,6 +24,7 @@ func TestWhatTheFolderHolds(t *testing.T) {
 		{"audio", fstest.MapFS{"a/x.mp3": {Data: []byte("ID3\x03")}, "a/y.MP3": {Data: []byte("ID3\x03")}}, "2 *.mp3 (x.mp3 is an MP3 recording)", "ffmpeg"},
 		{"parquet", fstest.MapFS{"data-00000-of-00001.arrow": {Data: []byte("\xff\xff\xff\xff\x00\x01\x00\x00\x10\x00\x00\x00")}, "state.json": {Data: []byte("{}")}},
 			"is an Arrow stream, as Hugging Face's datasets write", "to_parquet"},
+		{"images", fstest.MapFS{"t.parquet": {Data: []byte("PAR1")}}, "1 *.parquet (t.parquet is a Parquet file)", "write what is in the table to files"},
 		{"csv", fstest.MapFS{"t.parquet": {Data: []byte("PAR1")}}, "1 *.parquet (t.parquet is a Parquet file)", "reader parquet"},
 		{"fasta", fstest.MapFS{"x.txt": {Data: []byte("hello")}}, "1 *.txt", "option files"},
 	} {
@@ -38,6 +39,25 @@ func TestWhatTheFolderHolds(t *testing.T) {
 		bad, ok := err.(*data.Error)
 		if !ok || !strings.Contains(bad.Msg, c.want) || !strings.Contains(bad.Fix, c.advice) {
 			t.Errorf("%s: %v", c.reader, err)
+		}
+	}
+}
+
+// Files of the right kind that the default patterns pass over are told of.
+func TestFilesPassedOver(t *testing.T) {
+	files := fstest.MapFS{"a.wav": {Data: ramp(9)}, "b.wav": {Data: ramp(9)}, "c.mp3": {Data: []byte("ID3\x03")}, "d.mp3": {Data: []byte("ID3\x03")}, "cover.jpg": {Data: []byte("\xff\xd8\xff")}, "README": {Data: []byte("x")}}
+	for files1, want := range map[string]int{"": 1, "*.wav": 0} {
+		var notes []string
+		options := map[string]string{"label": "none", "test_fraction": "0.5"}
+		if files1 != "" {
+			options["files"] = files1
+		}
+		_, _, err := data.Open("audio", options, files, "DIR", data.Want{{Shape: []int{1, 4}}}, data.OpenOptions{Note: func(text string) { notes = append(notes, text) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(notes) != want || want > 0 && !strings.Contains(notes[0], "2 files *.mp3 are no part of the data set (c.mp3 is an MP3 recording)") {
+			t.Errorf("%q: %q", files1, notes)
 		}
 	}
 }

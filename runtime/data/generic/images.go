@@ -19,7 +19,7 @@ func openImages(s *data.Source) (data.Dataset, data.Dataset, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return openFolder(s, data.MaxWhole, func(bool, []item) (*folder, error) {
+	return openFolder(s, filetype.Picture, data.MaxWhole, func(bool, []item) (*folder, error) {
 		return &folder{gaps: s.Text("missing") == "zero", decode: func(in *entry, _ int, x []float32, _ func(int) int) error {
 			raw, err := in.whole()
 			if err != nil {

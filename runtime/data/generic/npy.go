@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"mspecc/runtime/data"
+	"mspecc/runtime/data/filetype"
 )
 
 var npyReader = data.Builtin("npy", openNPYData)
@@ -36,9 +37,9 @@ func openNPYData(s *data.Source) (data.Dataset, data.Dataset, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	names, err := list(s, "files", p.files, true)
+	names, err := list(s, "files", p.files, filetype.Table)
 	if err != nil && s.Text("files") == npzFiles {
-		if names, err = list(s, "files", []string{"*.npy"}, true); err != nil {
+		if names, err = list(s, "files", []string{"*.npy"}, filetype.Table); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"mspecc/runtime/data"
+	"mspecc/runtime/data/filetype"
 )
 
 // opener opens one file of a data set.
@@ -24,7 +25,7 @@ func openTables(s *data.Source, open opener) (data.Dataset, data.Dataset, error)
 // open opens the data set of the tables that the options files and test name.
 func (p *plan) open(open opener) (data.Dataset, data.Dataset, error) {
 	s := p.s
-	names, err := list(s, "files", p.files, true)
+	names, err := list(s, "files", p.files, filetype.Table)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -40,7 +41,7 @@ func (p *plan) apart(names []string) (train, test []string, err error) {
 	if len(p.test) == 0 {
 		return names, nil, nil
 	}
-	if test, err = list(p.s, "test", p.test, true); err != nil {
+	if test, err = list(p.s, "test", p.test, filetype.Table); err != nil {
 		return nil, nil, err
 	}
 	if train = slices.DeleteFunc(names, func(n string) bool { return slices.Contains(test, n) }); len(train) == 0 {
