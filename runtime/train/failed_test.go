@@ -119,6 +119,28 @@ func TestErrorOfTheMachine(t *testing.T) {
 	}
 }
 
+// A gradient that is finite but whose norm is not would be clipped to 0, step by step: the run stops.
+func TestNormOfTheGradientOverflows(t *testing.T) {
+	m, l := start(t, 1, 7)
+	p, run := m.Program, m.Program.Step.Run
+	norm := p.Step.Outputs[1]
+	norm.Name = "grad_norm"
+	p.Step.Outputs = []runtime.Tensor{p.Step.Outputs[0], norm}
+	p.Train.Clip = 1
+	steps := 0
+	p.Step.Run = func(m *runtime.Machine) {
+		run(m)
+		if steps++; steps > 8 {
+			m.Mem[norm.Offset] = float32(math.Inf(1))
+		}
+	}
+	_, err := Run(context.Background(), m, l, options(folder(t), 0, 60))
+	var f *FailedError
+	if !errors.As(err, &f) || f.Step > 9 || !strings.Contains(err.Error(), "the norm of the gradient is infinite") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestLossAboveTheLimit(t *testing.T) {
 	m, l := start(t, 1, 7)
 	o := options(folder(t), 0, 60)

@@ -9,6 +9,7 @@ package train
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
@@ -96,7 +97,7 @@ type Stepper struct {
 
 // Step does step number step, counted from 1, and gives the scalar outputs in the order of
 // Scalars; they are valid until the next call. Numbers that are not finite in the batch, before
-// anything is computed, or in the loss are a *NonFiniteError.
+// anything is computed, in the loss or in the gradient's norm are a *NonFiniteError.
 func (s *Stepper) Step(step int) ([]float64, error) {
 	m, f, t := s.Machine, s.Machine.Program.Step, s.Machine.Program.Train
 	if s.Batches != nil {
@@ -127,7 +128,27 @@ func (s *Stepper) Step(step int) ([]float64, error) {
 	if len(s.values) > 0 && (math.IsNaN(s.values[0]) || math.IsInf(s.values[0], 0)) {
 		return nil, &NonFiniteError{Step: step, What: fmt.Sprintf("the loss is %v", s.values[0])}
 	}
+	if bad := s.badNorm(); bad != "" {
+		return nil, &NonFiniteError{Step: step, What: bad}
+	}
 	return s.values, nil
+}
+
+// badNorm says that the norm by which gradients are clipped is not finite, "" if it is or there is
+// none. Clipped by an infinite norm, as that of large finite gradients is whose squares overflow,
+// they would all be 0, and training would go on without them.
+func (s *Stepper) badNorm() string {
+	p := s.Machine.Program
+	i := slices.Index(Scalars(p.Step), "grad_norm")
+	switch {
+	case i < 0 || p.Train.Clip <= 0:
+		return ""
+	case math.IsNaN(s.values[i]):
+		return "the norm of the gradient is NaN"
+	case math.IsInf(s.values[i], 0):
+		return "the norm of the gradient is infinite, its elements or their squares are too large"
+	}
+	return ""
 }
 
 // BatchError says that the batch of a step cannot be had; nothing was computed.
