@@ -25,6 +25,9 @@ func FewShot(ctx context.Context, train, test *Set, shots, episodes int, o Optio
 	if err == nil && train.Classes == 1 {
 		err = errors.New("the labels are numbers; few-shot evaluation needs classes")
 	}
+	if err == nil {
+		err = checkSize(train, test)
+	}
 	if err != nil {
 		return r, err
 	}

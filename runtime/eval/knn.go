@@ -20,6 +20,9 @@ func Nearest(ctx context.Context, train, test *Set, k int, o Options) (Result, e
 	metric, err := check(train, test, o.Metric)
 	k = min(max(1, k), max(1, train.Len()))
 	r := begin("knn", fmt.Sprintf("k %d", k), metric, train, test)
+	if err == nil {
+		err = checkSize(train, test)
+	}
 	if err != nil {
 		return r, err
 	}
@@ -52,6 +55,23 @@ func Nearest(ctx context.Context, train, test *Set, k int, o Options) (Result, e
 	r.predicted(p, test.Y, test.Classes)
 	r.Seconds = time.Since(start).Seconds()
 	return r, nil
+}
+
+// largestFeature bounds features so that a product of two vectors does not overflow: infinite and NaN
+// similarities would be compared as if they were small, and every example go to the first class.
+const largestFeature = 1e16
+
+// checkSize refuses vectors whose products overflow float32.
+func checkSize(sets ...*Set) error {
+	for _, s := range sets {
+		for i, v := range s.X {
+			if !(v <= largestFeature && v >= -largestFeature) {
+				return fmt.Errorf("value %d of the vector of example %d is %v; vectors are compared by products in float32, which takes values up to %g: evaluate with --standardize",
+					i%s.Width, i/s.Width, v, float64(largestFeature))
+			}
+		}
+	}
+	return nil
 }
 
 // inverseNorms are 1 over the length of every vector, 0 for vectors of length 0.

@@ -82,6 +82,22 @@ func TestNearest(t *testing.T) {
 	}
 }
 
+// Vectors whose products overflow are refused: compared with NaN, every example would be of class 0.
+func TestVectorsTooLarge(t *testing.T) {
+	train, test := blobs(40, 3, 2, "train"), blobs(20, 3, 2, "test")
+	for i := range test.X {
+		test.X[i] *= 1e30
+	}
+	o := Options{Threads: 1}
+	_, err := Nearest(context.Background(), train, test, 3, o)
+	_, err2 := FewShot(context.Background(), train, test, 3, 2, o)
+	for _, err := range []error{err, err2} {
+		if err == nil || !strings.Contains(err.Error(), "value 0 of the vector of example 0") || !strings.Contains(err.Error(), "--standardize") {
+			t.Errorf("error %v", err)
+		}
+	}
+}
+
 func TestNeighboursKeepTheFirstOfEqualOnes(t *testing.T) {
 	b := newNeighbours(3)
 	for i, s := range []float32{1, 2, 2, 0, 2, 3, 2} {
