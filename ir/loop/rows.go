@@ -133,10 +133,16 @@ func (c *rowsCode) perRow(s Store) bool { return c.g.operands[s.Operand].Col == 
 
 // accumulator is the state of one reduction: partial results that are combined
 // at the end of the stage.
+//
+// Where a vector has one lane, a sum over a loop has one partial result instead of as many as there are lanes
+// and chunks of a group. It is kept in two numbers, the second what the first has lost by rounding, so that
+// the sum is no less exact; the elements of a group are added up first.
 type accumulator struct {
-	node int
-	part []V
-	set  []bool
+	node    int
+	part    []V
+	set     []bool
+	exact   bool  // part is the sum and what it has lost
+	waiting []Arg // elements that are not added to it yet
 }
 
 // oneStage emits a pass over the row: the reductions over nodes of this stage
@@ -154,7 +160,10 @@ func (c *rowsCode) oneStage() {
 	for _, n := range c.reductions[c.stage] {
 		c.prepare(c.g.nodes[n].Args[0], map[int]bool{})
 		a := &accumulator{node: n, set: make([]bool, parts)}
-		for i := 0; i < parts; i++ {
+		if c.lanes == 1 && !c.unrolled && c.g.nodes[n].Op == "rowsum" {
+			a.exact, a.set = true, make([]bool, 2)
+		}
+		for range a.set {
 			a.part = append(a.part, c.newV())
 		}
 		accs = append(accs, a)
@@ -171,6 +180,7 @@ func (c *rowsCode) oneStage() {
 	for i := done; i < c.chunks; i++ {
 		c.oneChunk(i*c.lanes, i, accs)
 	}
+	c.addWaiting(accs)
 	for _, s := range c.g.stores { // the other half of a last element
 		if c.g.operands[s.Operand].Half && c.g.width%2 == 1 && c.storeStage(s) == c.stage {
 			c.storeHalf(imm(0), at(c.ptr[s.Operand], c.g.width), 1)
@@ -224,6 +234,7 @@ func (c *rowsCode) loop(chunks int, accs []*accumulator) {
 			c.index = n
 			c.oneChunk(u*c.lanes, u, accs)
 		}
+		c.addWaiting(accs)
 		for i, o := range c.g.operands {
 			if p, ok := c.running[i]; ok {
 				c.step(p, step*o.Col)
@@ -358,6 +369,10 @@ func (c *rowsCode) element(n int) Arg {
 // accumulate adds the current chunk to a reduction.
 func (c *rowsCode) accumulate(a *accumulator, part int) {
 	op, arg := c.g.nodes[a.node].Op, c.g.nodes[a.node].Args[0]
+	if a.exact {
+		a.waiting = append(a.waiting, c.value(arg))
+		return
+	}
 	v := a.part[part]
 	whole := c.active == c.lanes
 	if whole && a.set[part] && op == "rowsum" && c.g.full[arg] && c.fusible(arg, arg) && !c.known(arg) {
@@ -382,6 +397,45 @@ func (c *rowsCode) accumulate(a *accumulator, part int) {
 	}
 }
 
+// addWaiting adds what waits to the exact sums (Knuth's sum of two numbers, "The Art of Computer
+// Programming", volume 2, section 4.2.2, theorem B).
+func (c *rowsCode) addWaiting(accs []*accumulator) {
+	for _, a := range accs {
+		if len(a.waiting) == 0 {
+			continue
+		}
+		x := c.pairwise(a.waiting, func(x, y Arg) Arg { return c.op(OpAdd, x, y) })
+		a.waiting = nil
+		sum, lost := a.part[0], a.part[1]
+		if !a.set[0] { // the whole row is no more than a group
+			c.opTo(sum, OpMov, x)
+			c.opTo(lost, OpMov, imm(0))
+			a.set[0] = true
+			continue
+		}
+		next := c.op(OpAdd, reg(sum), x)
+		added := c.op(OpSub, next, reg(sum))
+		rest := c.op(OpAdd, c.op(OpSub, reg(sum), c.op(OpSub, next, added)), c.op(OpSub, x, added))
+		c.opTo(lost, OpAdd, reg(lost), rest)
+		c.opTo(sum, OpMov, next)
+	}
+}
+
+// pairwise joins numbers in pairs, the results in pairs, and so on.
+func (b *builder) pairwise(x []Arg, join func(x, y Arg) Arg) Arg {
+	for len(x) > 1 {
+		var next []Arg
+		for i := 0; i+1 < len(x); i += 2 {
+			next = append(next, join(x[i], x[i+1]))
+		}
+		if len(x)%2 == 1 {
+			next = append(next, x[len(x)-1])
+		}
+		x = next
+	}
+	return x[0]
+}
+
 func (c *rowsCode) known(n int) bool { _, ok := c.memo[n]; return ok }
 
 // combine joins the partial results in pairs, then the lanes. A largest element of 0 is +0,
@@ -391,24 +445,19 @@ func (c *rowsCode) combine(a *accumulator) Arg {
 	if c.g.nodes[a.node].Op == "rowmax" {
 		join, cross, last = func(x, y Arg) Arg { return c.extremum(OpMax, x, y) }, OpHMax, c.positiveZero
 	}
+	if a.exact { // what an infinite sum has lost is NaN
+		sum, lost := reg(a.part[0]), reg(a.part[1])
+		return c.op(OpSelEq, lost, lost, c.op(OpAdd, sum, lost), sum)
+	}
 	var parts []Arg
 	for i, v := range a.part {
 		if a.set[i] {
 			parts = append(parts, reg(v))
 		}
 	}
-	for len(parts) > 1 {
-		var next []Arg
-		for i := 0; i+1 < len(parts); i += 2 {
-			next = append(next, join(parts[i], parts[i+1]))
-		}
-		if len(parts)%2 == 1 {
-			next = append(next, parts[len(parts)-1])
-		}
-		parts = next
-	}
+	whole := c.pairwise(parts, join)
 	if c.lanes == 1 {
-		return last(parts[0])
+		return last(whole)
 	}
-	return last(c.op(cross, parts[0]))
+	return last(c.op(cross, whole))
 }
