@@ -203,11 +203,12 @@ func element(m loop.Mem) string {
 }
 
 // formats are the Go forms of the instructions that are one expression. A
-// conversion keeps the compiler from fusing what the IR keeps apart.
+// conversion keeps the compiler from fusing a product with a sum, as it would on some processors
+// and with some settings: the same kernel gives the same bits on all of them.
 var formats = map[loop.Op]string{
 	loop.OpMov: "%s", loop.OpIota: "%s", loop.OpHSum: "%s", loop.OpHMax: "%s",
 	loop.OpAdd: "%s + %s", loop.OpSub: "%s - %s", loop.OpMul: "float32(%s * %s)", loop.OpDiv: "%s / %s",
-	loop.OpFMA: "%s*%s + %s", loop.OpFNMA: "%[4]s - %[2]s*%[3]s", loop.OpFMS: "%s*%s - %s",
+	loop.OpFMA: "float32(%s*%s) + %s", loop.OpFNMA: "%[4]s - float32(%[2]s*%[3]s)", loop.OpFMS: "float32(%s*%s) - %s",
 	loop.OpSqrt:  "float32(math.Sqrt(float64(%s)))",
 	loop.OpFloor: "float32(math.Floor(float64(%s)))",
 	loop.OpRound: "float32(math.RoundToEven(float64(%s)))",
