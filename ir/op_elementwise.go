@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"mspecc/runtime/rounded"
 )
 
 // unary declares an elementwise operation of one f32 argument. from names the set its
@@ -35,9 +37,9 @@ func unaryOps() []Info {
 	return []Info{
 		unary(Neg, "neg", "-x", "real", func(x float64) float64 { return -x },
 			func(b *Builder, v, g *Value) *Value { return b.neg(g) }),
-		unary(Exp, "exp", "e^x", "real", math.Exp,
+		unary(Exp, "exp", "e^x", "real", rounded.Exp,
 			func(b *Builder, v, g *Value) *Value { return b.mul(g, v) }),
-		unary(Log, "log", "natural logarithm of x", "positive", math.Log,
+		unary(Log, "log", "natural logarithm of x", "positive", rounded.Log,
 			func(b *Builder, v, g *Value) *Value { return b.div(g, v.Args[0]) }),
 		unary(Sqrt, "sqrt", "square root of x", "positive", math.Sqrt,
 			func(b *Builder, v, g *Value) *Value { return b.div(b.scale(g, 0.5), v) }),
@@ -53,9 +55,9 @@ func unaryOps() []Info {
 				x := v.Args[0]
 				return b.mul(g, b.scale(b.Unary(Exp, b.neg(b.mul(x, x))), -2/math.Sqrt(math.Pi)))
 			}),
-		unary(Sin, "sin", "sine of x in radians", "real", math.Sin,
+		unary(Sin, "sin", "sine of x in radians", "real", rounded.Sin,
 			func(b *Builder, v, g *Value) *Value { return b.mul(g, b.Unary(Cos, v.Args[0])) }),
-		unary(Cos, "cos", "cosine of x in radians", "real", math.Cos,
+		unary(Cos, "cos", "cosine of x in radians", "real", rounded.Cos,
 			func(b *Builder, v, g *Value) *Value { return b.neg(b.mul(g, b.Unary(Sin, v.Args[0]))) }),
 		unary(Abs, "abs", "|x|; the gradient at 0 is 0", "nonzero", math.Abs,
 			func(b *Builder, v, g *Value) *Value { return b.mul(g, b.Unary(Sign, v.Args[0])) }),

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"mspecc/runtime/rounded"
 )
 
 func reduceOps() []Info {
@@ -46,7 +48,7 @@ func softmaxOp() Info {
 			x, y := a[0][i:i+n], out[i:i+n]
 			top, sum := slices.Max(x), 0.0
 			for j, xx := range x {
-				y[j] = math.Exp(xx - top)
+				y[j] = rounded.Exp(xx - top)
 				sum += y[j]
 			}
 			for j := range y {

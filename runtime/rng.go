@@ -1,6 +1,10 @@
 package runtime
 
-import "math"
+import (
+	"math"
+
+	"mspecc/runtime/rounded"
+)
 
 // Philox4x32-10: the multipliers and the key increments (Salmon et al., "Parallel random
 // numbers: as easy as 1, 2, 3", 2011).
@@ -147,7 +151,7 @@ func normal(dst []float32, mean, deviation float64, stream string, seed uint64) 
 	u := make([]float32, 2*len(dst))
 	Uniform(u, stream, seed, 0)
 	for i := range dst {
-		radius := math.Sqrt(-2 * math.Log(1-float64(u[2*i])))
-		dst[i] = float32(mean + float64(deviation*float64(radius*math.Cos(2*math.Pi*float64(u[2*i+1])))))
+		radius := math.Sqrt(-2 * rounded.Log(1-float64(u[2*i])))
+		dst[i] = float32(mean + float64(deviation*float64(radius*rounded.Cos(2*math.Pi*float64(u[2*i+1])))))
 	}
 }

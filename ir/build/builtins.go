@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"mspecc/ir"
+	"mspecc/runtime/rounded"
 	"mspecc/spec"
 )
 
@@ -226,14 +227,14 @@ func sign(x float64) float64 {
 
 func mathBuiltins() []*builtin {
 	return []*builtin{
-		unaryBuiltin("exp", "e to the power x", ir.Exp, math.Exp),
-		unaryBuiltin("log", "natural logarithm", ir.Log, math.Log),
+		unaryBuiltin("exp", "e to the power x", ir.Exp, rounded.Exp),
+		unaryBuiltin("log", "natural logarithm", ir.Log, rounded.Log),
 		unaryBuiltin("sqrt", "square root", ir.Sqrt, math.Sqrt),
 		unaryBuiltin("tanh", "hyperbolic tangent", ir.Tanh, math.Tanh),
 		unaryBuiltin("erf", "error function", ir.Erf, math.Erf),
 		unaryBuiltin("erfc", "1 - erf(x)", ir.Erfc, math.Erfc),
-		unaryBuiltin("sin", "sine of radians", ir.Sin, math.Sin),
-		unaryBuiltin("cos", "cosine of radians", ir.Cos, math.Cos),
+		unaryBuiltin("sin", "sine of radians", ir.Sin, rounded.Sin),
+		unaryBuiltin("cos", "cosine of radians", ir.Cos, rounded.Cos),
 		unaryBuiltin("abs", "absolute value", ir.Abs, math.Abs),
 		unaryBuiltin("sign", "-1, 0 or 1; its gradient is 0", ir.Sign, sign),
 		unaryBuiltin("floor", "largest whole number not above x; its gradient is 0", ir.Floor, math.Floor),

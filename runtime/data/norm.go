@@ -96,7 +96,7 @@ func (m *Moments) Add(c int, v float64) {
 	m.n[c]++
 	d := v - m.mean[c]
 	m.mean[c] += d / m.n[c]
-	m.m2[c] += d * (v - m.mean[c])
+	m.m2[c] += float64(d * (v - m.mean[c])) // rounded, not fused with the sum, so that every processor gives the same
 }
 
 // Example takes all values of an example, one channel behind the other, but those that are missing.

@@ -59,7 +59,7 @@ func (f *gapFiller) add(row []float32) error {
 		} else if f.at[c]+1 < f.n {
 			start, first := float64(f.last[c]), f.at[c]
 			step := (float64(v) - start) / float64(f.n-first)
-			if err := f.fill(c, first+1, f.n, func(row int) float32 { return float32(start + step*float64(row-first)) }); err != nil {
+			if err := f.fill(c, first+1, f.n, func(row int) float32 { return float32(start + float64(step*float64(row-first))) }); err != nil {
 				return err
 			}
 		}

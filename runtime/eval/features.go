@@ -283,7 +283,7 @@ func Standardize(train, test *Set) {
 	for i := range train.Len() {
 		for j, v := range train.Row(i) {
 			d := float64(v) - mean[j]
-			square[j] += d * d
+			square[j] += float64(d * d)
 		}
 	}
 	for _, s := range []*Set{train, test} {

@@ -87,7 +87,7 @@ func newPrototypes(train *Set, members [][]int32, shots int, seed uint64, episod
 		mean, square := make([]float32, train.Width), 0.0
 		for k, v := range sum {
 			mean[k] = float32(v)
-			square += v * v / 2
+			square += float64(v * v / 2)
 		}
 		p.class, p.mean, p.square = append(p.class, float64(c)), append(p.mean, mean), append(p.square, float32(square))
 	}
@@ -122,9 +122,9 @@ func (p *prototypes) predict(test *Set, threads int) (class, margins []float64) 
 					if b > best[1] {
 						best[1], out[j] = b, p.class[c+q]
 					}
-					margins[i] += sign * float64(a)
+					margins[i] += float64(sign * float64(a))
 					if j > i {
-						margins[j] += sign * float64(b)
+						margins[j] += float64(sign * float64(b))
 					}
 				}
 			}

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"mspecc/runtime"
+	"mspecc/runtime/rounded"
 )
 
 // Adam's constants, for heads and for encoders.
@@ -99,7 +100,7 @@ func (h *head) deltas(out []float32, train *Set, rows []int32, lo, hi int) {
 		case 1:
 			d[0] = 2 * (d[0] - float32(y)) * scale
 		case 2:
-			d[0] = (float32(1/(1+math.Exp(-float64(d[0])))) - float32(y)) * scale
+			d[0] = (float32(1/(1+rounded.Exp(-float64(d[0])))) - float32(y)) * scale
 		default:
 			softmax(d)
 			d[int(y)]--
@@ -117,7 +118,7 @@ func softmax(x []float32) {
 	}
 	sum := 0.0
 	for i, v := range x {
-		e := math.Exp(float64(v - top))
+		e := rounded.Exp(float64(v - top))
 		sum += e
 		x[i] = float32(e)
 	}
@@ -178,15 +179,15 @@ func (h *head) back(dst []float32, rows int) {
 
 // adam updates the weights of output c from column lo on, with L2 decay added to the gradient.
 func (h *head) adam(g []float32, c, lo int) {
-	rate := float32(h.LR / (1 - math.Pow(beta1, float64(h.step))))
-	root := float32(math.Sqrt(1 - math.Pow(beta2, float64(h.step))))
+	rate := float32(h.LR / (1 - rounded.Pow(beta1, h.step)))
+	root := float32(math.Sqrt(1 - rounded.Pow(beta2, h.step)))
 	decay := float32(h.WeightDecay)
 	w, m, v := h.w[c][lo:lo+len(g)], h.m[c][lo:lo+len(g)], h.v[c][lo:lo+len(g)]
 	for i, d := range g {
-		d += decay * w[i]
-		m[i] += (1 - beta1) * (d - m[i])
-		v[i] = beta2*v[i] + (1-beta2)*d*d
-		w[i] -= rate * m[i] / (float32(math.Sqrt(float64(v[i])))/root + adamEps)
+		d += float32(decay * w[i])
+		m[i] += float32((1 - beta1) * (d - m[i]))
+		v[i] = float32(beta2*v[i]) + float32((1-beta2)*d*d)
+		w[i] -= float32(rate*m[i]) / (float32(math.Sqrt(float64(v[i])))/root + adamEps)
 	}
 }
 

@@ -44,8 +44,8 @@ func same(a, b []float32) bool {
 func near(a, b []float32) bool {
 	d, size := 0.0, 0.0
 	for i, x := range a {
-		d += float64(x-b[i]) * float64(x-b[i])
-		size += float64(x) * float64(x)
+		d += float64(float64(x-b[i]) * float64(x-b[i]))
+		size += float64(float64(x) * float64(x))
 	}
 	return d <= 1e-6*size || same(a, b)
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"mspecc/runtime/rounded"
 )
 
 // knnTemperature divides the similarities before they become weights.
@@ -81,7 +83,7 @@ func inverseNorms(s *Set, threads int) []float32 {
 		for i := lo; i < hi; i++ {
 			sum := 0.0
 			for _, v := range s.Row(i) {
-				sum += float64(v) * float64(v)
+				sum += float64(float64(v) * float64(v))
 			}
 			if sum > 0 {
 				out[i] = float32(1 / math.Sqrt(sum))
@@ -143,10 +145,10 @@ func (b *neighbours) add(s float32, index int) {
 func (b *neighbours) vote(train *Set) (label, mean float64) {
 	weights, sum, total := map[float64]float64{}, 0.0, 0.0
 	for i := range b.n {
-		w := math.Exp(float64(b.similarity[i]-b.similarity[0]) / knnTemperature)
+		w := rounded.Exp(float64(b.similarity[i]-b.similarity[0]) / knnTemperature)
 		y := train.Y[b.index[i]]
 		weights[y] += w
-		sum += w * y
+		sum += float64(w * y)
 		total += w
 	}
 	if train.Classes == 1 {

@@ -69,7 +69,7 @@ func auroc(scores, labels []float64) float64 {
 	if ones == 0 || zeros == 0 {
 		return 0.5
 	}
-	return (sum - ones*(ones-1)/2) / (ones * zeros)
+	return (sum - float64(ones*(ones-1)/2)) / (ones * zeros)
 }
 
 // ranks are the positions in sorted order; equal values share the mean of theirs.
@@ -110,9 +110,9 @@ func pearson(a, b []float64) float64 {
 	}
 	ab, aa, bb := 0.0, 0.0, 0.0
 	for i := range a {
-		ab += (a[i] - ma) * (b[i] - mb)
-		aa += (a[i] - ma) * (a[i] - ma)
-		bb += (b[i] - mb) * (b[i] - mb)
+		ab += float64((a[i] - ma) * (b[i] - mb))
+		aa += float64((a[i] - ma) * (a[i] - ma))
+		bb += float64((b[i] - mb) * (b[i] - mb))
 	}
 	if aa == 0 || bb == 0 {
 		return 0

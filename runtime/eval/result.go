@@ -21,7 +21,7 @@ func score(values []float64) *Score {
 	}
 	s.Mean /= n
 	for _, v := range values {
-		s.Deviation += (v - s.Mean) * (v - s.Mean)
+		s.Deviation += float64((v - s.Mean) * (v - s.Mean))
 	}
 	if n > 1 {
 		s.Deviation = math.Sqrt(s.Deviation / (n - 1))

@@ -8,6 +8,7 @@ import (
 
 	"mspecc/runtime"
 	"mspecc/runtime/data"
+	"mspecc/runtime/rounded"
 	"mspecc/runtime/train"
 )
 
@@ -141,15 +142,15 @@ func rows[T any](dst, x []T, all, first, n, part int) []T {
 // adamw updates the parameters.
 func (t *tuner) adamw(lr float64) {
 	t.steps++
-	keep := float32(1 - lr*t.m.Program.Train.WeightDecay)
-	rate := float32(lr / (1 - math.Pow(beta1, float64(t.steps))))
-	bias := float32(1 - math.Pow(beta2, float64(t.steps)))
+	keep := float32(1 - float64(lr*t.m.Program.Train.WeightDecay))
+	rate := float32(lr / (1 - rounded.Pow(beta1, t.steps)))
+	bias := float32(1 - rounded.Pow(beta2, t.steps))
 	t.each(func(p *tuned, lo, hi int) {
 		w, g, m, v := p.value[lo:hi], p.sum[lo:hi], p.mean[lo:hi], p.square[lo:hi]
 		for i, d := range g {
-			m[i] = beta1*m[i] + (1-beta1)*d
-			v[i] = beta2*v[i] + (1-beta2)*d*d
-			w[i] = keep*w[i] - rate*m[i]/(float32(math.Sqrt(float64(v[i]/bias)))+adamEps)
+			m[i] = float32(beta1*m[i]) + float32((1-beta1)*d)
+			v[i] = float32(beta2*v[i]) + float32((1-beta2)*d*d)
+			w[i] = float32(keep*w[i]) - float32(rate*m[i])/(float32(math.Sqrt(float64(v[i]/bias)))+adamEps)
 		}
 	})
 }

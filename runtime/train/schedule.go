@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"mspecc/runtime"
+	"mspecc/runtime/rounded"
 )
 
 // LearningRate is the rate of a step, counted from 1, of a run of so many steps. base takes
@@ -18,12 +19,12 @@ func LearningRate(s runtime.Schedule, base float64, step, steps int) float64 {
 	}
 	switch s.Kind {
 	case "cosine":
-		return base * (s.Factor + (1-s.Factor)*0.5*(1+math.Cos(math.Pi*done)))
+		return base * (s.Factor + float64((1-s.Factor)*0.5*(1+rounded.Cos(math.Pi*done))))
 	case "linear":
-		return base * (s.Factor + (1-s.Factor)*(1-done))
+		return base * (s.Factor + float64((1-s.Factor)*(1-done)))
 	case "step":
 		if s.Every > 0 {
-			return base * math.Pow(s.Factor, float64((step-1)/s.Every))
+			return base * rounded.Pow(s.Factor, (step-1)/s.Every)
 		}
 	}
 	return base

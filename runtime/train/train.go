@@ -14,6 +14,7 @@ import (
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/runtime/data"
+	"mspecc/runtime/rounded"
 )
 
 // Batches gives the batch of a step, counted from 0; *data.Loader does.
@@ -114,8 +115,8 @@ func (s *Stepper) Step(step int) ([]float64, error) {
 	}
 	for name, v := range map[string]float64{
 		"opt.lr":    LearningRate(t.Schedule, s.LR, step, s.Steps),
-		"opt.bias1": 1 - math.Pow(t.Beta1, float64(step-s.Began)),
-		"opt.bias2": 1 - math.Pow(t.Beta2, float64(step-s.Began)),
+		"opt.bias1": 1 - rounded.Pow(t.Beta1, step-s.Began),
+		"opt.bias2": 1 - rounded.Pow(t.Beta2, step-s.Began),
 	} {
 		if in, ok := f.Input(name); ok {
 			m.Mem[in.Offset] = float32(v)

@@ -73,7 +73,7 @@ func (t *Twister) twist() {
 // Float64 is random.random(): 53 bits, 0 <= x < 1.
 func (t *Twister) Float64() float64 {
 	a, b := t.Uint32()>>5, t.Uint32()>>6
-	return (float64(a)*(1<<26) + float64(b)) / (1 << 53)
+	return (float64(float64(a)*(1<<26)) + float64(b)) / (1 << 53)
 }
 
 // Below is what Python's random module draws from for randrange(limit) and choice: 0 <= x < limit, at most 2^32 - 1.

@@ -37,7 +37,7 @@ func (m *Image) Grey() *Image {
 	out.Deep = make([]float32, m.Width*m.Height)
 	for i := range out.Deep {
 		p := m.Deep[i*3:]
-		out.Deep[i] = float32((float64(p[0])*19595 + float64(p[1])*38470 + float64(p[2])*7471) / (1 << 16))
+		out.Deep[i] = float32((float64(float64(p[0])*19595) + float64(float64(p[1])*38470) + float64(float64(p[2])*7471)) / (1 << 16))
 	}
 	return out
 }

@@ -1,6 +1,10 @@
 package picture
 
-import "math"
+import (
+	"math"
+
+	"mspecc/runtime/rounded"
+)
 
 // Filter is a resampling filter with Pillow's name for it.
 type Filter struct {
@@ -55,7 +59,7 @@ func sinc(x float64) float64 {
 		return 1
 	}
 	x *= math.Pi
-	return math.Sin(x) / x
+	return rounded.Sin(x) / x
 }
 
 // fraction is the number of binary places of the weights.
@@ -72,7 +76,7 @@ type taps struct {
 func (f Filter) resampling(in, out int) []taps {
 	scale := float64(in) / float64(out)
 	wide := max(scale, 1)
-	support := f.support * wide
+	support := float64(f.support * wide)
 	all := make([]taps, out)
 	w := make([]float64, 0, 2*int(math.Ceil(support))+1)
 	for i := range all {

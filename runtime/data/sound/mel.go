@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"gonum.org/v1/gonum/dsp/fourier"
+	"mspecc/runtime/rounded"
 )
 
 // MelOptions are the arguments of librosa.feature.melspectrogram that matter, and of what follows it.
@@ -22,9 +22,8 @@ type Mel struct {
 	opt     MelOptions
 	window  []float64
 	filters []melFilter
-	fft     *fourier.FFT
+	fft     *fft
 	frame   []float64
-	bins    []complex128
 	power   []float64
 }
 
@@ -49,11 +48,10 @@ func NewMel(o MelOptions) (*Mel, error) {
 	if o.Pad != "constant" && o.Pad != "reflect" {
 		return nil, fmt.Errorf("padding is %q, expected constant or reflect", o.Pad)
 	}
-	m := &Mel{opt: o, window: make([]float64, o.FFT), fft: fourier.NewFFT(o.FFT), frame: make([]float64, o.FFT)}
+	m := &Mel{opt: o, window: make([]float64, o.FFT), fft: newFFT(o.FFT), frame: make([]float64, o.FFT)}
 	for i := range m.window {
-		m.window[i] = 0.5 - 0.5*math.Cos(2*math.Pi*float64(i)/float64(o.FFT))
+		m.window[i] = 0.5 - float64(0.5*rounded.Cos(float64(2*math.Pi*float64(i))/float64(o.FFT)))
 	}
-	m.bins = make([]complex128, o.FFT/2+1)
 	m.power = make([]float64, o.FFT/2+1)
 	edges := make([]float64, o.Mels+2)
 	top := hzToMel(float64(o.Rate) / 2)
@@ -70,7 +68,7 @@ func NewMel(o MelOptions) (*Mel, error) {
 func triangle(low, centre, high, step float64, bins int) melFilter {
 	var f melFilter
 	for k := range bins {
-		hz := float64(k) * step
+		hz := float64(float64(k) * step)
 		w := min((hz-low)/(centre-low), (high-hz)/(high-centre))
 		if w <= 0 {
 			if f.weights != nil {
@@ -92,20 +90,20 @@ const (
 	melBreak  = 1000.0    // Hz
 )
 
-var melLog = math.Log(6.4) / 27
+var melLog = rounded.Log(6.4) / 27
 
 func hzToMel(hz float64) float64 {
 	if hz < melBreak {
 		return hz / melLinear
 	}
-	return melBreak/melLinear + math.Log(hz/melBreak)/melLog
+	return melBreak/melLinear + rounded.Log(hz/melBreak)/melLog
 }
 
 func melToHz(mel float64) float64 {
 	if mel < melBreak/melLinear {
-		return mel * melLinear
+		return float64(mel * melLinear)
 	}
-	return melBreak * math.Exp(melLog*(mel-melBreak/melLinear))
+	return float64(melBreak * rounded.Exp(melLog*(mel-melBreak/melLinear)))
 }
 
 // Frames is the number of frames of so many samples.
@@ -121,12 +119,12 @@ func (m *Mel) Spectrogram(dst []float32, samples []float32) {
 		for b, f := range m.filters {
 			sum := 0.0
 			for i, w := range f.weights {
-				sum += w * m.power[f.first+i]
+				sum += float64(w * m.power[f.first+i])
 			}
 			if m.opt.Squared {
 				sum *= sum
 			}
-			db := 10 * math.Log10(max(leastPower, sum))
+			db := float64(10 * rounded.Log10(max(leastPower, sum)))
 			highest = max(highest, db)
 			dst[b*frames+t] = float32(db)
 		}
@@ -156,10 +154,7 @@ func (m *Mel) transform(samples []float32, start int) {
 		clear(m.power)
 		return
 	}
-	m.fft.Coefficients(m.bins, m.frame)
-	for k, c := range m.bins {
-		m.power[k] = real(c)*real(c) + imag(c)*imag(c)
-	}
+	m.fft.power(m.power, m.frame)
 }
 
 // reflect mirrors a position at the first and the last sample, which are not repeated.
