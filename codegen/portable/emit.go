@@ -57,7 +57,7 @@ func exponent(x float32) float32 {
 	case x == 0:
 		return float32(math.Inf(-1))
 	case x != x || x-x != 0:
-		return x * x
+		return float32(x * x)
 	}
 	_, e := math.Frexp(float64(x))
 	return float32(e - 1)
@@ -76,7 +76,8 @@ func mantissa(x float32) float32 {
 func scale(x, n float32) float32 {
 	k := int32(n)
 	h := k >> 1
-	return x * math.Float32frombits(uint32(h+127)<<23) * math.Float32frombits(uint32(k-h+127)<<23)
+	x = float32(x * math.Float32frombits(uint32(h+127)<<23))
+	return float32(x * math.Float32frombits(uint32(k-h+127)<<23))
 }
 `,
 	"negate": `// negate changes the sign, also of 0.
@@ -89,13 +90,13 @@ func magnitude(x float32) float32 { return math.Float32frombits(math.Float32bits
 // are exact in float64, sums exact enough to round as if they were; subnormal sums are 0.
 func dot(x, y, z float32) float32 {
 	a, b := math.Float32bits(x), math.Float32bits(y)
-	z = float32(float64(z) + float64(math.Float32frombits(a&^0xffff))*float64(math.Float32frombits(b&^0xffff)))
+	z = float32(float64(z) + float64(float64(math.Float32frombits(a&^0xffff))*float64(math.Float32frombits(b&^0xffff))))
 	if math.Float32bits(z)&0x7f800000 == 0 {
-		z *= 0
+		z = float32(z * 0)
 	}
-	z = float32(float64(z) + float64(math.Float32frombits(a<<16))*float64(math.Float32frombits(b<<16)))
+	z = float32(float64(z) + float64(float64(math.Float32frombits(a<<16))*float64(math.Float32frombits(b<<16))))
 	if math.Float32bits(z)&0x7f800000 == 0 {
-		z *= 0
+		z = float32(z * 0)
 	}
 	return z
 }
@@ -103,7 +104,7 @@ func dot(x, y, z float32) float32 {
 	"fused": `// fused is x y + z, rounded once: the product is exact in float64, and where the sum is not, its
 // last bit is made odd, so that rounding it to float32 rounds the exact number.
 func fused(x, y, z float32) float32 {
-	p, c := float64(x)*float64(y), float64(z)
+	p, c := float64(float64(x)*float64(y)), float64(z)
 	s := p + c
 	back := s - p
 	lost := (p - (s - back)) + (c - back)

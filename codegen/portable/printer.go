@@ -207,7 +207,7 @@ func element(m loop.Mem) string {
 // and with some settings: the same kernel gives the same bits on all of them.
 var formats = map[loop.Op]string{
 	loop.OpMov: "%s", loop.OpIota: "%s", loop.OpHSum: "%s", loop.OpHMax: "%s",
-	loop.OpAdd: "%s + %s", loop.OpSub: "%s - %s", loop.OpMul: "float32(%s * %s)", loop.OpDiv: "%s / %s",
+	loop.OpAdd: "%s + %s", loop.OpSub: "%s - %s", loop.OpMul: "float32(%s * %s)", loop.OpDiv: "float32(%s / %s)", // by a power of two it is a product
 	loop.OpFMA: "float32(%s*%s) + %s", loop.OpFNMA: "%[4]s - float32(%[2]s*%[3]s)", loop.OpFMS: "float32(%s*%s) - %s",
 	loop.OpSqrt:  "float32(math.Sqrt(float64(%s)))",
 	loop.OpFloor: "float32(math.Floor(float64(%s)))",

@@ -78,6 +78,13 @@ func (s *suite) build() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	unrounded, err := looptest.Unrounded(source)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, u := range unrounded {
+		s.t.Errorf("portable code has a product that is not rounded, line %s", u)
+	}
 	files := map[string]string{"portable.go": source}
 	var names []string
 	for _, target := range s.targets {
