@@ -141,3 +141,24 @@ func optionText(v value, o options.Option) string {
 	}
 	return text(v)
 }
+
+// checkExposed warns of outputs of features and reconstruct that no command of a trainer looks for.
+func (vb *variantBuild) checkExposed(e *elab, name string) {
+	known := options.Features
+	if name == "reconstruct" {
+		known = options.Reconstruct
+	}
+	for _, o := range e.fn.Outputs {
+		base := o.Name
+		if stem, number, ok := strings.Cut(o.Name, "."); ok && name == "reconstruct" && stem != "mask" {
+			if _, err := strconv.Atoi(number); err == nil {
+				base = stem
+			}
+		}
+		if at := e.outputs[o.Name]; !slices.Contains(known, base) {
+			vb.diags = append(vb.diags, spec.Diagnostic{Pos: at.Pos, End: at.End, Severity: spec.Warning, Code: "W007",
+				Msg:   fmt.Sprintf("%s exposes %s, which no command of the trainer looks for", name, o.Name),
+				Notes: append(spec.DidYouMean(base, known), spec.Note{Msg: "they look for " + strings.Join(known, ", ")})})
+		}
+	}
+}

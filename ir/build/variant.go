@@ -329,6 +329,7 @@ func (vb *variantBuild) entry(f *spec.Func, name string, training bool) *Func {
 		}
 		if name != "objective" && name != "replay" {
 			vb.checkTrained(e)
+			vb.checkExposed(e, name)
 		}
 		return env
 	})

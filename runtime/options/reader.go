@@ -58,3 +58,10 @@ func ReaderNames() []string {
 // Metrics lists the metrics of evaluation: for classes accuracy, weighted_f1 and, where there are two, auroc;
 // for numbers spearman and pearson.
 var Metrics = []string{"accuracy", "weighted_f1", "auroc", "spearman", "pearson"}
+
+// Reconstruct lists what the commands that draw reconstructions look for among the outputs of a model's reconstruct
+// block; of several streams each has .0, .1 and so on behind its name, but for mask.
+var Reconstruct = []string{"target", "mask", "reconstruction", "adapted"}
+
+// Features lists what commands look for among those of a features block.
+var Features = []string{"features", "tokens"}
