@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"mspecc/internal/fuzzing"
 	"mspecc/internal/progen"
 	"mspecc/ir"
 	"mspecc/spec"
@@ -101,6 +102,7 @@ func FuzzParse(f *testing.F) {
 	for seed := range uint64(3) {
 		f.Add(progen.Program(seed).String())
 	}
+	fuzzing.Bound(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := ir.Parse("fuzz.ir", text)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"mspecc/internal/fuzzing"
 	"mspecc/spec"
 )
 
@@ -103,6 +104,7 @@ func seed(f *testing.F) {
 // Anything parses or is refused with a diagnostic that has a place.
 func FuzzParse(f *testing.F) {
 	seed(f)
+	fuzzing.Bound(f)
 	f.Fuzz(func(t *testing.T, src []byte) {
 		tree, diags := Parse("f", src)
 		for _, d := range diags {
@@ -118,6 +120,7 @@ func FuzzParse(f *testing.F) {
 // Formatting keeps the tokens and is idempotent.
 func FuzzFormat(f *testing.F) {
 	seed(f)
+	fuzzing.Bound(f)
 	f.Fuzz(func(t *testing.T, src []byte) {
 		out, diags := Format("f", src)
 		if len(diags) > 0 {

@@ -141,6 +141,9 @@ func (b *Blob) member(f *zip.File, name string) (*Array, error) {
 		return b.array(place, name, start, int64(size))
 	}
 	r, err := f.Open()
+	if errors.Is(err, zip.ErrAlgorithm) {
+		return nil, b.Fail(f.Name, fmt.Sprintf("is packed by method %d of zip, which is not read", f.Method), "save the arrays with numpy.savez or numpy.savez_compressed")
+	}
 	if err != nil {
 		return nil, b.Fail(f.Name, "cannot be unpacked: "+Cause(err), "fetch it again")
 	}

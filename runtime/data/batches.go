@@ -65,7 +65,7 @@ func (b *Blob) pickledBatch(size, first, classes int) (p *pixels, err error) {
 	defer b.Faults(&err)()
 	v, err := pandas.Values(raw)
 	if err != nil {
-		return nil, b.Fail("", err.Error(), "fetch it again")
+		return nil, b.Other("a pickle", "", err.Error(), "fetch it again")
 	}
 	d, ok := v.(*pickle.Dict)
 	if !ok {

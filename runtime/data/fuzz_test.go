@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 	"testing/fstest"
+
+	"mspecc/internal/fuzzing"
 )
 
 // fuzz feeds a reader one file of arbitrary content: it must either refuse it with an
@@ -12,6 +14,7 @@ func fuzz(f *testing.F, reader string, options map[string]string, files fstest.M
 	f.Add(files[name].Data)
 	f.Add(gz(files[name].Data))
 	f.Add([]byte{})
+	fuzzing.Bound(f)
 	f.Fuzz(func(t *testing.T, content []byte) {
 		train, test, err := Open(reader, options, mutate(files, name, append([]byte{}, content...)), "f", want, OpenOptions{Seed: 1})
 		if err != nil {
@@ -67,6 +70,7 @@ func FuzzTFRecord(f *testing.F) {
 func FuzzExample(f *testing.F) {
 	f.Add(tfexample("0 1 2", 3, true))
 	f.Add(tfexample("0 1 2", -1, false))
+	fuzzing.Bound(f)
 	f.Fuzz(func(t *testing.T, record []byte) {
 		files := fstest.MapFS{"a": mapFile(tfrecords(record))}
 		want := Want{{Shape: []int{3}, Tokens: true, Vocab: 4}}

@@ -103,7 +103,7 @@ func (s *Source) idx(option string) (b *Blob, dims []int, start int64, err error
 	}
 	if word[0] != 0 || word[1] != 0 || word[2] != 8 || word[3] == 0 || word[3] > 8 {
 		return nil, nil, 0, b.Other("an IDX file", "header", fmt.Sprintf("starts with the bytes % x, expected 00 00 08 and the number of dimensions", word),
-			"give an IDX file of unsigned bytes")
+			"give an IDX file of unsigned bytes, or save other numbers as .npy and use the reader npy")
 	}
 	total := int64(1)
 	for range word[3] {

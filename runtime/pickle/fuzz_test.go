@@ -1,6 +1,10 @@
 package pickle
 
-import "testing"
+import (
+	"testing"
+
+	"mspecc/internal/fuzzing"
+)
 
 // Whatever the bytes are, the machine ends with a value or an error.
 func FuzzLoad(f *testing.F) {
@@ -8,6 +12,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add([]byte("\x80\x04\x95\x10\x00\x00\x00\x00\x00\x00\x00}\x94\x8c\x01a\x94C\x02xys."))
 	f.Add([]byte("cmodule\nClass\n)R}b."))
 	f.Add([]byte("(i__main__\nA\n(dS'x'\nI1\nsb."))
+	fuzzing.Bound(f)
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		m := &Machine{Data: raw}
 		for range 4 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mspecc/internal/fuzzing"
 	"mspecc/runtime"
 	"mspecc/runtime/data"
 )
@@ -115,6 +116,7 @@ func FuzzJSON(f *testing.F) {
 	f.Add([]byte(`{"inputs": [[[1, 2], [3, 4]], [1e3, -2, 0.5, 4]]}`))
 	f.Add([]byte(`{"inputs": [[[1, [2]], "x]"], null, {"a": [1]}]}`))
 	r := reader{newInput("x", []int{2, 2}, runtime.F32, 0)}
+	fuzzing.Bound(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		in, err := r.json(body, 3)
 		if err == nil && len(in.x) != 4*in.n {

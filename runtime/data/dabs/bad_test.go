@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"mspecc/internal/fuzzing"
 	"mspecc/runtime/data"
 )
 
@@ -181,6 +182,7 @@ func fuzz(f *testing.F, of, name string) {
 	}
 	f.Add(files[name].Data)
 	f.Add([]byte{})
+	fuzzing.Bound(f)
 	f.Fuzz(func(t *testing.T, content []byte) {
 		changed := maps.Clone(files)
 		changed[name] = &fstest.MapFile{Data: content}

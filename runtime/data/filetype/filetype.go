@@ -208,6 +208,7 @@ var packed = []signature{
 }
 
 var tables = []signature{
+	{0, "PARE", Type{Name: "an encrypted Parquet file", Fix: "write it without encryption"}},
 	{0, "PAR1", Type{Name: "a Parquet file", Fix: byReader("parquet")}},
 	{0, "\x93NUMPY", Type{Name: "an array of NumPy", Fix: byReader("npy")}},
 	{0, "ARROW1\x00\x00", Type{Name: "an Arrow file", Fix: "convert it to Parquet: pyarrow.parquet.write_table(pyarrow.feather.read_table(IN), OUT), or datasets.load_from_disk(DIR).to_parquet(OUT)"}},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"mspecc/internal/fuzzing"
 	"mspecc/runtime/data"
 )
 
@@ -121,6 +122,7 @@ func FuzzCaptioned(f *testing.F) {
 	root := captionedFiles(f)
 	f.Add(root["notes.csv"].Data)
 	f.Add([]byte("image,text\n../a/1.png,x\n/a,b\n"))
+	fuzzing.Bound(f)
 	f.Fuzz(func(t *testing.T, table []byte) {
 		root := captionedFiles(t)
 		root["notes.csv"] = &fstest.MapFile{Data: table}

@@ -241,7 +241,7 @@ func (l *letters) line() (string, error) {
 			return strings.TrimRight(string(b), "\r"), nil
 		}
 		if b = append(b, c); len(b) > maxHeader {
-			return "", errors.New("the line is longer than 1 MiB")
+			return "", filetype.Unread("shorten the header", "the line is longer than 1 MiB")
 		}
 	}
 }
@@ -275,12 +275,12 @@ func (f *fasta) read(name string) error {
 		}
 		if err == nil && mark == 0 {
 			if c != '>' && c != '@' {
-				return f.s.Fail(name, b.Line(start), "begins with neither > nor @", "give a FASTA or FASTQ file")
+				return b.Other("a FASTA file", b.Line(start), "begins with neither > nor @", "give a FASTA or FASTQ file")
 			}
 			mark = c
 		}
 		if err == nil && c != mark {
-			return f.s.Fail(name, b.Line(start), fmt.Sprintf("begins with %q, expected %q", c, mark), "the file is damaged: fetch it again")
+			return f.s.Fail(name, b.Line(start), fmt.Sprintf("begins with %q, expected %q", c, mark), "correct the line, or fetch the damaged file again")
 		}
 		header, err := l.line()
 		if err == nil {
@@ -288,7 +288,12 @@ func (f *fasta) read(name string) error {
 		}
 		if err != nil {
 			var own *data.Error
-			if !errors.As(err, &own) {
+			var kind *filetype.Error
+			switch {
+			case errors.As(err, &own):
+			case errors.As(err, &kind):
+				err = f.s.Fail(name, b.Line(l.at), kind.Msg, kind.Fix)
+			default:
 				err = f.s.Fail(name, b.Line(l.at), data.Cause(err), "the file is damaged: fetch it again")
 			}
 			return err
@@ -355,7 +360,7 @@ func (f *fasta) record(b *data.Blob, l *letters, header string, fastq bool, seen
 			}
 		}
 		if q.n++; q.n > math.MaxInt32 {
-			return errors.New("a sequence has more than 2^31 letters")
+			return filetype.Unread("cut it into parts", "a sequence has more than 2^31 letters")
 		}
 	}
 	close()

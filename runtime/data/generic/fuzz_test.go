@@ -12,6 +12,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"mspecc/internal/fuzzing"
 	"mspecc/runtime/data"
 )
 
@@ -25,6 +26,7 @@ func fuzz(f *testing.F, reader, name string, want data.Want, options map[string]
 			f.Add(s[:len(s)-7])
 		}
 	}
+	fuzzing.Bound(f)
 	f.Fuzz(func(t *testing.T, content []byte) {
 		files := fstest.MapFS{"c1/" + name: {Data: content}, "c2/z" + name: {Data: seeds[0]}}
 		skip := &data.Skip{Limit: len(content) % 3}
@@ -131,6 +133,7 @@ func FuzzArrowSchema(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(raw)
+	fuzzing.Bound(f)
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		for name, kind := range arrowTensors(base64.StdEncoding.EncodeToString(raw)) {
 			if x, ok := kind.(*tensor); ok && (len(x.shape) == 0 || slices.Contains(x.shape, 0)) {
@@ -155,11 +158,12 @@ func FuzzTFRecords(f *testing.F) {
 
 func FuzzFASTA(f *testing.F) {
 	fuzz(f, "fasta", "a.fa", words(3, 4), map[string]string{"stride": "2", "unknown": "drop", "label": "file", "split": "by record", "test_fraction": "0.4"},
-		[]byte(">r1\nACGTNNACGT\n>r2 x\nGGGCC\n"), []byte("@q\nACGTA\n+\nIIIII\n"))
+		[]byte(">r1\nACGTNNACGT\n>r2 x\nGGGCC\n"), []byte("@q\nACGTA\n+\nIIIII\n"), []byte("@q\n\n+\n\n@r\nACG\n+\nIII\n"))
 }
 
 func FuzzImages(f *testing.F) {
-	fuzz(f, "images", "a.png", data.Want{{Shape: []int{3, 2, 2}}}, map[string]string{"test_fraction": "0.5", "standardize": "true"}, pngBytes(3, 2, white{}))
+	fuzz(f, "images", "a.png", data.Want{{Shape: []int{3, 2, 2}}}, map[string]string{"test_fraction": "0.5", "standardize": "true"}, pngBytes(3, 2, white{}),
+		variant(f, "lossy-pixel.webp"), variant(f, "small-frame-clear.gif"), variant(f, "runs4.bmp"), variant(f, "grey12.tif"), variant(f, "bytes.pbm"), variant(f, "palette-alpha.png"))
 }
 
 // white is a colour.
@@ -168,5 +172,6 @@ type white struct{}
 func (white) RGBA() (r, g, b, a uint32) { return 1<<16 - 1, 1<<16 - 1, 1<<16 - 1, 1<<16 - 1 }
 
 func FuzzAudio(f *testing.F) {
-	fuzz(f, "audio", "a.wav", data.Want{{Shape: []int{1, 4}}}, map[string]string{"test_fraction": "0.5", "rate": "any"}, wav(8000, 1, 2, 3, 4, 5))
+	fuzz(f, "audio", "a.wav", data.Want{{Shape: []int{1, 4}}}, map[string]string{"test_fraction": "0.5", "rate": "any"}, wav(8000, 1, 2, 3, 4, 5),
+		mustRead(f, "../sound/testdata/8.flac"), mustRead(f, "../sound/testdata/rf64.wav"), mustRead(f, "../sound/testdata/alaw.wav"))
 }

@@ -156,6 +156,10 @@ func parquetError(b *data.Blob, column string, err error) error {
 	if column != "" {
 		column = "column " + column
 	}
+	var kind *filetype.Error
+	if errors.As(err, &kind) {
+		return b.Fail(column, err.Error(), kind.Fix)
+	}
 	return b.Fail(column, err.Error(), "it is no sound Parquet file: fetch it again")
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/pierrec/lz4/v4"
 
 	"mspecc/runtime/data"
+	"mspecc/runtime/data/filetype"
 )
 
 // The library takes as much memory as a file asks for: for the lists of the footer, for a page, for
@@ -135,7 +136,7 @@ func (p *pages) header(at, end int64) (*format.PageHeader, int64, error) {
 func (p *pages) page(h *format.PageHeader) error {
 	size := int(h.UncompressedPageSize)
 	if size < 0 || size > maxPage {
-		return fmt.Errorf("unpacks to %d bytes, expected at most %d", size, maxPage)
+		return filetype.Unread("write it with smaller pages, or fetch the damaged file again", "unpacks to %d bytes, expected at most %d", size, maxPage)
 	}
 	// Runs of equal values take next to no room, so many values are believed of few bytes, but not any number.
 	values := func(n int32) error {
@@ -255,7 +256,7 @@ func (p *pages) unpack(raw []byte, size int, packed bool) (body []byte, err erro
 		out, err = p.zstd.DecodeAll(raw, room[:0])
 		n = len(out)
 	default:
-		return nil, fmt.Errorf("is compressed with %v, which is not read; write it with zstd", p.codec)
+		return nil, filetype.Unread("write it with zstd", "is compressed with %v, which is not read", p.codec)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot be unpacked (%w)", err)
@@ -343,7 +344,7 @@ func prefixes(b []byte, n int) error {
 	total := int64(len(b))
 	for _, v := range lengths {
 		if total += int64(v); v < 0 || total > maxPage {
-			return fmt.Errorf("has texts of more than %d bytes", maxPage)
+			return filetype.Unread("cut them, or fetch the damaged file again", "has texts of more than %d bytes", maxPage)
 		}
 	}
 	return nil

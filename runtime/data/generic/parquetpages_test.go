@@ -14,6 +14,7 @@ import (
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 
+	"mspecc/internal/fuzzing"
 	"mspecc/runtime/data"
 )
 
@@ -197,6 +198,7 @@ func FuzzThrift(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(b)
+	fuzzing.Bound(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		n, structs, err := thriftStruct(b)
 		if n > len(b) || structs > len(b)*16 {

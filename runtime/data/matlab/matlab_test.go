@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"mspecc/internal/fuzzing"
 )
 
 func read(t testing.TB, name string) []byte {
@@ -86,5 +88,6 @@ func TestBomb(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add(read(f, "plain.mat"))
 	f.Add(read(f, "compressed.mat"))
+	fuzzing.Bound(f)
 	f.Fuzz(func(_ *testing.T, raw []byte) { Read(raw) })
 }

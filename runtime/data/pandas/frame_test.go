@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"mspecc/internal/fuzzing"
 	"mspecc/runtime/pickle"
 )
 
@@ -155,6 +156,7 @@ func FuzzRead(f *testing.F) {
 	for _, n := range []string{"pandas3-protocol5.pkl", "pandas1-protocol2.pkl", "old.pkl", "arrow.pkl"} {
 		f.Add(read(f, n))
 	}
+	fuzzing.Bound(f)
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		frame, err := Read(raw)
 		if err != nil {

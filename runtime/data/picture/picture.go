@@ -159,7 +159,7 @@ func plausible(width, height, size, ratio int) error {
 		return fmt.Errorf("it has %d x %d pixels", width, height)
 	}
 	if width > pixelLimit/height {
-		return fmt.Errorf("it has %d x %d pixels, expected at most %d", width, height, pixelLimit)
+		return filetype.Unread("scale it down or cut it into parts, or fetch the damaged file again", "has %d x %d pixels, expected at most %d", width, height, pixelLimit)
 	}
 	if width*height > size*ratio+1<<16 {
 		return fmt.Errorf("its header speaks of %d x %d pixels, which %d bytes cannot hold", width, height, size)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"mspecc/internal/fuzzing"
 )
 
 func read(t testing.TB, name string) []byte {
@@ -76,6 +78,7 @@ func FuzzEncode(f *testing.F) {
 	f.Add("A man rides", "the bus", 7)
 	f.Add("é\u0301 \u00ad中", "", 0)
 	k := tokenizer(f, true)
+	fuzzing.Bound(f)
 	f.Fuzz(func(t *testing.T, text, pair string, n int) {
 		ids := make([]int32, max(0, min(n, 64)))
 		k.Encode(ids, text, &pair)
