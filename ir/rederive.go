@@ -42,36 +42,51 @@ type rederiver struct {
 	b        *Builder
 	each     func(v *Value, args []*Value) *Value
 	to       map[*Value]*Value
+	from     map[*Value]*derivation // a gradient -> the call that gave it
 	needed   []bool                 // by ID
 	variable map[*Value]bool        // what a needed gradient is taken by
-	from     map[*Value]*derivation // a gradient -> the call that gave it
+	asIs     []bool                 // by ID: what is not rewritten, since a gradient of it is such a variable
 }
 
-// find marks what the outputs need and how it is made. The values between a gradient and what it is
-// taken of belong to that gradient alone.
+// find marks what the outputs need and how it is made.
 func (r *rederiver) find(p *Program) {
-	r.needed, r.variable, r.from = make([]bool, len(p.B.vals)), map[*Value]bool{}, map[*Value]*derivation{}
+	r.from, r.variable = map[*Value]*derivation{}, map[*Value]bool{}
+	r.needed, r.asIs = make([]bool, len(p.B.vals)), make([]bool, len(p.B.vals))
 	for i := range p.B.taken {
 		for _, g := range p.B.taken[i].grads {
 			r.from[g] = &p.B.taken[i]
 		}
 	}
-	stack := p.Roots()
+	r.reach(r.needed, p.Roots())
+	for g, d := range r.from {
+		if r.needed[g.ID] {
+			for _, w := range d.wrt {
+				r.variable[w] = true
+			}
+		}
+	}
+	for v := range r.variable {
+		if d := r.from[v]; d != nil {
+			r.reach(r.asIs, []*Value{d.out})
+		}
+	}
+}
+
+// reach marks what roots are made of. The values between a gradient and what it is taken of belong to
+// that gradient alone.
+func (r *rederiver) reach(marks []bool, roots []*Value) {
+	stack := slices.Clone(roots)
 	for len(stack) > 0 {
 		v := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		if r.needed[v.ID] {
+		if marks[v.ID] {
 			continue
 		}
-		r.needed[v.ID] = true
-		d := r.from[v]
-		if d == nil {
+		marks[v.ID] = true
+		if d := r.from[v]; d != nil {
+			stack = append(append(stack, d.out), d.wrt...)
+		} else {
 			stack = append(stack, v.Args...)
-			continue
-		}
-		stack = append(append(stack, d.out), d.wrt...)
-		for _, w := range d.wrt {
-			r.variable[w] = true
 		}
 	}
 }
@@ -86,24 +101,25 @@ func (r *rederiver) build(v *Value) {
 		return
 	}
 	args := r.all(v.Args)
-	if r.variable[v] {
+	if r.variable[v] || r.asIs[v.ID] {
 		r.to[v] = b.Opaque(v, args)
 	} else {
 		r.to[v] = r.each(v, args)
 	}
 }
 
-// derive takes the gradients d again. One that is itself what a gradient is taken by is not
-// rewritten, nor are those that are made of it.
+// derive takes the gradients d again. Where a gradient is itself what another one is taken by, which of
+// its siblings are made of it follows from how the rules of differentiation share values: nothing is
+// rewritten there.
 func (r *rederiver) derive(d *derivation) {
-	opaque := func(g *Value) bool { return r.variable[g] }
+	exact := func(g *Value) bool { return r.variable[g] || r.asIs[g.ID] }
 	share := r.b.Share
-	r.b.Share = share && !slices.ContainsFunc(d.grads, opaque)
+	r.b.Share = share && !slices.ContainsFunc(d.grads, exact)
 	grads := r.b.Grad(r.to[d.out], r.all(d.wrt)...)
 	r.b.Share = share
 	for i, g := range d.grads {
 		r.to[g] = grads[i]
-		if opaque(g) {
+		if exact(g) {
 			r.b.opaque[grads[i]] = true
 		}
 	}
