@@ -207,8 +207,8 @@ func TestSensorWindows(t *testing.T) {
 	refused(t, "sensor_csv", options("classes", "WALK"), files, want, "s2_01_sp.csv", "line 6", `"SIT"`)
 	refused(t, "sensor_csv", options(), files, Want{{Shape: []int{2, 9}}}, "no test recording has 9 samples")
 	refused(t, "sensor_csv", options(), fstest.MapFS{"a_b.csv": mapFile(nil)}, want, "SUBJECT_RUN_sp.csv", "not found")
+	refused(t, "sensor_csv", options(), mutate(files, "s2_01_sp.csv", []byte{}), want, "no test recording has 4 samples")
 	for content, part := range map[string]string{
-		"":                           "is empty",
 		"a,b,c\n":                    `no column "label"`,
 		"a,b,label\n1,2\n":           "has 2 columns, the header has 3",
 		"a,b,label\n1,inf,X\n":       `column 2 is "inf"`,

@@ -138,6 +138,9 @@ func (s *Source) genomicsPart(option string, classes, first int) (Dataset, error
 	var files []Dataset
 	for _, name := range names {
 		b, err := s.OpenBlob(name)
+		if s.EmptyPart(name, err, len(names)) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

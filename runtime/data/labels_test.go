@@ -80,6 +80,11 @@ func TestLabelsOfTheOtherReaders(t *testing.T) {
 		t.Errorf("a short recording: notes %q", notes)
 	}
 
+	root["s01_3_sp.csv"] = file("")
+	if _, _, notes := labelsOf(t, "sensor_csv", root, signal, options); len(notes) != 2 || notes[0] != "s01_3_sp.csv is empty" {
+		t.Errorf("an empty recording: notes %q", notes)
+	}
+
 	example := func(y int64) []byte {
 		feature := func(name string, list []byte) []byte {
 			return wireOf(1, append(wireOf(1, []byte(name)), wireOf(2, list)...))
@@ -93,10 +98,10 @@ func TestLabelsOfTheOtherReaders(t *testing.T) {
 		records = append(records, binary.LittleEndian.AppendUint32(head, tfrecord.Checksum(head))...)
 		records = append(records, binary.LittleEndian.AppendUint32(r, tfrecord.Checksum(r))...)
 	}
-	dna := fstest.MapFS{"a.tfrecord": {Data: records}}
-	got, _, _ = labelsOf(t, "genomics", dna, Want{{Shape: []int{3}, Tokens: true, Vocab: 4}}, map[string]string{"train": "a.tfrecord", "test": "a.tfrecord", "classes": "4"})
-	if strings.Join(got[:3], " ") != "0 NaN 3" {
-		t.Errorf("genomics: %v", got)
+	dna := fstest.MapFS{"a.tfrecord": {Data: records}, "b.tfrecord": file("")}
+	got, _, notes := labelsOf(t, "genomics", dna, Want{{Shape: []int{3}, Tokens: true, Vocab: 4}}, map[string]string{"train": "*.tfrecord", "test": "a.tfrecord", "classes": "4"})
+	if strings.Join(got[:3], " ") != "0 NaN 3" || len(notes) != 1 || notes[0] != "b.tfrecord is empty" {
+		t.Errorf("genomics: %v, notes %q", got, notes)
 	}
 }
 

@@ -82,6 +82,9 @@ func openSensor(s *Source) (Dataset, Dataset, error) {
 			part = 1
 		}
 		r, err := s.recording(f.path, all, part == 0)
+		if s.EmptyPart(f.path, err, len(files)) {
+			continue
+		}
 		if err != nil {
 			return nil, nil, err
 		}

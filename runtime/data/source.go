@@ -33,10 +33,20 @@ type Error struct {
 	empty bool // the file has no byte
 }
 
-// IsEmpty says whether an error is that of a file without a byte, which data sets of many parts may have.
+// IsEmpty says whether an error is that of a file without a byte.
 func IsEmpty(err error) bool {
 	var own *Error
 	return errors.As(err, &own) && own.empty
+}
+
+// EmptyPart says whether an error is that of an empty file which is one of several, and notes it: distributed writers
+// leave such parts, and the others are the data.
+func (s *Source) EmptyPart(name string, err error, parts int) bool {
+	if !IsEmpty(err) || parts < 2 {
+		return false
+	}
+	s.Note("%s is empty", name)
+	return true
 }
 
 // NotUTF8 says what is wrong with text that is not UTF-8, and what to do.

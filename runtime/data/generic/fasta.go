@@ -75,7 +75,7 @@ func openFASTA(s *data.Source) (data.Dataset, data.Dataset, error) {
 		if i == len(names) {
 			f.tested = len(f.records)
 		}
-		if err := f.read(name); err != nil {
+		if err := f.read(name); err != nil && !s.EmptyPart(name, err, len(names)+len(tests)) {
 			if err := s.Bad(err); err != nil {
 				return nil, nil, err
 			}

@@ -84,8 +84,7 @@ func openAll(s *data.Source, p *plan, names, tests []string, open opener) (table
 	for i, name := range append(slices.Clone(names), tests...) {
 		t, err := open(s, p, name)
 		switch {
-		case data.IsEmpty(err) && len(names)+len(tests) > 1:
-			s.Note("%s is empty", name)
+		case s.EmptyPart(name, err, len(names)+len(tests)):
 			continue
 		case err != nil:
 			if err := s.Bad(err); err != nil {

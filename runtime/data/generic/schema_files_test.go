@@ -191,6 +191,16 @@ func TestEmptyParts(t *testing.T) {
 	})
 }
 
+// Likewise of sequences.
+func TestEmptySequences(t *testing.T) {
+	root := fstest.MapFS{"a.fa": file(">r\nACG\n>s\nGGA\n"), "b.fa": file("")}
+	if got, _ := read(t, "fasta", root, words(3, 4), map[string]string{"test_fraction": "0.5"}); len(got.train) != 1 || len(got.test) != 1 {
+		t.Errorf("sequences %v", got)
+	}
+	delete(root, "a.fa")
+	refused(t, "fasta", root, words(3, 4), nil, "b.fa", "is empty")
+}
+
 // A column has one type in all files: numbers of any width, but not numbers and texts, nor times in two units, nor
 // bytes and floating numbers.
 func TestTypesOfAColumn(t *testing.T) {
