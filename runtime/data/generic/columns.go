@@ -198,7 +198,7 @@ func (x *index) chooseValues(first table, all []column, f *fields) ([]string, er
 func (x *index) only(first table, all []column, f *fields, was string) ([]string, error) {
 	names, err := x.match(first, all, f)
 	if err == nil && len(names) != 1 {
-		return nil, x.s.Fail(first.name(), "", fmt.Sprintf("has no column %q, which the model was trained with; its columns are %s", was, listed(namesOf(all))), "name the one that stands for it with the option columns")
+		return nil, x.s.Fail(first.name(), "", fmt.Sprintf("has no column %q, which the model was trained with; its columns are %s", was, listed(namesOf(all))), "name what stands for it with the option columns")
 	}
 	return names, err
 }
