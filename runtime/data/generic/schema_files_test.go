@@ -192,7 +192,7 @@ func TestEmptyParts(t *testing.T) {
 }
 
 // Likewise of sequences.
-func TestEmptySequences(t *testing.T) {
+func TestEmptyFilesOfSequences(t *testing.T) {
 	root := fstest.MapFS{"a.fa": file(">r\nACG\n>s\nGGA\n"), "b.fa": file("")}
 	if got, _ := read(t, "fasta", root, words(3, 4), map[string]string{"test_fraction": "0.5"}); len(got.train) != 1 || len(got.test) != 1 {
 		t.Errorf("sequences %v", got)
