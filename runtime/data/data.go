@@ -93,11 +93,12 @@ type Example struct {
 	X      []float32 // [Want.Values()], those of one input after those of another
 	Tokens []int32   // [Want.Tokens()], likewise
 	Labels []float64 // [Labels.Each]; NaN stands for a label that does not count, such as that of padding
+	From   int       // number of the example that this is: another one stands for a record that is bad
 }
 
 // NewExample makes room for an example.
 func NewExample(want Want, labels Labels) *Example {
-	return &Example{make([]float32, want.Values()), make([]int32, want.Tokens()), make([]float64, max(1, labels.Each))}
+	return &Example{X: make([]float32, want.Values()), Tokens: make([]int32, want.Tokens()), Labels: make([]float64, max(1, labels.Each))}
 }
 
 // Dataset is a list of examples of one shape. It is safe for concurrent use: several
@@ -107,7 +108,7 @@ type Dataset interface {
 	Len() int
 	// Labels says what labels the examples have.
 	Labels() Labels
-	// Example writes example i, 0 <= i < Len(), every element of it. The epoch matters only where
+	// Example writes example i, 0 <= i < Len(), every element of X, Tokens and Labels. The epoch matters only where
 	// examples are drawn at random (windows of long recordings). The same i and epoch always
 	// give the same example. An *Error says that the record is bad.
 	Example(i int, epoch uint64, e *Example) error

@@ -29,10 +29,16 @@ func (j *joined) Labels() Labels { return j.sets[0].Labels() }
 // Look is that of the first set.
 func (j *joined) Look() Look { return LookOf(j.sets[0]) }
 
-func (j *joined) Example(i int, epoch uint64, e *Example) error {
+// part is the number of the set that example i is of.
+func (j *joined) part(i int) int {
 	k, found := slices.BinarySearch(j.before, i)
 	if !found {
 		k--
 	}
+	return k
+}
+
+func (j *joined) Example(i int, epoch uint64, e *Example) error {
+	k := j.part(i)
 	return j.sets[k].Example(i-j.before[k], epoch, e)
 }

@@ -25,6 +25,7 @@ type Batch struct {
 	X      []float32 // [batch, Want.Values()] row-major: an example's inputs one after another; nil without values
 	Tokens []int32   // [batch, Want.Tokens()], likewise
 	Labels []float64 // [batch, Labels.Each]
+	From   []int     // [batch]: number, in the data set, of the example in each row; see Example.From
 
 	next    atomic.Int64 // row to decode next
 	workers sync.WaitGroup
@@ -93,7 +94,7 @@ func NewLoader(set Dataset, want Want, opt LoaderOptions) (*Loader, error) {
 	}
 	l := &Loader{set: set, want: want, opt: opt, values: want.Values(), tokens: want.Tokens(), labels: max(1, set.Labels().Each), steps: steps}
 	for range ahead {
-		b := &Batch{Labels: make([]float64, opt.Batch*l.labels)}
+		b := &Batch{Labels: make([]float64, opt.Batch*l.labels), From: make([]int, opt.Batch)}
 		if l.values > 0 {
 			b.X = make([]float32, opt.Batch*l.values)
 		}
@@ -223,6 +224,7 @@ func (l *Loader) decode(b *Batch, row *Example) {
 		row.X = part(b.X, j, l.values)
 		row.Tokens = part(b.Tokens, j, l.tokens)
 		row.Labels = part(b.Labels, j, l.labels)
+		row.From = i
 		if err := l.set.Example(i, b.Epoch, row); err != nil {
 			b.mu.Lock()
 			if b.err == nil || j < b.bad {
@@ -231,6 +233,7 @@ func (l *Loader) decode(b *Batch, row *Example) {
 			b.mu.Unlock()
 			break
 		}
+		b.From[j] = row.From
 		done++
 	}
 	l.examples.Add(int64(done))

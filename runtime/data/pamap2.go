@@ -23,10 +23,22 @@ type segment struct {
 	runs  []run // of the activity
 	class int
 	n     int // rows
+
+	subject string
+	left    *numbering // of the file's rows
 }
 
 // run is rows that follow each other: so many of them come before it in the segment.
 type run struct{ first, n, before int }
+
+// row is the row of the file that row i of the segment is.
+func (g *segment) row(i int) int {
+	k, found := slices.BinarySearchFunc(g.runs, i, func(r run, i int) int { return r.before - i })
+	if !found {
+		k--
+	}
+	return g.runs[k].first + i - g.runs[k].before
+}
 
 // read writes the window at a row of the segment into x, [52, length].
 func (g *segment) read(x []float32, start, length int) error {
@@ -57,20 +69,25 @@ type randomWindows struct {
 	segments []*segment
 	items    int
 	length   int
-	classes  int
+	labels   Labels
 	fixed    bool // the same windows in every epoch
 	seed     uint64
 }
 
 func (r *randomWindows) Len() int       { return r.items }
-func (r *randomWindows) Labels() Labels { return Labels{Classes: r.classes, Each: 1} }
+func (r *randomWindows) Labels() Labels { return r.labels }
 
-func (r *randomWindows) Example(i int, epoch uint64, e *Example) error {
+// draw is the segment of window i and where in it the window begins.
+func (r *randomWindows) draw(i int, epoch uint64) (seg *segment, start int) {
 	if r.fixed {
 		epoch = 0
 	}
-	seg := r.segments[below(key(r.seed, epoch, uint64(i), 0), len(r.segments))]
-	start := below(key(r.seed, epoch, uint64(i), 1), seg.n-r.length+1)
+	seg = r.segments[below(key(r.seed, epoch, uint64(i), 0), len(r.segments))]
+	return seg, below(key(r.seed, epoch, uint64(i), 1), seg.n-r.length+1)
+}
+
+func (r *randomWindows) Example(i int, epoch uint64, e *Example) error {
+	seg, start := r.draw(i, epoch)
 	e.Labels[0] = float64(seg.class)
 	return seg.read(e.X, start, r.length)
 }
@@ -144,7 +161,10 @@ func (s *Source) pamapPart(part string, window int, activities map[int]int) (*ra
 	if err != nil {
 		return nil, err
 	}
-	set := &randomWindows{items: items, length: window, classes: len(activities)}
+	set := &randomWindows{items: items, length: window, labels: Labels{Classes: len(activities), Each: 1, Names: make([]string, len(activities))}}
+	for id, class := range activities {
+		set.labels.Names[class] = strconv.Itoa(id)
+	}
 	subjects := s.List(part + "_subjects")
 	if len(subjects) == 0 {
 		return nil, s.BadOption(part+"_subjects", "at least one subject such as 101")
@@ -160,6 +180,7 @@ func (s *Source) pamapPart(part string, window int, activities map[int]int) (*ra
 			return nil, err
 		}
 		for _, seg := range segments {
+			seg.subject = strings.TrimPrefix(subject, "subject")
 			if seg.n >= window {
 				set.segments = append(set.segments, seg)
 			}
@@ -180,7 +201,7 @@ func (b *Blob) pamapFile(activities map[int]int) ([]*segment, error) {
 	defer l.close()
 	spool := b.Source.NewSpool()
 	rows := newGapFiller(spool, pamapChannels)
-	found := map[int]*segment{}
+	found, left := map[int]*segment{}, &numbering{}
 	row := make([]float32, pamapChannels)
 	var cols [][]byte
 	for line, ok := l.next(); ok; line, ok = l.next() {
@@ -190,6 +211,7 @@ func (b *Blob) pamapFile(activities map[int]int) ([]*segment, error) {
 			if err := b.Source.Bad(err); err != nil {
 				return nil, err
 			}
+			left.leaveOut(rows.n)
 			continue
 		}
 		if class, known := activities[id]; known {
@@ -219,7 +241,7 @@ func (b *Blob) pamapFile(activities map[int]int) ([]*segment, error) {
 	var segments []*segment
 	for _, class := range slices.Sorted(maps.Keys(found)) {
 		seg := found[class]
-		seg.rows = kept
+		seg.rows, seg.left = kept, left
 		seg.start(first)
 		segments = append(segments, seg)
 	}

@@ -13,6 +13,7 @@ type Places struct {
 	at    []int64
 	end   int64          // of the last record
 	bad   map[int64]bool // places of records that are left out and lie between others
+	left  numbering      // of the same
 }
 
 // Add takes the place of the next record and of its end.
@@ -44,6 +45,7 @@ func (p *Places) leaveOut(at int64) {
 		p.bad = map[int64]bool{}
 	}
 	p.bad[at] = true
+	p.left.leaveOut(p.n)
 }
 
 // Around gives a part of the file in which record i is, and how many good records come before it there.

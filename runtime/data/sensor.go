@@ -24,9 +24,11 @@ type recordings struct {
 // recording is one file, cut into windows.
 type recording struct {
 	*recordings
-	rows    *Blob   // [samples, channels] float32
-	windows int     // their number
-	classes []int32 // of the windows, nil without labels
+	rows    *Blob // [samples, channels] float32
+	subject string
+	left    numbering // of the samples
+	windows int       // their number
+	classes []int32   // of the windows, nil without labels
 }
 
 func (r *recording) Len() int       { return r.windows }
@@ -88,6 +90,7 @@ func openSensor(s *Source) (Dataset, Dataset, error) {
 		if err != nil {
 			return nil, nil, err
 		}
+		r.subject = f.subject
 		parts[part] = append(parts[part], r)
 	}
 	names := o.classes.Names()
@@ -233,6 +236,7 @@ func (s *Source) recording(name string, all *recordings, training bool) (*record
 			if err := s.Bad(err); err != nil {
 				return nil, err
 			}
+			r.left.leaveOut(rows.n)
 			continue
 		}
 		if err := rows.add(row); err != nil {

@@ -64,12 +64,13 @@ func tolerate(set Dataset, skip *Skip) Dataset {
 	return tolerant{set, skip}
 }
 
-// Example is that of the data set, or of the next index that has a good one.
+// Example is that of the data set, or of the next index that has a good one, which From tells.
 func (t tolerant) Example(i int, epoch uint64, e *Example) error {
 	n := t.Len()
 	for k := range n {
 		err := t.Dataset.Example((i+k)%n, epoch, e)
 		if err == nil {
+			e.From = (i + k) % n
 			return nil
 		}
 		if err := t.skip.take(err); err != nil {
