@@ -163,6 +163,7 @@ type OpenOptions struct {
 	Seed     uint64                               // decides random windows and random splits
 	Skip     *Skip                                // bad records to leave out; nil: none
 	Progress func(what string, done, total int64) // hears of long work such as indexing; nil: nobody listens
+	Columns  []string                             // of the records, whose values Origin is to tell
 	Note     func(text string)                    // hears what is worth knowing and no error, a line each; nil: nobody listens
 	Learned  Learned                              // with the model's training data: it is taken instead of what these data teach
 	Trained  bool                                 // Learned is all that there is: where it has no scaling, values are taken as they are unless an option says otherwise
@@ -190,11 +191,15 @@ func Open(reader string, given map[string]string, root fs.FS, name string, want 
 		return nil, nil, err
 	}
 	s.Input = want[0]
+	s.Carry = o.Columns
 	s.settleScaling(o)
 	if train, test, err = s.reader.Open(s); err != nil {
 		return nil, nil, err
 	}
 	s.idle(given)
+	if _, can := innermost[interface{ Carried() []string }](train); len(o.Columns) > 0 && !can {
+		return nil, nil, s.Fail("", "", "the records have no columns to carry along: "+strings.Join(o.Columns, ", "), "ask for none of this reader")
+	}
 	if train, test, err = s.rescale(train, test); err != nil {
 		return nil, nil, err
 	}

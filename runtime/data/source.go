@@ -92,12 +92,13 @@ func oneLine(text string) string {
 // Source is one call of Open: the folder, the options and what the model wants. It is what a
 // Reader's Open works with.
 type Source struct {
-	Root    fs.FS  // the data folder
-	Name    string // what messages call it
-	Want    Want   // what the model expects of one example
-	Input   Input  // the first input, for readers that give one
-	Seed    uint64 // decides what is random
-	Learned        // what the model was trained with, where its reader learned something then
+	Root    fs.FS    // the data folder
+	Name    string   // what messages call it
+	Want    Want     // what the model expects of one example
+	Input   Input    // the first input, for readers that give one
+	Seed    uint64   // decides what is random
+	Carry   []string // columns of the records that Origin gives the values of
+	Learned          // what the model was trained with, where its reader learned something then
 
 	reader   Reader
 	given    map[string]string

@@ -19,6 +19,7 @@ var captionsReader = data.Builtin("captions", openCaptions)
 // pair is a picture with a text.
 type pair struct {
 	picture      string // file, relative to the data folder
+	question     string // its number, "" where a picture has but one text
 	text, answer string
 	label        int
 }
@@ -39,6 +40,11 @@ func (p *pairs) Labels() data.Labels { return p.labels }
 
 // Look has the vocabulary's tokens.
 func (p *pairs) Look() data.Look { return data.Look{Words: p.tokens.Words()} }
+
+// Origin is the picture, and the question where it has several.
+func (p *pairs) Origin(i int, _ uint64) (data.Origin, error) {
+	return data.Origin{File: p.all[i].picture, Record: p.all[i].question}, nil
+}
 
 func (p *pairs) Example(i int, _ uint64, e *data.Example) error {
 	x := &p.all[i]
@@ -336,7 +342,7 @@ func vqa(s *data.Source, train bool, seed uint32) (all []pair, err error) {
 				return s.Fail(name, fmt.Sprintf("question %d", e.QID), "has no question or no picture in the other files", "fetch them again")
 			}
 			if p, ok := answered(r, q, e.Answer); ok {
-				p.picture = path.Join(base, part, file)
+				p.picture, p.question = path.Join(base, part, file), strconv.Itoa(e.QID)
 				all = append(all, p)
 			}
 			return nil

@@ -61,6 +61,11 @@ func (f *files) Labels() data.Labels { return f.labels }
 // Look is that of the kind of files.
 func (f *files) Look() data.Look { return f.look }
 
+// Origin is the file.
+func (f *files) Origin(i int, _ uint64) (data.Origin, error) {
+	return data.Origin{File: f.items[i].name}, nil
+}
+
 func (f *files) Example(i int, epoch uint64, e *data.Example) error {
 	it := &f.items[i]
 	raw, err := f.s.ReadWhole(it.name, &f.stamps[i])

@@ -58,6 +58,11 @@ type rowSet struct {
 func (r *rowSet) Len() int            { return len(r.rows) }
 func (r *rowSet) Labels() data.Labels { return r.labels }
 
+// Origin is the row of the table.
+func (r *rowSet) Origin(i int, _ uint64) (data.Origin, error) {
+	return data.Origin{File: r.file.Name, First: int(r.rows[i]), Count: 1}, nil
+}
+
 func (r *rowSet) Example(i int, _ uint64, e *data.Example) (err error) {
 	defer r.file.Faults(&err)()
 	if err := r.file.Unchanged(); err != nil {

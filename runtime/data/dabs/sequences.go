@@ -42,6 +42,11 @@ func (q *sequences) Labels() data.Labels { return q.labels }
 // Look has the letters of the alphabet.
 func (q *sequences) Look() data.Look { return data.Letters(q.o.alphabet) }
 
+// Origin is the row of the table.
+func (q *sequences) Origin(i int, _ uint64) (data.Origin, error) {
+	return data.Origin{File: q.table.Name(), First: i, Count: 1}, nil
+}
+
 func (q *sequences) Example(i int, _ uint64, e *data.Example) error {
 	e.Labels[0] = 0
 	return q.table.Read(i, i+1, q.columns, func(row int, fields [][]byte) error {

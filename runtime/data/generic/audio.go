@@ -65,6 +65,7 @@ func openAudio(s *data.Source) (data.Dataset, data.Dataset, error) {
 			}
 		}
 		if a.stride > 0 {
+			f.stride, f.length = a.stride, a.samples
 			if err := a.windows(f, items); err != nil {
 				return nil, err
 			}

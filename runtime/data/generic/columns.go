@@ -39,11 +39,12 @@ func isIndex(name string) bool {
 
 // fields are the names of the columns that are read. Cells come in this order: the example's, the label
 // where tokens have labels, the picture, then those that are only looked at once: the label of an example,
-// the id and the column that groups.
+// the id and the column that groups; then those that are carried along.
 type fields struct {
 	values                 []string
 	label, picture, id, by string // "" for none
 	each                   bool   // the label is one of tokens
+	carried                []string
 }
 
 // list are the names in the order of cells; example is how many of them an example needs.
@@ -60,7 +61,7 @@ func (f *fields) list() (names []string, example int) {
 	add(f.label, !f.each)
 	add(f.id, true)
 	add(f.by, true)
-	return names, example
+	return append(names, f.carried...), example
 }
 
 // allColumns are those of the data set: the first table's and, where records may lack some, what others have beside them.
@@ -109,7 +110,10 @@ func (x *index) choose(tables []table) (*fields, error) {
 		}
 	}
 	x.notePartitions(tables, names)
-	var err error
+	err := x.chooseCarried(tables[0], all, f)
+	if err != nil {
+		return nil, err
+	}
 	if f.values, err = x.chooseValues(tables[0], all, f); err != nil {
 		return nil, err
 	}

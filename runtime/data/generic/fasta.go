@@ -24,6 +24,7 @@ const checkpoint = 1 << 10
 type sequence struct {
 	file   *data.Blob
 	name   string
+	number int     // in the file, from 0
 	n      int     // letters
 	places []int64 // of every so manyth letter
 	label  float64
@@ -44,6 +45,7 @@ type fasta struct {
 	label, by string // from what
 	class     *classes
 	records   []*sequence
+	number    int       // of the next record of the file
 	segs      []segment // of letters: table is the record
 	names     []string  // of the groups
 	groups    map[string]int
@@ -264,6 +266,7 @@ func (f *fasta) read(name string) error {
 	l := &letters{in: text, at: skipped}
 	mark, seen := byte(0), map[string]bool{} // mark: what records begin with
 	before := len(f.records)
+	f.number = 0
 	for {
 		start := l.at
 		c, err := l.next()
@@ -311,7 +314,8 @@ func (f *fasta) read(name string) error {
 
 // record reads one sequence behind its header.
 func (f *fasta) record(b *data.Blob, l *letters, header string, fastq bool, seen map[string]bool) error {
-	q := &sequence{file: b}
+	q := &sequence{file: b, number: f.number}
+	f.number++
 	if words := strings.Fields(header); len(words) > 0 {
 		q.name = words[0]
 	}
@@ -480,14 +484,8 @@ func (f *fasta) newSet(segs []segment) *sequences {
 }
 
 func (q *sequences) Example(i int, _ uint64, e *data.Example) error {
-	k, found := slices.BinarySearch(q.before, i)
-	if !found {
-		k--
-	}
-	g := q.segs[k]
+	g, lo, hi := q.locate(i)
 	r := q.f.records[g.table]
-	lo := g.lo + (i-q.before[k])*q.f.stride
-	hi := min(g.hi, lo+len(e.Tokens))
 	e.Labels[0] = 0
 	if q.f.label != "none" {
 		e.Labels[0] = classOf(q.rank, r.label)

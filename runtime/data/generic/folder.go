@@ -32,11 +32,14 @@ type folder struct {
 	s      *data.Source
 	items  []item
 	before []int // examples before those of each file, and all of them; nil: every file is one
+	stride int   // where there are several: samples from one to the next, and
+	length int   // of each
 	labels data.Labels
 	look   data.Look
 	rank   []float64
-	random bool // draws at random differ from epoch to epoch
-	gaps   bool // values may be missing
+	groups []string // by which the files are split, if they are
+	random bool     // draws at random differ from epoch to epoch
+	gaps   bool     // values may be missing
 	// decode writes example k of those that a file holds; draw makes what is random in it.
 	decode func(in *entry, k int, x []float32, draw func(n int) int) error
 	scale  *data.Scaling
@@ -72,11 +75,7 @@ func (f *folder) Example(i int, epoch uint64, e *data.Example) error {
 
 // values is Example before standardising, with NaN for what is missing.
 func (f *folder) values(i int, epoch uint64, e *data.Example) error {
-	at, k := i, 0
-	if f.before != nil {
-		at = sort.SearchInts(f.before, i+1) - 1
-		k = i - f.before[at]
-	}
+	at, k := f.locate(i)
 	it := f.items[at]
 	in, err := open(f.s, it)
 	if err != nil {
@@ -95,6 +94,15 @@ func (f *folder) values(i int, epoch uint64, e *data.Example) error {
 	}
 	e.Labels[0] = classOf(f.rank, it.label)
 	return nil
+}
+
+// locate is the number of the file that example i is of, and which of the file's it is.
+func (f *folder) locate(i int) (at, k int) {
+	if f.before == nil {
+		return i, 0
+	}
+	at = sort.SearchInts(f.before, i+1) - 1
+	return at, i - f.before[at]
 }
 
 // usable refuses a file that gives values which are infinite or, unless there may be gaps, no numbers.
@@ -216,6 +224,7 @@ func openFolder(s *data.Source, of filetype.Kind, most int64, decoder func(train
 		if sets[i], err = decoder(i == 0, items); err != nil {
 			return nil, nil, err
 		}
+		sets[i].groups = g.names
 		if sets[i].s, sets[i].labels, sets[i].rank = s, labels, g.class.rank(); sets[i].items == nil {
 			sets[i].items = items
 		}

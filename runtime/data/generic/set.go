@@ -101,16 +101,9 @@ func (s *set) Vocabulary() *data.Vocabulary {
 
 // Example reads the rows of example i and makes its values or tokens of them.
 func (s *set) Example(i int, _ uint64, e *data.Example) error {
-	k, found := slices.BinarySearch(s.before, i)
-	if !found {
-		k--
-	}
-	g, p, x := s.segs[k], s.x.p, s.x
+	g, lo, n := s.locate(i)
+	p, x := s.x.p, s.x
 	t := x.tables[g.table]
-	lo, n := g.lo+i-s.before[k], 1
-	if p.window > 0 {
-		lo, n = g.lo+(i-s.before[k])*p.stride, min(p.window, g.hi-g.lo)
-	}
 	w := s.pool.Get().(*scratch)
 	defer s.pool.Put(w)
 	e.Labels[0] = 0
