@@ -16,10 +16,21 @@ import (
 	"mspecc/runtime/files"
 )
 
-// Atomic writes a file through a temporary one beside it that is forced to disk and then
+// Atomic is AtomicFile for content that is written from its beginning to its end.
+func Atomic(name string, write func(io.Writer) error) error {
+	return AtomicFile(name, func(f *os.File) error {
+		w := bufio.NewWriterSize(f, 1<<20)
+		if err := write(w); err != nil {
+			return err
+		}
+		return w.Flush()
+	})
+}
+
+// AtomicFile writes a file through a temporary one beside it that is forced to disk and then
 // renamed: whatever happens, the name holds the old content or all of the new. What is no file, such
 // as a device, is not replaced.
-func Atomic(name string, write func(io.Writer) error) (err error) {
+func AtomicFile(name string, write func(f *os.File) error) (err error) {
 	if err := files.Check(name); err != nil {
 		return err
 	}
@@ -38,11 +49,7 @@ func Atomic(name string, write func(io.Writer) error) (err error) {
 			err = fmt.Errorf("%s: cannot be written: %w", name, err)
 		}
 	}()
-	w := bufio.NewWriterSize(tmp, 1<<20)
-	if err = write(w); err != nil {
-		return err
-	}
-	if err = w.Flush(); err != nil {
+	if err = write(tmp); err != nil {
 		return err
 	}
 	if err = tmp.Chmod(0o644); err != nil {

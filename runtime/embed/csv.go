@@ -1,48 +1,51 @@
 package embed
 
 import (
+	stdcsv "encoding/csv"
 	"fmt"
-	"io"
 	"strconv"
 )
 
-// csv writes a line for each example: its id, its features, its label.
+// csv writes a line for each example: its id, its features, its label, and other texts.
 type csv struct {
-	w    io.Writer
+	w    *stdcsv.Writer
 	info Info
-	line []byte
+	line []string
 }
 
-func newCSV(w io.Writer, info Info) (format, error) {
-	line := []byte("id")
+func newCSV(f *file, info Info) (format, error) {
+	line := []string{"id"}
 	for j := range info.Width {
-		line = fmt.Appendf(line, ",f%d", j)
+		line = append(line, fmt.Sprint("f", j))
 	}
 	if info.Classes > 0 {
-		line = append(line, ",label"...)
+		line = append(line, "label")
 	}
-	_, err := w.Write(append(line, '\n'))
-	return &csv{w: w, info: info}, err
+	c := &csv{w: stdcsv.NewWriter(f), info: info}
+	return c, c.w.Write(append(line, info.texts()...))
 }
 
 // add writes numbers with as many digits as it takes to read the same ones again.
-func (c *csv) add(first int, x []float32, y []float64) error {
-	for i, label := range y {
-		c.line = strconv.AppendInt(c.line[:0], int64(first+i), 10)
-		for _, v := range x[i*c.info.Width : (i+1)*c.info.Width] {
-			c.line = strconv.AppendFloat(append(c.line, ','), float64(v), 'g', -1, 32)
+func (c *csv) add(b *Batch) error {
+	for i, label := range b.Y {
+		c.line = append(c.line[:0], b.IDs[i])
+		for _, v := range b.X[i*c.info.Width : (i+1)*c.info.Width] {
+			c.line = append(c.line, strconv.FormatFloat(float64(v), 'g', -1, 32))
 		}
 		switch {
 		case c.info.Classes > 1:
-			c.line = strconv.AppendInt(append(c.line, ','), class(label), 10)
+			c.line = append(c.line, strconv.FormatInt(class(label), 10))
 		case c.info.Classes == 1:
-			c.line = strconv.AppendFloat(append(c.line, ','), label, 'g', -1, 64)
+			c.line = append(c.line, strconv.FormatFloat(label, 'g', -1, 64))
 		}
-		if _, err := c.w.Write(append(c.line, '\n')); err != nil {
+		if err := c.w.Write(c.info.row(c.line, b, i)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *csv) close() error { return nil }
+func (c *csv) close(int) error {
+	c.w.Flush()
+	return c.w.Error()
+}
