@@ -47,7 +47,7 @@ func DefaultCache() (string, error) {
 func Key(ctx context.Context, m *runtime.Machine, s Source, progress func(done int)) (string, error) {
 	h := sha256.New()
 	p := m.Program
-	fmt.Fprintf(h, "features 1\n%s %s %s %s %d\n", p.Name, p.Digest, p.Modality.Name, p.Target, p.Batch)
+	fmt.Fprintf(h, "features 2\n%s %s %s %s %d\n", p.Name, p.Digest, p.Modality.Name, p.Target, p.Batch)
 	for _, x := range p.Settings {
 		fmt.Fprintf(h, "%s=%s\n", x.Name, x.Value)
 	}
@@ -86,6 +86,11 @@ func hashExamples(ctx context.Context, h hash.Hash, s Source, batch int, progres
 	return batches(ctx, s, batch, func(first, n int, b *data.Batch) error {
 		hashInts(h, b.Tokens[:len(b.Tokens)/batch*n])
 		hashFloats(h, b.X[:len(b.X)/batch*n])
+		for row, i := range b.From[:n] {
+			if i != first+row {
+				fmt.Fprintln(h, "left out", first+row)
+			}
+		}
 		for _, y := range b.Labels[:len(b.Labels)/batch*n] {
 			_ = binary.Write(h, binary.LittleEndian, y) // a hash takes everything
 		}
@@ -148,11 +153,35 @@ func (c *Cache) Save(key string, s *Set) error {
 	for _, v := range s.Y {
 		y.Data = binary.LittleEndian.AppendUint64(y.Data, math.Float64bits(v))
 	}
-	f := ckpt.File{Tensors: []ckpt.Tensor{x, y}, Metadata: map[string]string{"classes": strconv.Itoa(s.Classes), "sha256": digest(s.Classes, x, y)}}
+	tensors := []ckpt.Tensor{x, y}
+	for _, t := range []ckpt.Tensor{whole("from", s.From), whole("place", s.Place)} {
+		if len(t.Data) > 0 {
+			tensors = append(tensors, t)
+		}
+	}
+	f := ckpt.File{Tensors: tensors, Metadata: map[string]string{"classes": strconv.Itoa(s.Classes), "sha256": digest(s.Classes, tensors...)}}
 	if err := f.WriteFile(c.path(key)); err != nil {
 		return err
 	}
 	return c.prune(c.path(key))
+}
+
+// whole is a tensor of numbers of examples or places.
+func whole(name string, list []int) ckpt.Tensor {
+	t := ckpt.Tensor{Name: name, DType: "I64", Shape: []int{len(list)}}
+	for _, v := range list {
+		t.Data = binary.LittleEndian.AppendUint64(t.Data, uint64(v))
+	}
+	return t
+}
+
+// wholes are its numbers.
+func wholes(t ckpt.Tensor) []int {
+	list := make([]int, len(t.Data)/8)
+	for i := range list {
+		list[i] = int(binary.LittleEndian.Uint64(t.Data[8*i:]))
+	}
+	return list
 }
 
 // digest is the hash of all that a file of features says.
@@ -177,10 +206,17 @@ func readSet(name string) (*Set, error) {
 	if !okX || !okY || err != nil || x.DType != "F32" || len(x.Shape) != 2 || y.DType != "F64" || len(y.Shape) != 1 || x.Shape[0] != y.Shape[0] {
 		return nil, &ckpt.DamagedError{Name: name, Why: "it holds no features"}
 	}
-	if digest(classes, x, y) != f.Metadata["sha256"] {
+	tensors := []ckpt.Tensor{x, y}
+	var lists [2][]int
+	for i, name := range []string{"from", "place"} {
+		if t, ok := f.Find(name); ok && t.DType == "I64" && len(t.Data) == 8*y.Shape[0] {
+			tensors, lists[i] = append(tensors, t), wholes(t)
+		}
+	}
+	if digest(classes, tensors...) != f.Metadata["sha256"] {
 		return nil, &ckpt.DamagedError{Name: name, Why: "its checksum differs"}
 	}
-	set := &Set{X: make([]float32, len(x.Data)/4), Y: make([]float64, len(y.Data)/8), Width: x.Shape[1], Classes: classes}
+	set := &Set{X: make([]float32, len(x.Data)/4), Y: make([]float64, len(y.Data)/8), From: lists[0], Place: lists[1], Width: x.Shape[1], Classes: classes}
 	for i := range set.X {
 		set.X[i] = math.Float32frombits(binary.LittleEndian.Uint32(x.Data[4*i:]))
 	}

@@ -18,6 +18,8 @@ import (
 type Set struct {
 	X       []float32 // [n, Width] row-major
 	Y       []float64 // [n] classes or numbers
+	From    []int     // [n] numbers of the examples in the data set; nil: 0, 1, ...
+	Place   []int     // [n] place of the token in its example; nil: a vector is of a whole one
 	Width   int
 	Classes int // as data.Labels.Classes
 }
@@ -60,6 +62,11 @@ type firstOf struct {
 // Len is their number.
 func (f firstOf) Len() int { return f.n }
 
+// Origin is the data set's.
+func (f firstOf) Origin(i int, epoch uint64) (data.Origin, error) {
+	return data.OriginOf(f.Dataset, i, epoch)
+}
+
 // WithoutLabels is the source as one of examples without labels.
 func (s Source) WithoutLabels() Source {
 	s.Data = unlabelled{s.Data, max(1, s.Data.Labels().Each)}
@@ -80,7 +87,14 @@ func (u unlabelled) Example(i int, epoch uint64, e *data.Example) error {
 	other := *e
 	other.Labels = make([]float64, u.each)
 	e.Labels[0] = 0
-	return u.Dataset.Example(i, epoch, &other)
+	err := u.Dataset.Example(i, epoch, &other)
+	e.From = other.From
+	return err
+}
+
+// Origin is the data set's.
+func (u unlabelled) Origin(i int, epoch uint64) (data.Origin, error) {
+	return data.OriginOf(u.Dataset, i, epoch)
 }
 
 // rows is the number of vectors that an example gives: one, or where it has a label for each
@@ -114,11 +128,17 @@ func vectors(p *runtime.Program, rows int) (runtime.Tensor, error) {
 	return out, nil
 }
 
+// Batch are the features of some examples. Its slices are valid until the next one comes.
+type Batch struct {
+	Done int       // examples that were looked at so far
+	From []int     // numbers of these examples in the data set: a record that is bad and left out is not among them
+	X    []float32 // [n, width]; where examples have labels for their tokens, [n, labels, width], of the tokens
+	Y    []float64 // [n], or [n, labels]
+}
+
 // Stream computes a program's features of every example, in order and without randomness,
-// and calls use with those of one batch after another: x is [n, width], y the labels of the
-// examples first, first+1, ...; both are valid until use returns. Where examples have labels
-// for their tokens, x holds the vectors of the tokens, as many as y has labels.
-func Stream(ctx context.Context, m *runtime.Machine, s Source, use func(first int, x []float32, y []float64) error) error {
+// and calls use with those of one batch after another.
+func Stream(ctx context.Context, m *runtime.Machine, s Source, use func(b *Batch) error) error {
 	rows := s.rows()
 	out, err := vectors(m.Program, rows)
 	if err != nil {
@@ -132,12 +152,34 @@ func Stream(ctx context.Context, m *runtime.Machine, s Source, use func(first in
 		if err := m.Execute(f, 0, uint64(b.Step)); err != nil {
 			return err
 		}
-		x := m.Floats(out)[:n*width]
+		x, y := m.Floats(out)[:n*width], b.Labels[:n*rows]
 		if i := ckpt.FirstNonFinite(x); i >= 0 {
 			return fmt.Errorf("the features of example %d are not finite (%v)", first+i/width, x[i])
 		}
-		return use(first, x, b.Labels[:n*rows])
+		own := ownRows(b.From[:n], first)
+		return use(&Batch{Done: first + n, From: take(b.From[:n], own, 1), X: take(x, own, width), Y: take(y, own, rows)})
 	})
+}
+
+// ownRows are the rows whose examples are those from first on, rather than others that stand for bad records.
+func ownRows(from []int, first int) (own []int) {
+	for j, i := range from {
+		if i == first+j {
+			own = append(own, j)
+		}
+	}
+	return own
+}
+
+// take moves some rows of x to its beginning, in order.
+func take[T any](x []T, rows []int, width int) []T {
+	if len(rows)*width == len(x) {
+		return x
+	}
+	for k, row := range rows {
+		copy(x[k*width:(k+1)*width], x[row*width:(row+1)*width])
+	}
+	return x[:len(rows)*width]
 }
 
 // batches calls use for every batch of the examples in order: those from first on, n of them.
@@ -172,14 +214,15 @@ func Features(ctx context.Context, m *runtime.Machine, s Source, progress func(d
 	}
 	width := out.Len() / (m.Program.Batch * each)
 	set := &Set{Width: width, Classes: s.Data.Labels().Classes}
-	err = Stream(ctx, m, s, func(first int, x []float32, y []float64) error {
-		for i, label := range y {
+	err = Stream(ctx, m, s, func(b *Batch) error {
+		for i, label := range b.Y {
 			if !math.IsNaN(label) {
-				set.X, set.Y = append(set.X, x[i*width:(i+1)*width]...), append(set.Y, label)
+				set.X = append(set.X, b.X[i*width:(i+1)*width]...)
+				set.note(b.From[i/each], i%each, each, label)
 			}
 		}
 		if progress != nil {
-			progress(first + len(y)/each)
+			progress(b.Done)
 		}
 		return nil
 	})
@@ -195,6 +238,14 @@ func (s *Set) labelled() error {
 		return errors.New("no example has a label: there is nothing to compare with")
 	}
 	return nil
+}
+
+// note adds the label of a vector, which is of an example and, where these have several labels, of a token of it.
+func (s *Set) note(from, place, each int, label float64) {
+	s.Y, s.From = append(s.Y, label), append(s.From, from)
+	if each > 1 {
+		s.Place = append(s.Place, place)
+	}
 }
 
 // maxRaw bounds the floats Raw gathers: 1 GiB.
@@ -221,8 +272,12 @@ func Raw(s Source) (*Set, error) {
 	n := max(1, min(s.Len(), maxRaw/len(all)))
 	set.X, set.Y = make([]float32, 0, n*len(all)), make([]float64, 0, n*rows)
 	for i := range n {
+		e.From = i
 		if err := s.Data.Example(i, 0, e); err != nil {
 			return nil, err
+		}
+		if e.From != i {
+			continue // what stands for a bad record
 		}
 		clear(all)
 		if err := flatten(all, e, s.Want); err != nil {
@@ -235,12 +290,13 @@ func Raw(s Source) (*Set, error) {
 			switch {
 			case math.IsNaN(y) && set.Classes > 0:
 			case s.Want[0].Tokens || rows == 1:
-				set.X, set.Y = append(set.X, all[k*width:(k+1)*width]...), append(set.Y, y)
+				set.X = append(set.X, all[k*width:(k+1)*width]...)
+				set.note(i, k, rows, y)
 			default: // channels: those of one place
 				for c := range width {
 					set.X = append(set.X, all[c*rows+k])
 				}
-				set.Y = append(set.Y, y)
+				set.note(i, k, rows, y)
 			}
 		}
 	}

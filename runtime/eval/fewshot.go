@@ -39,21 +39,23 @@ func FewShot(ctx context.Context, train, test *Set, shots, episodes int, o Optio
 	for _, m := range members {
 		r.Examples += min(shots, len(m))
 	}
-	values := make([]float64, max(1, episodes))
+	values, why := make([]float64, max(1, episodes)), ""
 	for e := range values {
 		p, margins := newPrototypes(train, members, shots, o.Seed, e).predict(test, max(1, o.Threads))
-		if values[e] = Metric(metric, p, test.Y, test.Classes); metric == "auroc" {
-			values[e] = Metric(metric, margins, test.Y, test.Classes)
+		measured := p
+		if metric == "auroc" {
+			measured = margins
 		}
+		values[e], why = Metric(metric, measured, test.Y, test.Classes)
 		if e == 0 {
-			r.predicted(p, test.Y, test.Classes)
+			r.predicted(p, test)
 		}
 		if ctx.Err() != nil {
 			return r, ctx.Err()
 		}
 		o.progress(e+1, len(values))
 	}
-	r.Test = score(values)
+	r.Test = score(values, why)
 	r.Seconds = time.Since(start).Seconds()
 	return r, nil
 }

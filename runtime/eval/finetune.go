@@ -158,9 +158,10 @@ func (u *tuning) measure(ctx context.Context, epoch int) error {
 		return err
 	}
 	p := u.head.predict(set)
-	u.curves.epoch(u.seed, epoch, u.head.measure(u.r.Metric, p, set))
+	value, why := u.head.measure(u.r.Metric, p, set)
+	u.curves.epoch(u.seed, epoch, value, why)
 	if u.seed == 0 && epoch == u.o.Epochs {
-		u.r.predicted(p, set.Y, set.Classes)
+		u.r.predicted(p, set)
 	}
 	return nil
 }

@@ -191,8 +191,8 @@ func (h *head) adam(g []float32, c, lo int) {
 	}
 }
 
-// measure scores predictions of a set by a metric; that of an order needs the outputs themselves.
-func (h *head) measure(metric string, p []float64, s *Set) float64 {
+// measure scores predictions of a set by a metric, as Metric does; that of an order needs the outputs themselves.
+func (h *head) measure(metric string, p []float64, s *Set) (value float64, undefined string) {
 	if metric == "auroc" {
 		p = h.each(s, func(out []float32) float64 { return float64(out[0]) })
 	}

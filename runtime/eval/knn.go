@@ -53,8 +53,9 @@ func Nearest(ctx context.Context, train, test *Set, k int, o Options) (Result, e
 	if metric == "auroc" {
 		measured = scores
 	}
-	r.Test = score([]float64{Metric(metric, measured, test.Y, test.Classes)})
-	r.predicted(p, test.Y, test.Classes)
+	value, why := Metric(metric, measured, test.Y, test.Classes)
+	r.Test = score([]float64{value}, why)
+	r.predicted(p, test)
 	r.Seconds = time.Since(start).Seconds()
 	return r, nil
 }

@@ -54,13 +54,15 @@ func Linear(ctx context.Context, train, test *Set, o Options) (Result, error) {
 				return r, ctx.Err()
 			}
 			p := h.predict(test)
-			c.epoch(i, epoch, h.measure(metric, p, test))
+			value, why := h.measure(metric, p, test)
+			c.epoch(i, epoch, value, why)
 			if i == 0 && epoch == o.Epochs {
-				r.predicted(p, test.Y, test.Classes)
+				r.predicted(p, test)
 			}
 			o.progress(i*o.Epochs+epoch, o.Seeds*o.Epochs)
 		}
-		c.train[i] = h.measure(metric, h.predict(train), train)
+		value, why := h.measure(metric, h.predict(train), train)
+		c.trained(i, value, why)
 		if !h.finite() {
 			return r, fmt.Errorf("the linear head diverged; try --standardize or a smaller --lr")
 		}
@@ -72,28 +74,40 @@ func Linear(ctx context.Context, train, test *Set, o Options) (Result, error) {
 
 // curves collects the metric of every seed over the epochs.
 type curves struct {
-	train, last, best []float64
-	epochs            []int
+	train, last, best []float64 // NaN where undefined
+	epochs            []int     // of the best, 0 for none
+	whyTrain, whyTest string    // a metric is undefined, where one is
 }
 
 func newCurves(seeds int) *curves {
-	c := &curves{make([]float64, seeds), make([]float64, seeds), make([]float64, seeds), make([]int, seeds)}
+	c := &curves{train: make([]float64, seeds), last: make([]float64, seeds), best: make([]float64, seeds), epochs: make([]int, seeds)}
 	for i := range c.best {
-		c.best[i] = math.Inf(-1)
+		c.best[i] = math.NaN()
 	}
 	return c
 }
 
-// epoch notes the test metric after an epoch.
-func (c *curves) epoch(seed, epoch int, test float64) {
+// epoch notes the test metric after an epoch. One that is undefined is not the best.
+func (c *curves) epoch(seed, epoch int, test float64, why string) {
 	c.last[seed] = test
-	if test > c.best[seed] {
+	if why != "" {
+		c.whyTest = why
+	}
+	if best := c.best[seed]; test > best || math.IsNaN(best) && !math.IsNaN(test) {
 		c.best[seed], c.epochs[seed] = test, epoch
 	}
 }
 
+// trained notes the metric on the training set.
+func (c *curves) trained(seed int, train float64, why string) {
+	c.train[seed] = train
+	if why != "" {
+		c.whyTrain = why
+	}
+}
+
 func (c *curves) into(r *Result) {
-	r.Train, r.Test, r.Best, r.BestEpochs = score(c.train), score(c.last), score(c.best), c.epochs
+	r.Train, r.Test, r.Best, r.BestEpochs = score(c.train, c.whyTrain), score(c.last, c.whyTest), score(c.best, c.whyTest), c.epochs
 }
 
 // check refuses sets that cannot be evaluated and settles the metric.

@@ -14,8 +14,8 @@ func TestLog(t *testing.T) {
 	if list, damaged, err := ReadLog(dir); list != nil || damaged != 0 || err != nil {
 		t.Errorf("%v, %d, %v from an empty folder", list, damaged, err)
 	}
-	first := Evaluation{Model: "m", Step: 10, Results: []Result{{Method: "linear", Test: score([]float64{0.5, 0.7}), Confusion: [][]int{{1, 2}, {3, 4}}}}}
-	second := Evaluation{Model: "m", Step: 20, Results: []Result{{Method: "knn", Test: score([]float64{0.9})}}}
+	first := Evaluation{Model: "m", Step: 10, Results: []Result{{Method: "linear", Test: score([]float64{0.5, 0.7}, ""), Confusion: [][]int{{1, 2}, {3, 4}}}}}
+	second := Evaluation{Model: "m", Step: 20, Results: []Result{{Method: "knn", Test: score([]float64{0.9}, "")}}}
 	if err := Append(dir, &first); err != nil {
 		t.Fatal(err)
 	}

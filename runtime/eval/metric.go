@@ -15,19 +15,28 @@ var Metrics = options.Metrics
 
 // Metric compares predictions with labels: "accuracy", "weighted_f1" (the classes' F1 scores
 // weighted by how often they occur), "auroc" (the area under the receiver operating
-// characteristic, the predictions being any numbers that are larger where class 1 is likelier; 0.5
-// where there is but one class), "spearman" (correlation of ranks, ties sharing theirs) or
-// "pearson" (correlation).
-func Metric(name string, predicted, labels []float64, classes int) float64 {
+// characteristic, the predictions being any numbers that are larger where class 1 is likelier), "spearman"
+// (correlation of ranks, ties sharing theirs) or "pearson" (correlation). Where a metric is undefined, as in
+// scikit-learn 1.9 and SciPy 1.17, it is NaN, and undefined says why: the area for labels of one class, a correlation for
+// fewer than two examples or numbers that are all the same.
+func Metric(name string, predicted, labels []float64, classes int) (value float64, undefined string) {
 	switch name {
 	case "weighted_f1":
-		return weightedF1(predicted, labels, classes)
+		return weightedF1(predicted, labels, classes), ""
 	case "auroc":
 		return auroc(predicted, labels)
-	case "spearman":
-		return pearson(ranks(predicted), ranks(labels))
-	case "pearson":
-		return pearson(predicted, labels)
+	case "spearman", "pearson":
+		switch {
+		case len(labels) < 2:
+			return math.NaN(), "there are fewer than two examples"
+		case constant(labels):
+			return math.NaN(), "the labels are all the same"
+		case constant(predicted):
+			return math.NaN(), "the predictions are all the same"
+		case name == "spearman":
+			predicted, labels = ranks(predicted), ranks(labels)
+		}
+		return pearson(predicted, labels), ""
 	}
 	right := 0
 	for i, p := range predicted {
@@ -35,7 +44,12 @@ func Metric(name string, predicted, labels []float64, classes int) float64 {
 			right++
 		}
 	}
-	return float64(right) / float64(len(labels))
+	return float64(right) / float64(len(labels)), ""
+}
+
+// constant says whether all numbers are the same.
+func constant(x []float64) bool {
+	return !slices.ContainsFunc(x, func(v float64) bool { return v != x[0] })
 }
 
 func weightedF1(predicted, labels []float64, classes int) float64 {
@@ -58,7 +72,7 @@ func weightedF1(predicted, labels []float64, classes int) float64 {
 
 // auroc is the share of pairs of one example of class 1 and one of class 0 whose scores are in
 // that order, equal ones counting half: from the sum of the ranks (Mann and Whitney, 1947).
-func auroc(scores, labels []float64) float64 {
+func auroc(scores, labels []float64) (area float64, undefined string) {
 	sum, ones := 0.0, 0.0
 	for i, r := range ranks(scores) {
 		if labels[i] == 1 {
@@ -67,9 +81,9 @@ func auroc(scores, labels []float64) float64 {
 	}
 	zeros := float64(len(labels)) - ones
 	if ones == 0 || zeros == 0 {
-		return 0.5
+		return math.NaN(), "the labels are all of one class"
 	}
-	return (sum - float64(ones*(ones-1)/2)) / (ones * zeros)
+	return (sum - float64(ones*(ones-1)/2)) / (ones * zeros), ""
 }
 
 // ranks are the positions in sorted order; equal values share the mean of theirs.
@@ -101,23 +115,37 @@ func ranks(x []float64) []float64 {
 	return r
 }
 
-// pearson is the correlation, 0 where one side never changes.
+// pearson is the correlation of numbers that are not all the same.
 func pearson(a, b []float64) float64 {
-	n := float64(len(a))
-	ma, mb := 0.0, 0.0
-	for i := range a {
-		ma, mb = ma+a[i]/n, mb+b[i]/n
+	a, b = unitDeviations(a), unitDeviations(b)
+	r := 0.0
+	for i, v := range a {
+		r += float64(v * b[i])
 	}
-	ab, aa, bb := 0.0, 0.0, 0.0
-	for i := range a {
-		ab += float64((a[i] - ma) * (b[i] - mb))
-		aa += float64((a[i] - ma) * (a[i] - ma))
-		bb += float64((b[i] - mb) * (b[i] - mb))
+	return max(-1, min(1, r))
+}
+
+// unitDeviations are the differences of numbers from their mean, as a vector of length 1. Neither large numbers nor small
+// ones lose their differences.
+func unitDeviations(x []float64) []float64 {
+	d, mean, largest := make([]float64, len(x)), 0.0, 0.0
+	for i, v := range x {
+		d[i] = float64(v/2) - float64(x[0]/2) // halves, since a difference may not be finite
+		mean += d[i] / float64(len(x))
 	}
-	if aa == 0 || bb == 0 {
-		return 0
+	for i := range d {
+		d[i] -= mean
+		largest = max(largest, math.Abs(d[i]))
 	}
-	return ab / math.Sqrt(aa*bb)
+	length := 0.0
+	for i := range d {
+		d[i] /= largest
+		length += float64(d[i] * d[i])
+	}
+	for i := range d {
+		d[i] /= math.Sqrt(length)
+	}
+	return d
 }
 
 // parallel calls f for successive pieces of 0..n-1, each of so many elements, from several
