@@ -27,7 +27,10 @@ type dataFlags struct {
 	options []string
 	task    string // "" for the modality's own data
 	skipBad int
-	scaled  bool // the values are scaled already
+	scaled  bool     // the values are scaled already
+	columns []string // of the records, to carry along
+	seed    uint64   // of random splits and windows, where seeded says that it is given
+	seeded  func() bool
 }
 
 func (d *dataFlags) add(c *cobra.Command) {
@@ -45,6 +48,8 @@ func (d *dataFlags) addTask(c *cobra.Command) {
 // addTrained adds the flags of commands that take a trained model.
 func (d *dataFlags) addTrained(c *cobra.Command) {
 	d.addTask(c)
+	c.Flags().Uint64Var(&d.seed, "data-seed", 0, "seed of the data's random split and windows (default that of the checkpoint, whose training data then stay apart from its test data)")
+	d.seeded = func() bool { return c.Flags().Changed("data-seed") }
 	c.Flags().BoolVar(&d.scaled, "scaled-input", false, "the values are scaled already, as the model's training data were: take them as they are")
 }
 
@@ -64,6 +69,7 @@ type sets struct {
 	reader      string
 	options     map[string]string // of the reader, as given in all
 	metric      string            // that the spec names, "" for none
+	seed        uint64            // of random splits and windows
 	skip        *data.Skip
 }
 
@@ -72,8 +78,17 @@ func (a *app) open(d *dataFlags, p *runtime.Program, seed uint64) (*sets, error)
 	return a.openFrom(d, p, seed, opening{})
 }
 
-// openFor is open for the model of a checkpoint.
-func (a *app) openFor(l loaded, d *dataFlags, p *runtime.Program, seed uint64) (*sets, error) {
+// addColumns adds the flag that names columns to carry along.
+func (d *dataFlags) addColumns(c *cobra.Command) {
+	c.Flags().StringSliceVar(&d.columns, "columns", nil, "columns of the records to write too, by name")
+}
+
+// openFor is open for the model of a checkpoint: split as in its training, unless another seed is given.
+func (a *app) openFor(l loaded, d *dataFlags, p *runtime.Program) (*sets, error) {
+	seed := l.seed(p)
+	if d.seeded != nil && d.seeded() {
+		seed = d.seed
+	}
 	return a.openFrom(d, p, seed, opening{learned: l.Data.Learned, trained: l.Data.Reader != ""})
 }
 
@@ -116,9 +131,9 @@ func (a *app) openFrom(d *dataFlags, p *runtime.Program, seed uint64, o opening)
 		o.note = func(text string) { a.note("%s: %s", name, text) }
 	}
 	wanted, shown := want(p.Modality), a.showing()
-	s := &sets{name: name, reader: reader, options: options, metric: metric, skip: &data.Skip{Limit: d.skipBad, Note: o.bad}}
+	s := &sets{name: name, reader: reader, options: options, metric: metric, seed: seed, skip: &data.Skip{Limit: d.skipBad, Note: o.bad}}
 	train, test, err := data.Open(reader, options, root, name, wanted, data.OpenOptions{Seed: seed, Skip: s.skip, Progress: shown.set, Note: o.note,
-		Learned: o.learned, Trained: o.trained, Scaled: d.scaled})
+		Learned: o.learned, Trained: o.trained, Scaled: d.scaled, Columns: d.columns})
 	shown.end()
 	if err != nil {
 		return nil, err

@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -15,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/runtime/eval"
 	"mspecc/runtime/overview"
@@ -32,6 +29,7 @@ type evalFlags struct {
 	lr, weightDecay float64
 	seeds           int // 0: 3, but 1 for fine-tuning
 	seed            uint64
+	seeded          func() bool // a seed is given; nil: none is
 	standardize     bool
 	metric          string
 	max             int
@@ -49,7 +47,7 @@ type evalFlags struct {
 
 // defaultEval is the protocol where no flag says otherwise.
 func defaultEval() evalFlags {
-	return evalFlags{methods: []string{"linear", "knn", "fewshot"}, baselines: "random,raw", epochs: 100, lr: 1e-4, weightDecay: 1e-4, seed: 1,
+	return evalFlags{methods: []string{"linear", "knn", "fewshot"}, baselines: "random,raw", epochs: 100, lr: 1e-4, weightDecay: 1e-4,
 		k: []int{20}, shots: []int{1, 5, 20}, episodes: 50, tuneEpochs: 10, tuneLR: 3e-4}
 }
 
@@ -76,6 +74,10 @@ evaluation of the same checkpoint on the same data does not compute them again.
   finetune  the whole encoder is trained together with a linear head (AdamW, cosine
             schedule); beside it the same from random weights. Takes as long as training.
 
+Randomly initialised encoders differ a lot: each repetition has one of its own, and mean and
+deviation are those over the encoders. The data are split as they were in training, and without
+--seed all is drawn by the seed of the run, so that train --eval and eval say the same.
+
 The table is also kept as one line of JSON in eval.jsonl of the run directory, with the
 confusion matrix of each method, and as scalars for TensorBoard in events/eval.`,
 		Example: `  BIN eval --checkpoint runs/a --data DIR
@@ -91,11 +93,12 @@ confusion matrix of each method, and as scalars for TensorBoard in events/eval.`
 	}
 	f.data.add(c)
 	f.data.addTrained(c)
+	f.data.addColumns(c)
 	fl := c.Flags()
 	fl.StringVar(&f.checkpoint, "checkpoint", "", "checkpoint or run directory")
 	fl.StringSliceVar(&f.methods, "methods", f.methods, "any of "+strings.Join(methods, ", "))
 	fl.StringVar(&f.baselines, "baselines", f.baselines, "what to compare with: random, raw, both, or none")
-	fl.IntVar(&f.seeds, "seeds", 0, "repetitions with other heads and orders (default 3, of finetune 1)")
+	fl.IntVar(&f.seeds, "seeds", 0, "repetitions with other heads and orders, and other random encoders (default 3, of finetune 1)")
 	fl.IntVar(&f.epochs, "epochs", f.epochs, "linear: epochs to train the head")
 	fl.IntVar(&f.batch, "batch", 0, "linear: batch of the head's training (default the program's)")
 	fl.Float64Var(&f.lr, "lr", f.lr, "linear: learning rate of the head")
@@ -105,14 +108,15 @@ confusion matrix of each method, and as scalars for TensorBoard in events/eval.`
 	fl.IntVar(&f.episodes, "episodes", f.episodes, "fewshot: draws of examples")
 	fl.IntVar(&f.tuneEpochs, "tune-epochs", f.tuneEpochs, "finetune: epochs")
 	fl.Float64Var(&f.tuneLR, "tune-lr", f.tuneLR, "finetune: highest learning rate of encoder and head")
-	fl.Uint64Var(&f.seed, "seed", f.seed, "first seed; also of the data's random windows and of the random encoder")
+	fl.Uint64Var(&f.seed, "seed", 0, "first seed of heads, orders, episodes and random encoders (default that of the checkpoint)")
+	f.seeded = func() bool { return fl.Changed("seed") }
 	fl.BoolVar(&f.standardize, "standardize", false, "bring every feature to mean 0 and deviation 1 first (not in the published protocol)")
 	fl.StringVar(&f.metric, "metric", "", "one of "+strings.Join(eval.Metrics, ", ")+" (default follows from the labels)")
 	fl.IntVar(&f.max, "max-examples", 0, "use at most so many examples of each part (default all)")
 	fl.StringVar(&f.cache, "feature-cache", "", "folder that keeps features (default mspecc/features in the user's cache folder)")
 	fl.BoolVar(&f.noCache, "no-feature-cache", false, "compute all features anew and keep none")
 	fl.StringVar(&f.out, "out", "", "also write the result to this file, as JSON")
-	fl.StringVar(&f.predictions, "predictions", "", "write every test example's label and predictions to this file, as CSV")
+	fl.StringVar(&f.predictions, "predictions", "", "write every test example's id, label and predictions to this file, as CSV")
 	fl.BoolVar(&f.confusion, "confusion", false, "also print the confusion matrix of each method on the trained encoder")
 	return c
 }
@@ -168,17 +172,6 @@ func (f *evalFlags) check() (random, raw bool, err error) {
 	return random, raw, err
 }
 
-// evaluation is one call of eval under way.
-type evaluation struct {
-	a       *app
-	f       *evalFlags
-	m       *runtime.Machine
-	sets    *sets
-	cache   *eval.Cache // nil: keep nothing
-	options eval.Options
-	results []eval.Result
-}
-
 func (a *app) runEval(ctx context.Context, f *evalFlags) error {
 	random, raw, err := f.check()
 	if err != nil {
@@ -195,11 +188,14 @@ func (a *app) runEval(ctx context.Context, f *evalFlags) error {
 	if _, err := eval.Width(m.Program); err != nil {
 		return err
 	}
-	s, err := a.openFor(state, &f.data, m.Program, f.seed)
+	s, err := a.openFor(state, &f.data, m.Program)
 	if err != nil {
 		return err
 	}
 	a.sayData(&f.data, s)
+	if f.seeded == nil || !f.seeded() {
+		f.seed = state.seed(m.Program)
+	}
 	e := &evaluation{a: a, f: f, m: m, sets: s, cache: a.featureCache(f)}
 	if err := e.prepare(); err != nil {
 		return err
@@ -208,8 +204,7 @@ func (a *app) runEval(ctx context.Context, f *evalFlags) error {
 		return err
 	}
 	if random {
-		m.Initialize(f.seed)
-		if err := e.encoder(ctx, "random encoder"); err != nil {
+		if err := e.encoders(ctx, "random encoder"); err != nil {
 			return err
 		}
 	}
@@ -221,176 +216,6 @@ func (a *app) runEval(ctx context.Context, f *evalFlags) error {
 	return e.report(state)
 }
 
-// prepare settles the protocol.
-func (e *evaluation) prepare() error {
-	f, p := e.f, e.m.Program
-	e.sets.train.Max, e.sets.test.Max = f.max, f.max
-	e.options = eval.Options{Epochs: f.epochs, LR: f.lr, WeightDecay: f.weightDecay, Batch: f.batch, Seed: f.seed, Seeds: f.seeds, Threads: e.m.Threads(), Metric: f.metric}
-	if f.batch == 0 {
-		e.options.Batch = p.Batch
-	}
-	if f.seeds == 0 {
-		e.options.Seeds = 3
-	}
-	if f.metric == "" {
-		e.options.Metric = e.sets.metric
-	}
-	classes := e.sets.train.Data.Labels().Classes
-	if classes == 0 {
-		return fmt.Errorf("%s: the data have no labels; evaluation needs labelled data", e.sets.name)
-	}
-	if classes == 1 && slices.Contains(f.methods, "fewshot") {
-		e.a.note("few-shot evaluation needs classes, the labels are numbers: left out")
-		f.methods = slices.DeleteFunc(slices.Clone(f.methods), func(m string) bool { return m == "fewshot" })
-		if len(f.methods) == 0 {
-			return errors.New("there is nothing left to evaluate")
-		}
-	}
-	// Before hours are spent on features.
-	_, err := eval.CheckMetric(classes, e.options.Metric)
-	return err
-}
-
-// needsVectors says whether any method works on features of a frozen encoder.
-func (e *evaluation) needsVectors() bool {
-	return slices.ContainsFunc(e.f.methods, func(m string) bool { return m != "finetune" })
-}
-
-// encoder evaluates the features of the machine's parameters.
-func (e *evaluation) encoder(ctx context.Context, input string) error {
-	if e.needsVectors() {
-		if err := e.frozen(ctx, input, func(s eval.Source) (*eval.Set, error) { return e.features(ctx, input, s) }); err != nil {
-			return err
-		}
-	}
-	if !slices.Contains(e.f.methods, "finetune") {
-		return nil
-	}
-	o := e.options
-	o.Epochs, o.LR, o.Seeds = e.f.tuneEpochs, e.f.tuneLR, max(1, e.f.seeds)
-	return e.run(input, "finetune", func(progress func(done, total int)) (eval.Result, error) {
-		o.Progress = progress
-		return eval.FineTune(ctx, e.m, e.sets.train, e.sets.test, o)
-	})
-}
-
-// frozen applies all methods that work on vectors to what get makes of the data.
-func (e *evaluation) frozen(ctx context.Context, input string, get func(eval.Source) (*eval.Set, error)) error {
-	train, err := get(e.sets.train)
-	if err != nil {
-		return err
-	}
-	test, err := get(e.sets.test)
-	if err != nil {
-		return err
-	}
-	if n := e.sets.train.Len(); train.Len() < n {
-		e.a.note("%s: using the first %d of %d training examples, as all would not fit into memory", input, train.Len(), n)
-	}
-	if e.f.standardize {
-		eval.Standardize(train, test)
-	}
-	each := func(method string, settings []int, f func(o eval.Options, setting int) (eval.Result, error)) error {
-		if !slices.Contains(e.f.methods, method) {
-			return nil
-		}
-		for _, n := range settings {
-			err := e.run(input, method, func(progress func(done, total int)) (eval.Result, error) {
-				o := e.options
-				o.Progress = progress
-				return f(o, n)
-			})
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if err := each("linear", []int{0}, func(o eval.Options, _ int) (eval.Result, error) { return eval.Linear(ctx, train, test, o) }); err != nil {
-		return err
-	}
-	if err := each("knn", e.f.k, func(o eval.Options, k int) (eval.Result, error) { return eval.Nearest(ctx, train, test, k, o) }); err != nil {
-		return err
-	}
-	return each("fewshot", e.f.shots, func(o eval.Options, shots int) (eval.Result, error) {
-		return eval.FewShot(ctx, train, test, shots, e.f.episodes, o)
-	})
-}
-
-// run applies one method, with a bar, and keeps the result.
-func (e *evaluation) run(input, method string, f func(progress func(done, total int)) (eval.Result, error)) error {
-	var bar *progress
-	r, err := f(func(done, total int) {
-		if bar == nil {
-			bar = e.a.progress(input+": "+method, total, 0)
-		}
-		bar.set(done)
-	})
-	if bar != nil {
-		bar.end()
-	}
-	if err != nil {
-		return err
-	}
-	r.Input = input
-	e.results = append(e.results, r)
-	if !terminal(e.a.err) && !e.a.json {
-		e.a.note("%s, %s: test %s %s (%s)", input, overview.Method(&r), overview.Metric(r.Metric), overview.Score(r.Metric, r.Test), duration(r.Seconds))
-	}
-	return nil
-}
-
-// features computes features, or takes them from the cache.
-func (e *evaluation) features(ctx context.Context, input string, s eval.Source) (*eval.Set, error) {
-	if e.cache == nil {
-		return e.a.features(ctx, e.m, s)
-	}
-	bar := e.a.progress("looking for features", s.Len(), 0)
-	key, err := eval.Key(ctx, e.m, s, bar.set)
-	bar.end()
-	if err != nil {
-		return nil, err
-	}
-	set, err := e.cache.Load(key)
-	if err != nil {
-		e.a.note("%v; computing the features again", err)
-	}
-	if set != nil {
-		e.a.note("%s: %d features taken from the cache", input, set.Len())
-		return set, nil
-	}
-	if set, err = e.a.features(ctx, e.m, s); err != nil {
-		return nil, err
-	}
-	if err := e.cache.Save(key, set); err != nil {
-		e.a.note("the features are not kept: %v", err)
-	}
-	return set, nil
-}
-
-// featureCache is where features are kept, nil for nowhere.
-func (a *app) featureCache(f *evalFlags) *eval.Cache {
-	if f.noCache {
-		return nil
-	}
-	dir := f.cache
-	if dir == "" {
-		var err error
-		if dir, err = eval.DefaultCache(); err != nil {
-			a.note("the features are not kept: there is no cache folder (%v); name one with --feature-cache", err)
-			return nil
-		}
-	}
-	return &eval.Cache{Dir: dir, Limit: eval.CacheLimit}
-}
-
-// features computes features with a bar.
-func (a *app) features(ctx context.Context, m *runtime.Machine, s eval.Source) (*eval.Set, error) {
-	bar := a.progress("features", s.Len(), 0)
-	defer bar.end()
-	return eval.Features(ctx, m, s, bar.set)
-}
-
 // report prints the results and keeps them.
 func (e *evaluation) report(from loaded) error {
 	f, p, o := e.f, e.m.Program, e.options
@@ -400,10 +225,15 @@ func (e *evaluation) report(from loaded) error {
 	if classes <= eval.MaxConfusion {
 		names = e.sets.train.Data.Labels().Names
 	}
+	test, err := e.testDigest()
+	if err != nil {
+		return err
+	}
 	all := &eval.Evaluation{Time: time.Now().UTC().Format(time.RFC3339), Model: p.Name, Modality: p.Modality.Name, Digest: p.Digest,
 		Checkpoint: from.path, Step: from.Step, Data: e.sets.name, Task: f.data.task, Classes: classes, ClassNames: names, Results: e.results,
+		Reader: e.sets.reader, Options: e.sets.options, DataSeed: e.sets.seed, Train: e.sets.train.Len(), Test: e.sets.test.Len(), TestDigest: test,
 		Protocol: map[string]any{"epochs": f.epochs, "lr": f.lr, "weight_decay": f.weightDecay, "batch": o.Batch, "seed": f.seed, "seeds": o.Seeds,
-			"standardized": f.standardize, "max_examples": f.max, "episodes": f.episodes, "tune_epochs": f.tuneEpochs, "tune_lr": f.tuneLR, "tune_seeds": max(1, f.seeds)}}
+			"standardized": f.standardize, "max_examples": f.max, "episodes": f.episodes, "tune_epochs": f.tuneEpochs, "tune_lr": f.tuneLR, "tune_seeds": e.tunes}}
 	if dir := runs.Of(from.path); dir != "" {
 		if err := eval.Append(dir, all); err != nil {
 			e.a.note("the result is not kept in the run directory: %v", err)
@@ -436,9 +266,12 @@ func (e *evaluation) table(w io.Writer) {
 		if r.Best != nil {
 			best += " (" + epochs(r.BestEpochs) + ")"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%s\t%s\t%s\t\n", overview.Method(&r), r.Input, r.Width, r.Examples, overview.Score(r.Metric, r.Train), overview.Score(r.Metric, r.Test), best)
+		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%s\t%s\t%s\t\n", overview.Method(&r), encodersOf(&r), r.Width, r.Examples, overview.Score(r.Metric, r.Train), overview.Score(r.Metric, r.Test), best)
 	}
 	_ = t.Flush()
+	for _, line := range overview.Undefined(e.results) {
+		fmt.Fprintln(w, line)
+	}
 	for _, r := range e.results {
 		if e.f.confusion && r.Input == overview.TrainedInput && r.Confusion != nil {
 			fmt.Fprintf(w, "\n%s: classes (rows) and predictions of the first repetition\n", overview.Method(&r))
@@ -453,41 +286,22 @@ func (e *evaluation) table(w io.Writer) {
 	}
 }
 
+// encodersOf says what features are of, and how many encoders stand for them where these are several.
+func encodersOf(r *eval.Result) string {
+	if r.Encoders > 1 {
+		return fmt.Sprintf("%d %ss", r.Encoders, r.Input)
+	}
+	return r.Input
+}
+
 // epochs is the epoch, or the range of several.
 func epochs(list []int) string {
 	lo, hi := slices.Min(list), slices.Max(list)
+	if lo == 0 { // the metric was undefined after every epoch
+		return "-"
+	}
 	if lo == hi {
 		return strconv.Itoa(lo)
 	}
 	return fmt.Sprintf("%d to %d", lo, hi)
-}
-
-// writePredictions writes a row for each test example: its number, its label, and what
-// each method says; nothing where a method did not take all examples.
-func (e *evaluation) writePredictions(name string) error {
-	return ckpt.Atomic(name, func(w io.Writer) error {
-		c := csv.NewWriter(w)
-		row, labels := []string{"id", "label"}, e.results[0].Labels
-		for _, r := range e.results {
-			row = append(row, overview.Method(&r)+", "+r.Input)
-			if len(r.Labels) > len(labels) {
-				labels = r.Labels
-			}
-		}
-		_ = c.Write(row) // Error tells
-		text := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
-		for i, y := range labels {
-			row = append(row[:0], strconv.Itoa(i), text(y))
-			for _, r := range e.results {
-				if i < len(r.Predictions) {
-					row = append(row, text(r.Predictions[i]))
-				} else {
-					row = append(row, "")
-				}
-			}
-			_ = c.Write(row)
-		}
-		c.Flush()
-		return c.Error()
-	})
 }

@@ -90,7 +90,7 @@ func byStep(list []eval.Evaluation) []*evaluated {
 }
 
 func (at *evaluated) add(tag string, s *eval.Score) {
-	if s == nil {
+	if !s.Defined() {
 		return
 	}
 	if _, known := at.scalars[tag]; !known {

@@ -267,6 +267,9 @@ func (a *app) runImport(f *importFlags) error {
 	case about.Modality != m.Program.Modality.Name:
 		a.note("%s was exported for the modality %s: how its values are scaled and its texts split is left out", f.in, about.Modality)
 	default:
+		if about.Seed != nil {
+			state.Seed = *about.Seed
+		}
 		if state.Data, err = about.Data(); err != nil {
 			return fmt.Errorf("%s: %w", f.in, err)
 		}

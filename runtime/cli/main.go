@@ -171,7 +171,16 @@ func (a *app) machine() (*runtime.Machine, error) {
 // loaded is a checkpoint that a machine has the parameters of.
 type loaded struct {
 	ckpt.State
-	path string
+	path   string
+	seeded bool // the seed is that of a run
+}
+
+// seed is that of the run that the checkpoint is of, or else the spec's.
+func (l loaded) seed(p *runtime.Program) uint64 {
+	if l.seeded {
+		return l.State.Seed
+	}
+	return p.Train.Seed
 }
 
 // trained makes a machine with the parameters of a checkpoint, which may be a run directory.
@@ -213,33 +222,38 @@ func (a *app) load(m *runtime.Machine, checkpoint string) (loaded, error) {
 	if err != nil {
 		return loaded{}, err
 	}
-	state, known, err := readState(found)
+	l, known, err := readState(found)
 	if err != nil {
 		return loaded{}, err
 	}
+	state := l.State
 	if state.Modality != "" && state.Modality != m.Program.Modality.Name {
 		return loaded{}, fmt.Errorf("%s: is a checkpoint of the modality %s, not %s", found.Path, state.Modality, m.Program.Modality.Name)
 	}
 	if known && state.Digest != m.Program.Digest {
 		a.note("%s was written by another version of %s: %s", found.Path, m.Program.Spec, strings.Join(found.Differences(state, m.Program, false), "; "))
 	}
-	return loaded{state, found.Path}, found.Restore(m, false)
+	return l, found.Restore(m, false)
 }
 
 // readState is the state of a checkpoint, and whether it is one; of what export wrote, it is as much as is known.
-func readState(found *runs.Found) (state ckpt.State, known bool, err error) {
-	if state, known, err = found.ReadState(); known || err != nil {
-		return state, known, err
+func readState(found *runs.Found) (l loaded, known bool, err error) {
+	state, known, err := found.ReadState()
+	if known || err != nil {
+		return loaded{state, found.Path, known}, known, err
 	}
 	about, err := exchange.ReadAbout(found.Metadata)
 	if err == nil && about != nil {
 		state.Model, state.Modality, state.Digest, state.Step = about.Model, about.Modality, about.Digest, about.Step
+		if l.seeded = about.Seed != nil; l.seeded {
+			state.Seed = *about.Seed
+		}
 		state.Data, err = about.Data()
 	}
 	if err != nil {
 		err = fmt.Errorf("%s: its metadata cannot be understood: %w", found.Path, err)
 	}
-	return state, false, err
+	return loaded{state, found.Path, l.seeded}, false, err
 }
 
 // note tells the user something on standard error.

@@ -106,7 +106,7 @@ func (a *app) runReconstruct(f *reconstructFlags) error {
 	if m.Program.Reconstruct == nil {
 		return fmt.Errorf("the model %s has no reconstruct block", m.Program.Name)
 	}
-	s, err := a.openFor(state, &f.data, m.Program, f.seed)
+	s, err := a.openFor(state, &f.data, m.Program)
 	if err != nil {
 		return err
 	}

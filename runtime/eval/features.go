@@ -22,6 +22,7 @@ type Set struct {
 	Place   []int     // [n] place of the token in its example; nil: a vector is of a whole one
 	Width   int
 	Classes int // as data.Labels.Classes
+	Most    int // of Raw: the first so many examples are all that fitted; 0: all did
 }
 
 // Len is the number of examples.
@@ -270,6 +271,9 @@ func Raw(s Source) (*Set, error) {
 	set := &Set{Width: width, Classes: s.Data.Labels().Classes}
 	e, all := data.NewExample(s.Want, s.Data.Labels()), make([]float32, width*rows)
 	n := max(1, min(s.Len(), maxRaw/len(all)))
+	if n < s.Len() {
+		set.Most = n
+	}
 	set.X, set.Y = make([]float32, 0, n*len(all)), make([]float64, 0, n*rows)
 	for i := range n {
 		e.From = i

@@ -115,6 +115,15 @@ type Result struct {
 	From, Place []int     `json:"-"` // of the examples, as in Set
 }
 
+// Where says which evaluation it is: its step, and its task if it has one.
+func (e *Evaluation) Where() string {
+	text := fmt.Sprintf("step %d", e.Step)
+	if e.Task != "" {
+		text += ", task " + e.Task
+	}
+	return text
+}
+
 // MaxConfusion is the largest number of classes that results carry a confusion matrix of.
 const MaxConfusion = 256
 
@@ -142,16 +151,24 @@ func (r *Result) predicted(p []float64, set *Set) {
 // Evaluation is one call of eval: what was evaluated, how, and the results. Evaluations
 // are appended to the evaluations of the run directory, one JSON object a line.
 type Evaluation struct {
-	Time       string         `json:"time"` // RFC 3339
-	Model      string         `json:"model"`
-	Modality   string         `json:"modality"`
-	Digest     string         `json:"spec_digest"`
-	Checkpoint string         `json:"checkpoint"`
-	Step       int            `json:"step"`
-	Data       string         `json:"data"`
-	Task       string         `json:"task,omitempty"` // of the modality; "" where its own data are meant
-	Classes    int            `json:"classes"`        // 1: the labels are numbers
-	ClassNames []string       `json:"class_names,omitempty"`
-	Protocol   map[string]any `json:"protocol"`
-	Results    []Result       `json:"results"`
+	Time       string   `json:"time"` // RFC 3339
+	Model      string   `json:"model"`
+	Modality   string   `json:"modality"`
+	Digest     string   `json:"spec_digest"`
+	Checkpoint string   `json:"checkpoint"`
+	Step       int      `json:"step"`
+	Data       string   `json:"data"`
+	Task       string   `json:"task,omitempty"` // of the modality; "" where its own data are meant
+	Classes    int      `json:"classes"`        // 1: the labels are numbers
+	ClassNames []string `json:"class_names,omitempty"`
+
+	Reader     string            `json:"reader,omitempty"` // with its options, as given in all
+	Options    map[string]string `json:"options,omitempty"`
+	DataSeed   uint64            `json:"data_seed"` // of random splits and windows
+	Train      int               `json:"train_examples,omitempty"`
+	Test       int               `json:"test_examples,omitempty"`
+	TestDigest string            `json:"test_digest,omitempty"` // which examples are tested on, with which labels
+
+	Protocol map[string]any `json:"protocol"`
+	Results  []Result       `json:"results"`
 }

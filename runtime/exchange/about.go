@@ -12,10 +12,11 @@ import (
 // About is what an exported file says beside the parameters: which model they are of, and what
 // must be known to give it the same inputs as in training.
 type About struct {
-	Model    string `json:"model"`
-	Modality string `json:"modality"`
-	Digest   string `json:"spec_digest"`
-	Step     int    `json:"step"`
+	Model    string  `json:"model"`
+	Modality string  `json:"modality"`
+	Digest   string  `json:"spec_digest"`
+	Step     int     `json:"step"`
+	Seed     *uint64 `json:"seed,omitempty"` // of the run, which decides random splits of its data; nil: not known
 
 	Reader     string            `json:"reader,omitempty"` // of the training data, with its options
 	Options    map[string]string `json:"options,omitempty"`
@@ -29,7 +30,7 @@ type About struct {
 
 // Describe is what there is to say of a checkpoint.
 func Describe(s ckpt.State) *About {
-	a := &About{Model: s.Model, Modality: s.Modality, Digest: s.Digest, Step: s.Step, Reader: s.Data.Reader, Options: s.Data.Options, Vocabulary: s.Data.Vocabulary}
+	a := &About{Model: s.Model, Modality: s.Modality, Digest: s.Digest, Step: s.Step, Seed: &s.Seed, Reader: s.Data.Reader, Options: s.Data.Options, Vocabulary: s.Data.Vocabulary}
 	if x := s.Data.Scaling; x != nil {
 		a.Mean, a.Factor = x.Mean, x.Factor
 	}
@@ -103,7 +104,7 @@ func ReadAbout(m map[string]string) (*About, error) {
 		return nil, nil
 	}
 	a := &About{Model: m["model"], Modality: m["modality"], Digest: m["spec_digest"], Reader: m["reader"]}
-	for name, to := range map[string]any{"step": &a.Step, "options": &a.Options, "mean": &a.Mean, "factor": &a.Factor, "vocabulary": &a.Vocabulary,
+	for name, to := range map[string]any{"step": &a.Step, "seed": &a.Seed, "options": &a.Options, "mean": &a.Mean, "factor": &a.Factor, "vocabulary": &a.Vocabulary,
 		"columns": &a.Columns, "classes": &a.Classes, "schema": &a.Schema} {
 		if text, ok := m[name]; ok {
 			if err := json.Unmarshal([]byte(text), to); err != nil {
