@@ -19,8 +19,10 @@ func (a *app) compare() *cobra.Command {
 		Annotations: map[string]string{ofRuns: "true"},
 		Short:       "Lay runs side by side: losses, evaluations, and the settings that differ",
 		Long: `Lay runs side by side: how far they are, losses, errors of reconstructions, speed, the newest
-evaluation of each, and the settings that differ. * marks the best of each row. --html also
-writes one page with the losses of all runs in the same charts, and their reconstructions.
+evaluations of each, and the settings that differ. * marks the best of each row, of those that are
+comparable: losses of the same model, settings and data, scores on the same examples by the same
+protocol, speeds on the same machine. --html also writes one page with the losses of all runs in the
+same charts, and their reconstructions.
 
 The runs may be of other models and other trainers than this one.`,
 		Example: `  BIN compare runs/a runs/b
@@ -100,4 +102,9 @@ func writeComparison(w io.Writer, c *overview.Comparison) {
 		fmt.Fprintln(t)
 	}
 	_ = t.Flush()
+	for _, row := range c.Rows {
+		if row.Note != "" {
+			fmt.Fprintf(w, "%s: %s\n", row.Name, row.Note)
+		}
+	}
 }

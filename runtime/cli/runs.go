@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -37,7 +38,11 @@ type runBest struct {
 	Metric    string  `json:"metric"`
 	Mean      float64 `json:"mean"`
 	Deviation float64 `json:"deviation"`
+	Step      int     `json:"step"` // of the checkpoint
+	Task      string  `json:"task,omitempty"`
+	Star      bool    `json:"best"` // of the runs with the same method, metric, examples and protocol, of which there are several
 	text      string
+	basis     string
 }
 
 func (a *app) runs() *cobra.Command {
@@ -46,7 +51,9 @@ func (a *app) runs() *cobra.Command {
 		Annotations: map[string]string{ofRuns: "true"},
 		Short:       "List runs: state, step, loss, best evaluation",
 		Long: `List the runs in folders (default runs), at any depth, the newest last: how each stands, its step, its last
-and lowest loss, and the highest test metric that an evaluation gave its encoder.
+and lowest loss, and the highest test metric that its newest evaluation, or another one on the same
+examples, gave its encoder. * marks the best of several runs that were evaluated on the same examples, by the
+same method and protocol.
 
   running    a trainer is at work on it
   finished   the last step is done
@@ -78,6 +85,7 @@ and lowest loss, and the highest test metric that an evaluation gave its encoder
 					list = append(list, lineOf(r))
 				}
 			}
+			star(list)
 			slices.SortStableFunc(list, func(x, y runLine) int { return x.Last.Compare(y.Last) })
 			return a.print(list, func(w io.Writer) { writeRuns(w, list, args) })
 		},
@@ -119,9 +127,26 @@ func lineOf(r *overview.Run) runLine {
 		l.Loss, l.BestLoss, l.BestAt = &last, &best, at
 	}
 	if b := r.Best(); b != nil {
-		l.Best = &runBest{overview.Method(b), b.Metric, b.Test.Mean, b.Test.Deviation, overview.Score(b.Metric, b.Test)}
+		l.Best = &runBest{Method: overview.Method(b.Result), Metric: b.Metric, Mean: b.Test.Mean, Deviation: b.Test.Deviation, Step: b.Evaluation.Step, Task: b.Evaluation.Task,
+			text: overview.Score(b.Metric, b.Test), basis: overview.Method(b.Result) + b.Basis()}
 	}
 	return l
+}
+
+// star marks the best of the runs whose best evaluations are comparable.
+func star(list []runLine) {
+	same := map[string][]*runBest{}
+	for _, l := range list {
+		if l.Best != nil {
+			same[l.Best.basis] = append(same[l.Best.basis], l.Best)
+		}
+	}
+	for _, some := range same {
+		best := slices.MaxFunc(some, func(a, b *runBest) int { return cmp.Compare(a.Mean, b.Mean) })
+		for _, b := range some {
+			b.Star = len(some) > 1 && b.Mean == best.Mean
+		}
+	}
 }
 
 func writeRuns(w io.Writer, list []runLine, roots []string) {
@@ -141,7 +166,13 @@ func writeRuns(w io.Writer, list []runLine, roots []string) {
 			loss, lowest = fmt.Sprintf("%.5g", *l.Loss), fmt.Sprintf("%.5g (%d)", *l.BestLoss, l.BestAt)
 		}
 		if l.Best != nil {
-			best = fmt.Sprintf("%s %s (%s)", overview.Metric(l.Best.Metric), l.Best.text, l.Best.Method)
+			where := l.Best.Method
+			if l.Best.Task != "" {
+				where += ", task " + l.Best.Task
+			}
+			if best = fmt.Sprintf("%s %s (%s)", overview.Metric(l.Best.Metric), l.Best.text, where); l.Best.Star {
+				best += " *"
+			}
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%d/%d\t%s\t%s\t%s\n", l.Run, model, l.State, l.Step, l.Steps, loss, lowest, best)
 	}

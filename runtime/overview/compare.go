@@ -22,6 +22,7 @@ type CompareRow struct {
 	Name  string   `json:"name"`
 	Text  []string `json:"text"`
 	Best  []bool   `json:"best"`
+	Note  string   `json:"note,omitempty"` // why none is best, or not of all
 }
 
 // Compare lays runs side by side; all says whether settings that are the same everywhere are
@@ -55,14 +56,8 @@ const (
 	higher  = 1
 )
 
-// numbers adds a row of numbers, NaN where a run has none.
-func (c *Comparison) numbers(group, name string, better int, value func(r *Run) float64, text func(v float64) string) {
-	best := math.NaN()
-	for _, r := range c.Runs {
-		if v := value(r); finite(v) && !(float64(better)*v <= float64(better)*best) {
-			best = v
-		}
-	}
+// numbers adds a row of numbers, NaN where a run has none. Of those with the same basis, which on gives, the best is marked.
+func (c *Comparison) numbers(group, name string, better int, on func(r *Run) basis, value func(r *Run) float64, text func(v float64) string) {
 	before := len(c.Rows)
 	c.row(group, name, func(r *Run) string {
 		if v := value(r); finite(v) {
@@ -70,11 +65,38 @@ func (c *Comparison) numbers(group, name string, better int, value func(r *Run) 
 		}
 		return ""
 	})
-	if len(c.Rows) == before || better == neither || len(c.Runs) < 2 {
-		return
+	if len(c.Rows) > before && better != neither {
+		c.mark(&c.Rows[before], better, on, value)
 	}
+}
+
+// mark marks the best of the numbers that have the same basis, where there are several.
+func (c *Comparison) mark(row *CompareRow, better int, on func(r *Run) basis, value func(r *Run) float64) {
+	same := map[string][]int{}
+	var all []basis
 	for i, r := range c.Runs {
-		c.Rows[before].Best[i] = value(r) == best
+		if finite(value(r)) {
+			b := on(r)
+			all, same[b.key()] = append(all, b), append(same[b.key()], i)
+		}
+	}
+	for _, runs := range same {
+		best := math.NaN()
+		for _, i := range runs {
+			if v := value(c.Runs[i]); !(float64(better)*v <= float64(better)*best) {
+				best = v
+			}
+		}
+		for _, i := range runs {
+			row.Best[i] = len(runs) > 1 && value(c.Runs[i]) == best
+		}
+	}
+	switch why := strings.Join(differences(all), ", "); {
+	case len(all) < 2 || len(same) == 1:
+	case len(same) == len(all):
+		row.Note = "not comparable, they differ in " + why
+	default:
+		row.Note = "comparable in part, they differ in " + why
 	}
 }
 
@@ -94,13 +116,13 @@ func (c *Comparison) Names() []string {
 func (c *Comparison) results() {
 	plain := func(v float64) string { return fmt.Sprintf("%.5g", v) }
 	if at, same := c.common(); !same {
-		c.numbers("result", "loss at step "+count(at), lower, func(r *Run) float64 { return r.lossAt(at) }, plain)
+		c.numbers("result", "loss at step "+count(at), lower, (*Run).lossBasis, func(r *Run) float64 { return r.lossAt(at) }, plain)
 	}
-	c.numbers("result", "loss", lower, func(r *Run) float64 { last, _, _ := r.Loss(); return last }, plain)
-	c.numbers("result", "lowest loss", lower, func(r *Run) float64 { _, best, _ := r.Loss(); return best }, plain)
+	c.numbers("result", "loss", lower, (*Run).lossBasis, func(r *Run) float64 { last, _, _ := r.Loss(); return last }, plain)
+	c.numbers("result", "lowest loss", lower, (*Run).lossBasis, func(r *Run) float64 { _, best, _ := r.Loss(); return best }, plain)
 	for i, n := range c.Names() {
 		if i > 0 {
-			c.numbers("result", strings.ReplaceAll(n, "_", " "), neither, func(r *Run) float64 {
+			c.numbers("result", strings.ReplaceAll(n, "_", " "), neither, nil, func(r *Run) float64 {
 				_, y := r.values(func(rec report.Record) float64 { return rec.Value(n) })
 				_, last := ends(y)
 				return last
@@ -108,8 +130,8 @@ func (c *Comparison) results() {
 		}
 	}
 	c.panelErrors(plain)
-	c.numbers("result", "examples per second", higher, (*Run).Rate, short)
-	c.numbers("result", "time", neither, func(r *Run) float64 {
+	c.numbers("result", "examples per second", higher, (*Run).speedBasis, (*Run).Rate, short)
+	c.numbers("result", "time", neither, nil, func(r *Run) float64 {
 		if s := r.Seconds(); s > 0 {
 			return s
 		}
@@ -149,7 +171,7 @@ func (c *Comparison) panelErrors(text func(float64) string) {
 			better = higher
 		}
 		for k, when := range []string{", before adaptation", ", after adaptation"} {
-			c.numbers("result", name+when, better, func(r *Run) float64 {
+			c.numbers("result", name+when, better, (*Run).lossBasis, func(r *Run) float64 {
 				if p := find(r, in); p != nil {
 					return [2]float64{p.Before[1], p.After[1]}[k]
 				}
@@ -182,38 +204,35 @@ func (r *Run) lossAt(step int) float64 {
 	return v
 }
 
-// evaluations compares what the newest evaluation of each run says of the trained encoder.
+// evaluations compares what the newest evaluations of each run say of the trained encoder.
 func (c *Comparison) evaluations() {
-	var methods []string
+	var names []string
+	scores := map[*Run]map[string]*Scored{}
 	for _, r := range c.Runs {
-		if e := r.Evaluation(); e != nil {
-			for i := range e.Results {
-				if name := evaluated(e.Results[i].Metric, Method(&e.Results[i])); e.Results[i].Input == TrainedInput && !slices.Contains(methods, name) {
-					methods = append(methods, name)
-				}
+		own, byName := r.scores()
+		scores[r] = byName
+		for _, n := range own {
+			if !slices.Contains(names, n) {
+				names = append(names, n)
 			}
 		}
 	}
-	for _, name := range methods {
-		texts := map[float64]string{}
-		c.numbers("evaluation", name, higher, func(r *Run) float64 {
-			e := r.Evaluation()
-			if e == nil {
-				return nan
+	for _, name := range names {
+		before := len(c.Rows)
+		c.row("evaluation", name, func(r *Run) string {
+			if s := scores[r][name]; s != nil {
+				return Score(s.Metric, s.Test)
 			}
-			for i := range e.Results {
-				x := &e.Results[i]
-				if x.Input == TrainedInput && x.Test != nil && evaluated(x.Metric, Method(x)) == name {
-					texts[x.Test.Mean] = Score(x.Metric, x.Test)
-					return x.Test.Mean
-				}
+			return ""
+		})
+		c.mark(&c.Rows[before], higher, func(r *Run) basis { return evaluationBasis(scores[r][name].Evaluation, scores[r][name].Result) }, func(r *Run) float64 {
+			if s := scores[r][name]; s != nil {
+				return s.Test.Mean
 			}
 			return nan
-		}, func(v float64) string { return texts[v] })
+		})
 	}
 }
-
-func evaluated(metric, method string) string { return method + ", test " + Metric(metric) }
 
 // settings adds those that differ, or all.
 func (c *Comparison) settings(all bool) {

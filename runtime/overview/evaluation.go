@@ -16,6 +16,7 @@ var nan = math.NaN()
 type (
 	evaluationView struct {
 		Title, Data string
+		Undefined   []string // why some metrics have no value
 		Inputs      []string // the columns: what the features are of
 		Rows        []scoreRow
 		Confusion   *confusionView
@@ -26,7 +27,8 @@ type (
 	}
 	scoreCell struct {
 		Test, Best string // "" where there is none
-		Width      string // of the bar, in per cent
+		Encoders   string // how many stand for a random one; "" for one
+		Width      string // of the bar, in per cent; "" for none
 		Baseline   bool
 	}
 	confusionView struct {
@@ -47,9 +49,12 @@ type (
 )
 
 func viewEvaluation(e *eval.Evaluation) *evaluationView {
-	v := &evaluationView{Title: fmt.Sprintf("Test %s after step %s", Metric(e.Results[0].Metric), count(e.Step)), Data: e.Data}
+	v := &evaluationView{Title: fmt.Sprintf("Test %s after step %s", Metric(e.Results[0].Metric), count(e.Step)), Data: e.Data, Undefined: Undefined(e.Results)}
 	if e.Task != "" {
 		v.Data += ", task " + e.Task
+	}
+	if e.Test > 0 {
+		v.Data += fmt.Sprintf(", %s test examples", count(e.Test))
 	}
 	for _, r := range e.Results {
 		if !slices.Contains(v.Inputs, r.Input) {
@@ -65,9 +70,15 @@ func viewEvaluation(e *eval.Evaluation) *evaluationView {
 		}
 		cell := scoreCell{Baseline: r.Input != TrainedInput}
 		if r.Test != nil {
-			cell.Test, cell.Width = Score(r.Metric, r.Test), fmt.Sprintf("%.1f", 100*max(0, min(1, r.Test.Mean)))
+			cell.Test = Score(r.Metric, r.Test)
 		}
-		if r.Best != nil {
+		if r.Test.Defined() {
+			cell.Width = fmt.Sprintf("%.1f", 100*max(0, min(1, r.Test.Mean)))
+		}
+		if r.Encoders > 1 {
+			cell.Encoders = fmt.Sprintf("%d encoders", r.Encoders)
+		}
+		if r.Best.Defined() {
 			cell.Best = Score(r.Metric, r.Best)
 		}
 		v.Rows[at].Cells[slices.Index(v.Inputs, r.Input)] = cell

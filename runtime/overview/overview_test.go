@@ -221,7 +221,7 @@ func TestRunFigures(t *testing.T) {
 	if last != 0.4 || best != 0.4 || at != 50 || r.Step() != 50 || r.Rate() != 101 || r.Seconds() != 2+3 {
 		t.Errorf("loss %v, best %v at %d, step %d, rate %v, %v s", last, best, at, r.Step(), r.Rate(), r.Seconds())
 	}
-	if b := r.Best(); b == nil || Method(b) != "knn, k 20" {
+	if b := r.Best(); b == nil || Method(b.Result) != "knn, k 20" {
 		t.Errorf("best is %+v", b)
 	}
 }

@@ -70,7 +70,8 @@ type reportPage struct {
 	Numbers                          *numbers
 	Panel                            *panelView
 	PanelErrors                      *figure
-	Evaluation                       *evaluationView
+	Evaluation                       *evaluationView // the newest
+	Earlier                          []*evaluationView
 	EvalCommand                      string
 	Training, Machine, Model, Places []fact
 	Sessions                         []sessionRow
@@ -106,8 +107,12 @@ func (r *Run) page() (*reportPage, error) {
 	if p.Panel, p.PanelErrors, err = r.panelViews(); err != nil {
 		return nil, err
 	}
-	if e := r.Evaluation(); e != nil {
-		p.Evaluation = viewEvaluation(e)
+	for i := range slices.Backward(r.Evaluations) {
+		if v := viewEvaluation(&r.Evaluations[i]); p.Evaluation == nil {
+			p.Evaluation = v
+		} else {
+			p.Earlier = append(p.Earlier, v)
+		}
 	}
 	p.Tiles = r.tiles()
 	p.Training, p.Machine, p.Model = r.training(), r.machine(), r.model()
@@ -135,7 +140,7 @@ func (r *Run) tiles() []tile {
 		list = append(list, tile{p.Measure, short(p.After[1]), fmt.Sprintf("on hidden tokens after adaptation, %s before", short(p.Before[1]))})
 	}
 	if b := r.Best(); b != nil {
-		list = append(list, tile{"test " + Metric(b.Metric), Score(b.Metric, b.Test), Method(b) + " on " + b.Input})
+		list = append(list, tile{"test " + Metric(b.Metric), Score(b.Metric, b.Test), Method(b.Result) + " on " + b.Input + ", " + b.Evaluation.Where()})
 	}
 	if rate := r.Rate(); finite(rate) {
 		list = append(list, tile{"examples per second", short(rate), fmt.Sprintf("%.1f %% of the time waiting for data", 100*r.wait())})

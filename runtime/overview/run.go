@@ -174,26 +174,6 @@ func (r *Run) Evaluation() *eval.Evaluation {
 	return &r.Evaluations[len(r.Evaluations)-1]
 }
 
-// Best is the highest test metric that any evaluation gave the trained encoder after the last
-// epoch, and what it is; nil where there is none. Correlations and shares are not compared:
-// the metric is that of the newest evaluation.
-func (r *Run) Best() *eval.Result {
-	newest := r.Evaluation()
-	if newest == nil {
-		return nil
-	}
-	var best *eval.Result
-	for i := range r.Evaluations {
-		for j := range r.Evaluations[i].Results {
-			x := &r.Evaluations[i].Results[j]
-			if x.Input == TrainedInput && x.Test != nil && x.Metric == newest.Results[0].Metric && (best == nil || x.Test.Mean > best.Test.Mean) {
-				best = x
-			}
-		}
-	}
-	return best
-}
-
 // Method is a result's method with what distinguishes it, such as "knn, k 20".
 func Method(r *eval.Result) string {
 	if r.Detail == "" {
@@ -214,6 +194,8 @@ func Score(metric string, s *eval.Score) string {
 	switch {
 	case s == nil:
 		return "-"
+	case !s.Defined():
+		return "undefined"
 	case !isShare(metric) && len(s.Values) == 1:
 		return fmt.Sprintf("%.4f", s.Mean)
 	case !isShare(metric):
@@ -222,6 +204,21 @@ func Score(metric string, s *eval.Score) string {
 		return fmt.Sprintf("%.2f %%", 100*s.Mean)
 	}
 	return fmt.Sprintf("%.2f ± %.2f %%", 100*s.Mean, 100*s.Deviation)
+}
+
+// Undefined says of every result whose test metric is undefined why it is, once for each reason.
+func Undefined(results []eval.Result) []string {
+	var lines []string
+	for i := range results {
+		r := &results[i]
+		if r.Test == nil || r.Test.Defined() {
+			continue
+		}
+		if line := fmt.Sprintf("%s is undefined where %s", Metric(r.Metric), r.Test.Undefined); !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
