@@ -35,7 +35,7 @@ func (o *ordered) GoType() reflect.Type { return reflect.TypeFor[struct{}]() }
 
 // table writes rows: id, features, label, and texts.
 type table struct {
-	w    *parquet.Writer
+	w    *parquet.GenericWriter[any]
 	info Info
 	rows []parquet.Row
 	text []string
@@ -62,7 +62,7 @@ func newParquet(w *file, info Info) (format, error) {
 	for _, k := range slices.Sorted(maps.Keys(info.Meta)) {
 		options = append(options, parquet.KeyValueMetadata(k, info.Meta[k]))
 	}
-	return &table{w: parquet.NewWriter(w, options...), info: info}, nil
+	return &table{w: parquet.NewGenericWriter[any](w, options...), info: info}, nil
 }
 
 func (t *table) add(b *Batch) error {
