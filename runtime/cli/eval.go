@@ -166,6 +166,8 @@ func (f *evalFlags) check() (random, raw bool, err error) {
 		err = usagef("--k is %v and --shots %v, expected numbers of at least 1", f.k, f.shots)
 	case f.metric != "" && !slices.Contains(eval.Metrics, f.metric):
 		err = usagef("--metric is %q, expected one of %s", f.metric, strings.Join(eval.Metrics, ", "))
+	case len(f.data.columns) > 0 && f.predictions == "":
+		err = usagef("--columns is for --predictions, which name the examples")
 	case f.noCache && f.cache != "":
 		err = usagef("--feature-cache and --no-feature-cache exclude each other")
 	}
