@@ -26,6 +26,13 @@ func (mod *Module) programFile(p *Program, constantAt int) ([]byte, error) {
 		set("Digest", jen.Lit(mod.Model.Digest))
 		set("Sources", jen.Id("sources"))
 		set("Target", jen.Id("target").Call())
+		if sums := mod.kernelSums(p); len(sums) > 0 {
+			set("Kernels", jen.Map(jen.String()).String().Values(jen.DictFunc(func(d jen.Dict) {
+				for target, sum := range sums {
+					d[jen.Lit(target)] = jen.Lit(sum)
+				}
+			})))
+		}
 		set("Modality", modality(v.Modality))
 		set("Settings", jen.Index().Add(rt("Setting")).ValuesFunc(func(g *jen.Group) {
 			for _, s := range v.Settings {

@@ -7,7 +7,6 @@ import (
 	"math"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/dave/jennifer/jen"
@@ -191,10 +190,7 @@ func (mod *Module) kernelFiles(add func(string, []byte, error)) {
 func (mod *Module) dispatch(head, kind string) string {
 	var b bytes.Buffer
 	choose := kind == "AVX512" && mod.Target == "auto"
-	native := "avx512"
-	if slices.ContainsFunc(mod.Programs, (*Program).bf16) {
-		native = "avx512-bf16"
-	}
+	native := mod.native()
 	b.WriteString(head)
 	switch {
 	case kind == "AVX512":

@@ -29,6 +29,8 @@ type State struct {
 	Sources  map[string]string `json:"sources"` // SHA-256 of every file of the spec
 	Settings map[string]string `json:"settings"`
 
+	Numerics runtime.Numerics `json:"numerics,omitzero"` // what the last steps were computed with
+
 	// Optimizer is what the steps ran; "" in checkpoints of before there was this: AdamW. It began after step Began.
 	Optimizer string `json:"optimizer,omitempty"`
 	Began     int    `json:"optimizer_began,omitempty"`
@@ -110,7 +112,17 @@ func (s *State) describe(p *runtime.Program) {
 	for _, x := range p.Settings {
 		s.Settings[x.Name] = x.Value
 	}
+	s.Numerics = p.Numerics()
 	s.Optimizer = p.Train.InTruth()
+}
+
+// Computed is what the steps of a checkpoint were computed with; of those of before there was Numerics only the
+// target is known.
+func (s State) Computed() runtime.Numerics {
+	if s.Numerics.Target == "" {
+		return runtime.Numerics{Target: s.Target}
+	}
+	return s.Numerics
 }
 
 // SameOptimizer reports whether a program's steps go on with what the checkpoint's have kept.

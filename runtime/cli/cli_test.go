@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -69,6 +70,12 @@ func TestMain(m *testing.M) {
 				p.Train.Optimizer, p.Train.Update = "adam", "adam"
 			case "frozen":
 				p.Params[1].Frozen = true
+			case "kernels":
+				p.Kernels = map[string]string{"portable": "0123456789ab"}
+			case "rekernels":
+				p.Kernels = map[string]string{"portable": "ba9876543210"}
+			case "vectors":
+				p.Target = "avx512"
 			case "featureless":
 				p.Features, p.Small, p.Pullback = nil, nil, nil
 			case "panic":
@@ -77,9 +84,10 @@ func TestMain(m *testing.M) {
 			Main(p)
 		},
 		"two": func() { Main(tiny.Program(), second()) },
-		// forget CHECKPOINT: leaves out what optimiser it was written by, as before there was more than one.
+		// forget CHECKPOINT optimizer|numerics: leaves out what optimiser it was written by, as before there was more than one,
+		// or what its steps were computed with.
 		"forget": func() {
-			if err := forget(os.Args[1]); err != nil {
+			if err := forget(os.Args[1], os.Args[2:]...); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				os.Exit(1)
 			}
@@ -154,12 +162,16 @@ func otherSpec(p *runtime.Program) {
 	p.Sources = []runtime.Source{p.Sources[0], {Name: "tiny.mspec", Text: "model tiny { set hidden = 6 }\n"}}
 }
 
-func forget(name string) error {
+func forget(name string, what ...string) error {
 	f, err := ckpt.ReadFile(name)
 	if err != nil {
 		return err
 	}
 	for key, text := range f.Metadata {
+		if len(what) > 0 && what[0] == "numerics" {
+			f.Metadata[key] = regexp.MustCompile(`"numerics":\{[^}]*\},`).ReplaceAllString(text, "")
+			continue
+		}
 		f.Metadata[key] = strings.Replace(text, `"optimizer":"adamw",`, "", 1)
 	}
 	return f.WriteFile(name)

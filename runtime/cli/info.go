@@ -18,6 +18,7 @@ type programInfo struct {
 	Spec       string            `json:"spec"`
 	Digest     string            `json:"spec_digest"`
 	Target     string            `json:"target"`
+	Numerics   runtime.Numerics  `json:"numerics"` // what the bits of all numbers depend on
 	Modality   runtime.Modality  `json:"modality"`
 	Batch      int               `json:"batch"`
 	Train      runtime.Train     `json:"train"`
@@ -70,7 +71,7 @@ func (a *app) info() *cobra.Command {
 }
 
 func describeProgram(p *runtime.Program) programInfo {
-	info := programInfo{Model: p.Name, Spec: p.Spec, Digest: p.Digest, Target: p.Target, Modality: p.Modality, Batch: p.Batch,
+	info := programInfo{Model: p.Name, Spec: p.Spec, Digest: p.Digest, Target: p.Target, Numerics: p.Numerics(), Modality: p.Modality, Batch: p.Batch,
 		Train: p.Train, Settings: p.Settings, Parameters: p.ParamCount(), Memory: 4 * p.Floats}
 	for _, f := range []struct {
 		name string
@@ -156,6 +157,12 @@ func (p programInfo) write(w io.Writer) {
 	line("model", "%s (%s)", p.Model, p.Spec)
 	line("spec digest", "%s", p.Digest)
 	line("target", "%s", p.Target)
+	line("numbers", "%s; products are %s", p.Numerics.Format, p.Numerics.Products)
+	bits := "the target"
+	if p.Numerics.Kernels != "" {
+		bits += " and its kernels, " + p.Numerics.Kernels
+	}
+	line("bits", "depend on %s; not on the number of threads or the system", bits)
 	line("modality", "%s, %s of %s, patch %v, tokens %v", m.Name, m.Kind, want(m), m.Patch, m.Grid)
 	for _, in := range m.Inputs {
 		if in.Vocab > 0 {

@@ -292,8 +292,8 @@ func (s *session) restore(found *runs.Found) error {
 	if s.f.changed("seed") && s.f.seed != state.Seed {
 		return usagef("--seed is %d but the run to resume has seed %d; leave it out", s.f.seed, state.Seed)
 	}
-	if state.Target != p.Target {
-		s.say("the run was computed with %s kernels, this session has %s: the last digits may differ", state.Target, p.Target)
+	if differs := state.Computed().Differs(p.Numerics()); differs != "" {
+		s.say("%s", differs)
 	}
 	if err := found.Restore(s.m, !s.f.newOptimizer); err != nil {
 		return err
