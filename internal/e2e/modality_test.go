@@ -15,30 +15,30 @@ import (
 	"mspecc/spec"
 )
 
-// modalitySpec has a modality for each case of modalityCases and one that they differ from. A kind that is not
-// of the library tells the trainer how pictures lie by grid, patch and channels.
+// modalitySpec has a modality for each case of modalityCases and one that they differ from. A kind whose target is no
+// part of the input says by grid and patch how its tokens lie.
 const modalitySpec = `
 import "std/modality"
 
-kind picture(side, across, channels, tall = 0) {
+kind picture(side, across, channels) {
     input f32[channels, side, side]
-    let grid  = tall > 0 ? [tall, side * side / (across * across * tall)] : [side / across, side / across]
-    let patch = across
+    let grid   = [side / across, side / across]
+    let patch  = across
+    let length = side * side / (across * across)
+    let width  = channels * across * across
+    fn target(x) = 0.5 * reshape(x, [dim(x, 0), length, width])
+}
+kind numbers(side, across, channels) {
+    input f32[channels, side, side] as none
+    let grid   = [side / across, side / across]
+    let patch  = across
     let length = side * side / (across * across)
     let width  = channels * across * across
     fn target(x) = reshape(x, [dim(x, 0), length, width])
 }
-kind misled(side, across, channels) {
-    input f32[1, side, side]
-    let grid   = [side / across, side / across]
-    let patch  = across
-    let length = side * side / (across * across)
-    let width  = across * across
-    fn target(x) = reshape(x, [dim(x, 0), length, width])
-}
 kind two(n, vocab) {
-    input values f32[n]
-    input ids i32[n] < vocab
+    input values f32[n] as none
+    input ids i32[n] < vocab as none
     let length = n
     let width  = 1
     fn target(x) = reshape(x[0], [dim(x[0], 0), length, 1]) + embedding(iota([vocab, 1]), x[1])
@@ -62,9 +62,7 @@ modality tasked = series(2, 4, patch: 2) {
     set batch = 8
 }
 modality pictures = picture(4, 2, 1) { data csv(columns: "a..p", window: 0)  sample "data" }
-modality tall = picture(4, 2, 1, tall: 4) { data csv(columns: "a..p", window: 0)  sample "data" }
-modality small = picture(4, 1, 1) { data csv(columns: "a..p", window: 0)  sample "data" }
-modality misled4 = misled(4, 2, 4) { data csv(columns: "a..p", window: 0)  sample "data" }
+modality none = numbers(4, 2, 1) { data csv(columns: "a..p", window: 0)  sample "data" }
 modality ids = tokens(vocab: 40, length: 1) { data csv(columns: "h", tokens: "numbers")  sample "data" }
 modality fewids = tokens(vocab: 3, length: 1) { data csv(columns: "h", tokens: "numbers")  sample "data" }
 modality both = two(4, 5)
@@ -119,11 +117,15 @@ var modalityCases = map[string]func(m *modalityTrainer) bool{
 		return m.dtype("both", "x.ids") == "i32" && m.dtype("both", "x.values") == "f32"
 	},
 	"Input.Shape": func(m *modalityTrainer) bool { return m.shape("base", "x") == "[8 2 4]" },
+	"Input.As": func(m *modalityTrainer) bool {
+		return m.refuses("input f32[channels, side, side]", "input f32[channels, side, side] as series")
+	},
 	"Input.Below": func(m *modalityTrainer) bool { return m.fails("data check", "fewids") && !m.fails("data check", "ids") },
 	// What a kind tells by names, not by declarations.
-	"kind grid":     func(m *modalityTrainer) bool { return m.picture("pictures") != m.picture("tall") },
-	"kind patch":    func(m *modalityTrainer) bool { return m.picture("pictures") != m.picture("small") },
-	"kind channels": func(m *modalityTrainer) bool { return m.picture("misled4") == "" && m.picture("pictures") != "" },
+	"kind grid": func(m *modalityTrainer) bool {
+		return m.refuses("grid   = [side / across, side / across]", "grid   = [side, side]")
+	},
+	"kind patch": func(m *modalityTrainer) bool { return m.refuses("patch  = across", "patch  = 1") },
 }
 
 // TestModality: every part of a modality does something, and every setting that the compiler gives a meaning to.
@@ -210,6 +212,17 @@ func (m *modalityTrainer) fails(command, modality string, more ...string) bool {
 	return err != nil
 }
 
+// refuses reports whether check refuses the spec with another text in its first kind.
+func (m *modalityTrainer) refuses(old, new string) bool {
+	m.t.Helper()
+	file := filepath.Join(m.dir, "other.mspec")
+	if err := os.WriteFile(file, []byte(strings.Replace(modalitySpec, old, new, 1)), 0o644); err != nil {
+		m.t.Fatal(err)
+	}
+	_, diags := build.Load(file, build.Options{Modalities: []string{"pictures"}})
+	return spec.HasErrors(diags)
+}
+
 func (m *modalityTrainer) eval(modality string, more ...string) string {
 	m.t.Helper()
 	out := filepath.Join("runs", modality)
@@ -227,7 +240,7 @@ func (m *modalityTrainer) picture(modality string) string {
 		m.says(modality, "train", "--out", out)
 	}
 	file := modality + ".png"
-	if _, err := m.run("reconstruct", "--modality", modality, "--checkpoint", out, "--as", "image", "--count", "2", "--out", file); err != nil {
+	if _, err := m.run("reconstruct", "--modality", modality, "--checkpoint", out, "--count", "2", "--out", file); err != nil {
 		return ""
 	}
 	raw, err := os.ReadFile(filepath.Join(m.dir, file))
