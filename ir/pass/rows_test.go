@@ -47,7 +47,7 @@ func TestInnerGradients(t *testing.T) {
 
 // numericFault compares a gradient along a random direction with differences of its loss, in which
 // the variable is a leaf and what gradients are stopped at does not move. It returns "rough" where the
-// loss has a kink or bends too much.
+// loss has a kink, at which a gradient is a convention, or bends too much.
 func numericFault(d progen.Derivative, feeds map[string][]float64, seed uint64) string {
 	y := d.Variable
 	at, err := ir.Eval(feeds, y, d.Grad)
@@ -77,9 +77,11 @@ func numericFault(d progen.Derivative, feeds map[string][]float64, seed uint64) 
 		return out[0][0]
 	}
 	const h = 1e-5
+	at0 := along(0)
 	slope := func(h float64) float64 { return (along(h) - along(-h)) / (2 * h) }
-	coarse, fine, one := slope(2*h), slope(h), (along(h)-along(0))/h
-	if d := math.Max(math.Abs(coarse-fine), math.Abs(one-fine)/100); !(d < 1e-6*(1+math.Abs(fine))) {
+	bend := func(h float64) float64 { return (along(h) + along(-h) - 2*at0) / h } // of both sides' slopes: by h, but at a kink
+	coarse, fine, kink := slope(2*h), slope(h), 2*bend(h)-bend(2*h)
+	if !(math.Abs(coarse-fine) < 1e-6*(1+math.Abs(fine)) && math.Abs(kink) < 1e-6*(1+math.Abs(fine))) {
 		return "rough"
 	}
 	if math.Abs(fine-want) > 1e-5*(1+math.Abs(want)) {
