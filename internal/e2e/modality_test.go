@@ -28,14 +28,6 @@ kind picture(side, across, channels) {
     let width  = channels * across * across
     fn target(x) = 0.5 * reshape(x, [dim(x, 0), length, width])
 }
-kind numbers(side, across, channels) {
-    input f32[channels, side, side] as none
-    let grid   = [side / across, side / across]
-    let patch  = across
-    let length = side * side / (across * across)
-    let width  = channels * across * across
-    fn target(x) = reshape(x, [dim(x, 0), length, width])
-}
 kind two(n, vocab) {
     input values f32[n] as none
     input ids i32[n] < vocab as none
@@ -62,7 +54,6 @@ modality tasked = series(2, 4, patch: 2) {
     set batch = 8
 }
 modality pictures = picture(4, 2, 1) { data csv(columns: "a..p", window: 0)  sample "data" }
-modality none = numbers(4, 2, 1) { data csv(columns: "a..p", window: 0)  sample "data" }
 modality ids = tokens(vocab: 40, length: 1) { data csv(columns: "h", tokens: "numbers")  sample "data" }
 modality fewids = tokens(vocab: 3, length: 1) { data csv(columns: "h", tokens: "numbers")  sample "data" }
 modality both = two(4, 5)
@@ -230,24 +221,6 @@ func (m *modalityTrainer) eval(modality string, more ...string) string {
 		m.says(modality, "train", "--out", out)
 	}
 	return m.says(modality, append([]string{"eval", "--checkpoint", out, "--methods", "knn", "--k", "3", "--baselines", "none"}, more...)...)
-}
-
-// picture is the reconstruction that is drawn, "" where none can be.
-func (m *modalityTrainer) picture(modality string) string {
-	m.t.Helper()
-	out := filepath.Join("runs", modality)
-	if _, err := os.Stat(filepath.Join(m.dir, out)); err != nil {
-		m.says(modality, "train", "--out", out)
-	}
-	file := modality + ".png"
-	if _, err := m.run("reconstruct", "--modality", modality, "--checkpoint", out, "--count", "2", "--out", file); err != nil {
-		return ""
-	}
-	raw, err := os.ReadFile(filepath.Join(m.dir, file))
-	if err != nil {
-		m.t.Error(err)
-	}
-	return string(raw)
 }
 
 func (m *modalityTrainer) program(modality string) *codegen.Program {
