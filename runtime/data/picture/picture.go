@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"image"
 	"image/png"
-	"slices"
 
 	"mspecc/runtime/data/filetype"
 )
@@ -94,11 +93,6 @@ func (f format) matches(data []byte) bool {
 		}
 	}
 	return true
-}
-
-// Is says whether the first bytes of a file (16 suffice) are those of a picture that Decode knows.
-func Is(head []byte) bool {
-	return isJPEG(head) || isTIFF(head) || slices.ContainsFunc(formats, func(f format) bool { return f.matches(head) })
 }
 
 // Decode decodes a picture to grey, or to red, green and blue, as Pillow's convert("RGB") does: alpha is

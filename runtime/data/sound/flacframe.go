@@ -23,13 +23,12 @@ type flacDecoder struct {
 
 // flacHeader is a frame's.
 type flacHeader struct {
-	fixed     bool
-	size      int   // samples of each channel
-	number    int64 // of the frame, or of its first sample
-	bits      uint
-	layout    int // of the channels: their number - 1, or how two of them are told
-	channels  int
-	different bool // the samples are of another kind than the file's
+	fixed    bool
+	size     int   // samples of each channel
+	number   int64 // of the frame, or of its first sample
+	bits     uint
+	layout   int // of the channels: their number - 1, or how two of them are told
+	channels int
 }
 
 // How two channels are told.

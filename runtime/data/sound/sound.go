@@ -39,11 +39,6 @@ func (r *Recording) Read(dst []float32, from int64) error {
 // known are the formats for messages.
 const known = "WAV (RIFF, RIFX, RF64, BW64) and FLAC are known"
 
-// Is says whether the first bytes of a file (12 suffice) are those of a sound that Open knows, or of a tag before one.
-func Is(head []byte) bool {
-	return isWAV(head) || bytes.HasPrefix(head, []byte("fLaC")) || bytes.HasPrefix(head, []byte("ID3"))
-}
-
 // Open reads the header of a recording in a file of that size. A sound recording that is not read gives a
 // *filetype.Error, which says what to do.
 func Open(in io.ReaderAt, size int64) (*Recording, error) {
