@@ -32,6 +32,15 @@ func schemaLines(s *data.Schema, line func(name, format string, args ...any)) {
 	if s.Window > 0 {
 		line("window", "%d rows, samples in time", s.Window)
 	}
+	if s.Rate > 0 {
+		line("rate", "%d samples a second", s.Rate)
+	}
+	switch s.Pictures {
+	case data.ScaledSamples:
+		line("samples", "0 to 1, from black to white")
+	case data.StoredSamples:
+		line("samples", "numbers as the files have them")
+	}
 	if s.Layout != "" {
 		line("layout", "%s: the channels are last, and put first", s.Layout)
 	}

@@ -18,7 +18,16 @@ type Schema struct {
 	Scale   float64  `json:"scale,omitempty"`   // that values are multiplied with; 0: 1
 	Label   *Column  `json:"label,omitempty"`   // nil without labels
 	Classes []string `json:"classes,omitempty"` // names of the classes that were found, in order
+
+	Rate     int    `json:"rate,omitempty"`     // of recordings, samples per second; 0: not the same in all, or none
+	Pictures string `json:"pictures,omitempty"` // what the samples of pictures are: ScaledSamples or StoredSamples; "" for no pictures
 }
+
+// What the samples of pictures are.
+const (
+	ScaledSamples = "scaled" // 0 to 1, from black to white
+	StoredSamples = "stored" // numbers as the files have them, such as heights
+)
 
 // Column is what is known of a column.
 type Column struct {

@@ -64,6 +64,7 @@ func openAudio(s *data.Source) (data.Dataset, data.Dataset, error) {
 				return nil, err
 			}
 		}
+		f.rate = a.rate
 		if a.stride > 0 {
 			f.stride, f.length = a.stride, a.samples
 			if err := a.windows(f, items); err != nil {
@@ -96,8 +97,12 @@ func (a *audio) header(in *entry) (*sound.Recording, error) {
 	return r, nil
 }
 
-// setRate takes the sampling rate of the first good recording.
+// setRate takes the sampling rate that the model was trained with, or else that of the first good recording.
 func (a *audio) setRate(items []item) error {
+	if was := a.s.Schema; was != nil && was.Rate > 0 {
+		a.rate, a.first = was.Rate, "what the model was trained with"
+		return nil
+	}
 	for _, it := range items {
 		n, err := a.peek(it, func(r *sound.Recording) { a.rate, a.first = r.Rate, it.name })
 		if err != nil || n > 0 {

@@ -19,7 +19,7 @@ func openCaptioned(s *data.Source) (data.Dataset, data.Dataset, error) {
 	if len(s.Want) != 2 || image < 0 || text < 0 {
 		return nil, nil, s.Fail("", "", fmt.Sprintf("the model wants %v, pictures with texts give an image f32[channels,height,width] and a text i32[length]", s.Want), "use a kind such as image_text")
 	}
-	decode, err := pictureDecoder(s, s.Want[image])
+	decode, samples, err := pictureDecoder(s, s.Want[image])
 	if err != nil {
 		return nil, nil, err
 	}
@@ -29,8 +29,8 @@ func openCaptioned(s *data.Source) (data.Dataset, data.Dataset, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	p.look = &pictures{s: s, name: s.Text("image"), decode: decode}
-	return p.open(func(s *data.Source, p *plan, name string) (table, error) {
+	p.look = &pictures{s: s, name: s.Text("image"), decode: decode, samples: samples}
+	train, test, err := p.open(func(s *data.Source, p *plan, name string) (table, error) {
 		bare, _ := unpack.Trim(name)
 		switch path.Ext(bare) {
 		case ".jsonl", ".ndjson":
@@ -40,6 +40,10 @@ func openCaptioned(s *data.Source) (data.Dataset, data.Dataset, error) {
 		}
 		return openCSV(s, p, name)
 	})
+	if err == nil {
+		samples.settle(s, train)
+	}
+	return train, test, err
 }
 
 // pictures reads the files that rows name.
@@ -47,6 +51,8 @@ type pictures struct {
 	s      *data.Source
 	name   string // of the column
 	decode func(raw []byte, x []float32) error
+
+	samples *samples
 }
 
 // file is the picture that a cell names, which is there.

@@ -43,6 +43,9 @@ type folder struct {
 	// decode writes example k of those that a file holds; draw makes what is random in it.
 	decode func(in *entry, k int, x []float32, draw func(n int) int) error
 	scale  *data.Scaling
+
+	rate    int      // of all recordings, 0 for any
+	samples *samples // of the pictures, nil for none
 }
 
 func (f *folder) Len() int {
@@ -57,8 +60,10 @@ func (f *folder) Labels() data.Labels { return f.labels }
 // Scaling is that of standardised values, nil for others.
 func (f *folder) Scaling() *data.Scaling { return f.scale }
 
-// Schema has the classes.
-func (f *folder) Schema() *data.Schema { return &data.Schema{Classes: f.labels.Names} }
+// Schema has the classes, and what is the same in all files.
+func (f *folder) Schema() *data.Schema {
+	return &data.Schema{Classes: f.labels.Names, Rate: f.rate, Pictures: f.samples.name()}
+}
 
 // Look is that of the kind of files.
 func (f *folder) Look() data.Look { return f.look }

@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"mspecc/runtime/data"
 	"mspecc/runtime/data/filetype"
@@ -15,12 +14,12 @@ import (
 var imagesReader = data.Builtin("images", openImages)
 
 func openImages(s *data.Source) (data.Dataset, data.Dataset, error) {
-	decode, err := pictureDecoder(s, s.Input)
+	decode, samples, err := pictureDecoder(s, s.Input)
 	if err != nil {
 		return nil, nil, err
 	}
-	return openFolder(s, filetype.Picture, data.MaxWhole, func(bool, []item) (*folder, error) {
-		return &folder{gaps: s.Text("missing") == "zero", decode: func(in *entry, _ int, x []float32, _ func(int) int) error {
+	train, test, err := openFolder(s, filetype.Picture, data.MaxWhole, func(bool, []item) (*folder, error) {
+		return &folder{gaps: s.Text("missing") == "zero", samples: samples, decode: func(in *entry, _ int, x []float32, _ func(int) int) error {
 			raw, err := in.whole()
 			if err != nil {
 				return err
@@ -28,17 +27,21 @@ func openImages(s *data.Source) (data.Dataset, data.Dataset, error) {
 			return decode(raw, x)
 		}}, nil
 	})
+	if err == nil {
+		samples.settle(s, train)
+	}
+	return train, test, err
 }
 
 // pictureDecoder makes the function that writes a picture into an input's values.
-func pictureDecoder(s *data.Source, in data.Input) (func(raw []byte, x []float32) error, error) {
+func pictureDecoder(s *data.Source, in data.Input) (func(raw []byte, x []float32) error, *samples, error) {
 	shape := in.Shape
 	if in.Tokens || len(shape) != 3 {
-		return nil, s.Fail("", "", fmt.Sprintf("the model wants examples %v, pictures give f32[channels,height,width]", in), "correct the modality's shape")
+		return nil, nil, s.Fail("", "", fmt.Sprintf("the model wants examples %v, pictures give f32[channels,height,width]", in), "correct the modality's shape")
 	}
 	fit, ok := map[string]func(m *picture.Image, width, height int, f picture.Filter) *picture.Image{"crop": fitCrop, "squash": picture.Resize, "pad": fitPad}[s.Text("resize")]
 	if !ok {
-		return nil, s.BadOption("resize", "crop, squash or pad")
+		return nil, nil, s.BadOption("resize", "crop, squash or pad")
 	}
 	var filter picture.Filter
 	var names []string
@@ -48,27 +51,27 @@ func pictureDecoder(s *data.Source, in data.Input) (func(raw []byte, x []float32
 		}
 	}
 	if filter.Name == "" {
-		return nil, s.BadOption("filter", strings.Join(names, ", "))
+		return nil, nil, s.BadOption("filter", strings.Join(names, ", "))
 	}
 	gaps := s.Text("missing") == "zero"
-	o, scale := picture.Options{Channels: shape[0], FirstPage: s.Text("pages") == "first", ZeroMissing: gaps}, &scale{}
+	o, samples := picture.Options{Channels: shape[0], FirstPage: s.Text("pages") == "first", ZeroMissing: gaps}, newSamples(shape)
 	return func(raw []byte, x []float32) error {
-		err := decodePicture(raw, x, shape, o, scale, func(m *picture.Image) *picture.Image { return fit(m, shape[2], shape[1], filter) })
+		err := decodePicture(raw, x, shape, o, samples, func(m *picture.Image) *picture.Image { return fit(m, shape[2], shape[1], filter) })
 		if err == nil && !gaps && slices.ContainsFunc(x, func(v float32) bool { return v != v }) {
 			err = filetype.Unread("say missing: zero, or remove it", "lacks values: they are NaN, or what GDAL's nodata says; the option missing says what to do about that")
 		}
 		return err
-	}, nil
+	}, samples, nil
 }
 
 // decodePicture writes a picture of the shape that the model wants; what is missing is NaN.
-func decodePicture(raw []byte, x []float32, shape []int, o picture.Options, scale *scale, fit func(m *picture.Image) *picture.Image) error {
+func decodePicture(raw []byte, x []float32, shape []int, o picture.Options, samples *samples, fit func(m *picture.Image) *picture.Image) error {
 	if shape[0] != 1 && shape[0] != 3 {
 		return decodeBands(raw, x, shape, o)
 	}
 	m, err := picture.Decode(raw, o)
 	if err == nil {
-		err = scale.check(m)
+		err = samples.check(m)
 	}
 	if err != nil {
 		return err
@@ -78,22 +81,6 @@ func decodePicture(raw []byte, x []float32, shape []int, o picture.Options, scal
 	}
 	fit(m).Planes(x, shape[0])
 	return nil
-}
-
-// scale is that of the pictures of a data set: of numbers as they are, or of 0 to 1 from black to white.
-type scale struct{ seen atomic.Int32 }
-
-// check refuses pictures of another scale than those before.
-func (s *scale) check(m *picture.Image) error {
-	own, other := "numbers of 32 bits or more, signed or floating ones, which are taken as they are", "whole numbers of up to 16 bits, which become 0 to 1"
-	now := int32(1)
-	if !m.AsIs() {
-		own, other, now = other, own, 2
-	}
-	if s.seen.CompareAndSwap(0, now) || s.seen.Load() == now {
-		return nil
-	}
-	return filetype.Unread("convert the pictures to samples of one type", "has samples that are %s; another picture of the data set has samples that are %s", own, other)
 }
 
 // decodeBands takes a picture with as many bands, rows and columns as the model wants.

@@ -175,3 +175,56 @@ func TestPagesAndMissing(t *testing.T) {
 		t.Errorf("standardised: %v, %v, sum %v", x[0], x[20], sum)
 	}
 }
+
+// What the samples of pictures are, and the rate of recordings, are kept with the model: that other pictures differ is
+// worth a note, recordings of another rate are refused.
+func TestFilesAndTheSchema(t *testing.T) {
+	deep, floats := &fstest.MapFile{Data: deepPNG(t, 26, 21, func(x, _ int) uint16 { return uint16(x) })}, &fstest.MapFile{Data: variant(t, "grey-f32.tif")}
+	grey := data.Want{{Shape: []int{1, 21, 26}}}
+	sound := data.Want{{Shape: []int{1, 4}}}
+	captioned := data.Want{{Name: "image", Shape: []int{1, 21, 26}}, {Name: "text", Shape: []int{2}, Tokens: true, Vocab: 4}}
+	table := &fstest.MapFile{Data: []byte("image,text\na.x,a\nb.x,b\n")}
+	for _, c := range []struct {
+		reader string
+		want   data.Want
+		files  [2]fstest.MapFS
+		schema data.Schema
+		refuse string
+	}{
+		{"images", grey, [2]fstest.MapFS{{"a.png": deep, "b.png": deep}, {"a.tif": floats, "b.tif": floats}}, data.Schema{Pictures: data.ScaledSamples},
+			"those that the model was trained with have samples that are whole numbers"},
+		{"images", grey, [2]fstest.MapFS{{"a.tif": floats, "b.tif": floats}, {"a.png": deep, "b.png": deep}}, data.Schema{Pictures: data.StoredSamples},
+			"those that the model was trained with have samples that are numbers of 32 bits"},
+		{"captioned", captioned, [2]fstest.MapFS{{"a.x": deep, "b.x": deep, "t.csv": table}, {"a.x": floats, "b.x": floats, "t.csv": table}}, data.Schema{Pictures: data.ScaledSamples},
+			"those that the model was trained with"},
+		{"audio", sound, [2]fstest.MapFS{{"a.wav": {Data: wav(8000, 1, 2, 3, 4)}, "b.wav": {Data: wav(8000, 1, 2, 3, 4)}}, {"a.wav": {Data: wav(16000, 1, 2, 3, 4)}, "b.wav": {Data: wav(16000, 1, 2, 3, 4)}}},
+			data.Schema{Rate: 8000}, "has 16000 samples a second, what the model was trained with has 8000"},
+	} {
+		options := map[string]string{"test_fraction": "0.5", "label": "none"}
+		if c.reader == "captioned" {
+			delete(options, "label")
+		}
+		train, _, err := data.Open(c.reader, options, c.files[0], "DIR", c.want, data.OpenOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		learned := data.LearnedOf(train)
+		if learned.Schema.Pictures != c.schema.Pictures || learned.Schema.Rate != c.schema.Rate {
+			t.Errorf("%s: the schema is %+v", c.reader, learned.Schema)
+		}
+		for i, refuse := range []string{"", c.refuse} {
+			var notes []string
+			train, _, err := data.Open(c.reader, options, c.files[i], "DIR", c.want, data.OpenOptions{Learned: learned, Note: func(text string) { notes = append(notes, text) }})
+			if err == nil {
+				err = train.Example(0, 0, data.NewExample(c.want, train.Labels()))
+			}
+			got := strings.Join(notes, "; ")
+			if c.reader == "audio" && err != nil {
+				got, err = err.Error(), nil
+			}
+			if err != nil || refuse == "" && got != "" || !strings.Contains(got, refuse) {
+				t.Errorf("%s: %q, %v, expected %q", c.reader, got, err, refuse)
+			}
+		}
+	}
+}

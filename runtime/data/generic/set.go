@@ -59,6 +59,9 @@ func (s *set) Schema() *data.Schema {
 	if !p.each {
 		out.Classes = s.labels.Names
 	}
+	if p.look != nil {
+		out.Pictures = p.look.samples.name()
+	}
 	return out
 }
 
