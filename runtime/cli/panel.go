@@ -313,7 +313,7 @@ func (t *tally) add(r *reconstruction, out []float32, i int) {
 	}
 }
 
-// means are the measures, 0 where no token counted.
-func (t *tally) means() [2]float64 {
-	return [2]float64{t.sum[0] / max(1, t.n[0]), t.sum[1] / max(1, t.n[1])}
+// means are the measures.
+func (t *tally) means() report.Errors {
+	return report.Errors{t.sum[0] / t.n[0], t.sum[1] / t.n[1]}
 }

@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -154,5 +156,25 @@ func TestTokensArePrintedOrWritten(t *testing.T) {
 	}
 	if text, err := os.ReadFile(name); err != nil || !strings.Contains(string(text), "original") {
 		t.Errorf("%s, %v", text, err)
+	}
+}
+
+// Of no token there is no error: it is no number, and null in JSON.
+func TestErrorOfNoToken(t *testing.T) {
+	var sum tally
+	sum.sum[1], sum.n[1] = 3, 4
+	p := report.Panel{Layout: report.Layout{Kind: report.Series, Grid: []int{1}, Patch: []int{1}, Channels: 1}, Before: sum.means(), After: sum.means()}
+	text, err := json.Marshal(&p)
+	if err != nil || !strings.Contains(string(text), `"reconstruction":[null,0.75]`) {
+		t.Errorf("%s, %v", text, err)
+	}
+	var back report.Panel
+	if err := json.Unmarshal(text, &back); err != nil || !math.IsNaN(back.Before[0]) || back.Before[1] != 0.75 {
+		t.Errorf("read back: %v, %v", back.Before, err)
+	}
+	var b strings.Builder
+	writePanel(&b, &p, "", false)
+	if !strings.Contains(b.String(), "reconstruction         -       0.75\n") {
+		t.Errorf("it says\n%s", b.String())
 	}
 }

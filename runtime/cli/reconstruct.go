@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -196,7 +197,12 @@ func writePanel(w io.Writer, p *report.Panel, out string, texts bool) {
 	}
 	fmt.Fprintf(w, "%d examples, %s\n", p.Count, p.Measure)
 	fmt.Fprintf(w, "                 visible     hidden\n")
-	fmt.Fprintf(w, "reconstruction  %8.5g   %8.5g\nadapted         %8.5g   %8.5g\n", p.Before[0], p.Before[1], p.After[0], p.After[1])
+	for _, row := range []struct {
+		name   string
+		errors report.Errors
+	}{{"reconstruction", p.Before}, {"adapted", p.After}} {
+		fmt.Fprintf(w, "%-14s  %8s   %8s\n", row.name, measured(row.errors[0]), measured(row.errors[1]))
+	}
 	switch {
 	case out == "":
 	case filepath.Ext(out) == ".png" && p.Kind == report.Series:
@@ -206,6 +212,14 @@ func writePanel(w io.Writer, p *report.Panel, out string, texts bool) {
 	default:
 		fmt.Fprintf(w, "%s\n", out)
 	}
+}
+
+// measured is a measure, "-" where there is none.
+func measured(v float64) string {
+	if math.IsNaN(v) {
+		return "-"
+	}
+	return fmt.Sprintf("%.5g", v)
 }
 
 // columns is the width of a terminal, and what suits a file.

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+	"math"
 	"testing"
 
 	"mspecc/runtime"
@@ -25,10 +27,10 @@ func TestReconstructionOfStreams(t *testing.T) {
 	if err != nil || len(all) != 2 {
 		t.Fatal(all, err)
 	}
-	want := [][2]float64{{0, 4}, {0, 3}}
+	want := [][2]float64{{0, 4}, {math.NaN(), 3}} // no token of the second stream is visible
 	for k, r := range all {
 		var sum tally
-		if sum.add(r, r.reconstruction, 0); sum.means() != want[k] {
+		if sum.add(r, r.reconstruction, 0); fmt.Sprint(sum.means()) != fmt.Sprint(want[k]) {
 			t.Errorf("stream %d: %v, expected %v", k, sum.means(), want[k])
 		}
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"mspecc/runtime"
@@ -207,8 +208,11 @@ func draw(p *report.Panel, sum *tensorboard.Summary) error {
 	if p.Measure == tokenAccuracy {
 		what = "accuracy"
 	}
-	sum.Scalar("test/"+of+"hidden_"+what+"_before", p.Before[1])
-	sum.Scalar("test/"+of+"hidden_"+what+"_adapted", p.After[1])
+	for i, v := range []float64{p.Before[1], p.After[1]} {
+		if !math.IsNaN(v) { // no token of the examples was hidden
+			sum.Scalar("test/"+of+"hidden_"+what+[]string{"_before", "_adapted"}[i], v)
+		}
+	}
 	if p.Kind == report.Tokens {
 		var b strings.Builder
 		if err := p.Text(&b, 100, nil); err != nil {

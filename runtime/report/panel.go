@@ -102,14 +102,14 @@ type Example struct {
 // first one, and More holds the others.
 type Panel struct {
 	Layout
-	Name    string     `json:"name,omitempty"` // of the input, where there are several
-	Step    int        `json:"step"`           // of the parameters
-	Measure string     `json:"measure"`        // such as "mean squared error"
-	Before  [2]float64 `json:"reconstruction"` // on visible and on hidden tokens, over Count examples
-	After   [2]float64 `json:"adapted"`
-	Count   int        `json:"examples"`
-	Rows    []Example  `json:"-"`
-	More    []*Panel   `json:"more,omitempty"`
+	Name    string    `json:"name,omitempty"` // of the input, where there are several
+	Step    int       `json:"step"`           // of the parameters
+	Measure string    `json:"measure"`        // such as "mean squared error"
+	Before  Errors    `json:"reconstruction"` // over Count examples
+	After   Errors    `json:"adapted"`
+	Count   int       `json:"examples"`
+	Rows    []Example `json:"-"`
+	More    []*Panel  `json:"more,omitempty"`
 }
 
 // All are the panels of all inputs.
