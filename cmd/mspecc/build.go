@@ -169,17 +169,8 @@ func (f *buildFlags) build(file string) (string, error) {
 		return "", err
 	}
 	f.say("building with go build")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-w", "-o", out, ".") // no tables for debuggers: half a second less, a fifth of the file
-	if f.library {
-		cmd = exec.Command("go", "build", "-trimpath", ".")
-	}
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		if _, missing := exec.LookPath("go"); missing != nil {
-			return "", fmt.Errorf("go is not installed or not on PATH; mspecc needs it to build the trainer")
-		}
-		return "", fmt.Errorf("go build of the generated module in %s failed: %w\n%s", dir, err, text)
+	if err := f.goBuild(dir, out); err != nil {
+		return "", err
 	}
 	if f.library {
 		f.say("wrote the Go module trainer to %s (%.1f s): trainer.Programs gives its programs", f.emit, time.Since(start).Seconds())
@@ -194,6 +185,29 @@ func (f *buildFlags) build(file string) (string, error) {
 		f.say("wrote the Go module to %s", f.emit)
 	}
 	return out, nil
+}
+
+// goBuild has the go command build the module in a folder: a binary, or of a library the package alone.
+func (f *buildFlags) goBuild(dir, out string) error {
+	args := []string{"build", "-trimpath", "-ldflags=-w", "-o", out, "."} // no tables for debuggers: half a second less, a fifth of the file
+	if f.library {
+		args = []string{"build", "-trimpath", "."}
+	}
+	cmd, elsewhere, err := goCommand(dir, args...)
+	var text []byte
+	if err == nil {
+		if elsewhere != "" && !f.library {
+			f.say("the trainer is for this machine, not for %s as Go's settings have it; for that one, write the module with --emit and build it with go build", elsewhere)
+		}
+		text, err = cmd.CombinedOutput()
+	}
+	if err == nil {
+		return nil
+	}
+	if _, missing := exec.LookPath("go"); missing != nil {
+		return errors.New("go is not installed or not on PATH; mspecc needs it to build the trainer")
+	}
+	return fmt.Errorf("go build of the generated module in %s failed: %w\n%s", dir, err, text)
 }
 
 // generate compiles a model and writes its module to a folder.
