@@ -230,7 +230,7 @@ func (e *elab) like(c value, t *ir.Value) *ir.Value {
 		if !ok || i != int(int32(i)) {
 			e.failWith(e.at, "E031", []spec.Note{{Msg: "float(x) converts"}}, "%s does not go with whole-number %s", text(c), t.Type)
 		}
-		return e.b.SplatInt(i, t.Shape()...)
+		return e.tensor(e.b.SplatInt(i, t.Shape()...))
 	}
 	return e.b.Splat(f, t.Shape()...)
 }

@@ -3,6 +3,7 @@ package build
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -33,6 +34,7 @@ type elab struct {
 	unnamed map[string]int // random streams without a name, by label path
 	streams map[string]streamName
 	outputs map[string]spec.Range // where each is named
+	holds   ir.Bounds             // the numbers that tensors can hold
 	diags   []spec.Diagnostic
 }
 
@@ -155,7 +157,40 @@ func (e *elab) tensor(v *ir.Value) *ir.Value {
 	if len(e.b.Values()) > maxValues {
 		e.fail(e.at, "E081", "the model is too large: more than %d tensor operations", maxValues)
 	}
+	e.checkWhole(v)
 	return v
+}
+
+// maxWhole is the largest magnitude up to which kernels compute with whole numbers: they do so in f32, which
+// skips odd numbers beyond it.
+const maxWhole = 1 << 24
+
+// checkWhole refuses whole numbers whose arithmetic can leave what kernels compute exactly.
+func (e *elab) checkWhole(v *ir.Value) {
+	if v.Type.DType != ir.I32 || v.Op == ir.OpInt || len(v.Args) > 0 && v.Op.Class() != ir.Elementwise && v.Op != ir.OpArgSort {
+		return // only cut off, addressed in another way, or picked: nothing is computed
+	}
+	got := e.holds.Of(v)
+	if got.Within(-maxWhole, maxWhole) {
+		return
+	}
+	var notes []spec.Note
+	for i, a := range v.Args {
+		b := e.holds.Of(a)
+		notes = append(notes, spec.Note{Pos: a.Pos, Msg: fmt.Sprintf("argument %d is %s, %s", i+1, a.Type, span(b))})
+	}
+	if len(v.Args) > 0 {
+		notes = append(notes, spec.Note{Msg: "int(min(max(x, 0.0), n)) bounds a number before it becomes a whole one"})
+	}
+	e.failWith(e.at, "E036", notes, "the whole numbers of %s can be %s: arithmetic with them is exact up to %d", v.Type, span(got), maxWhole)
+}
+
+// span words an interval.
+func span(i ir.Interval) string {
+	if math.IsInf(i.Lo, -1) && math.IsInf(i.Hi, 1) {
+		return "of any size"
+	}
+	return fmt.Sprintf("from %.17g to %.17g", i.Lo, i.Hi)
 }
 
 func (e *elab) labelPath() string {

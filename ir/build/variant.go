@@ -71,7 +71,17 @@ func (vb *variantBuild) fail(at spec.Range, code, format string, args ...any) {
 func (vb *variantBuild) elab(name string, training bool) *elab {
 	b := ir.NewBuilder()
 	return &elab{v: vb, b: b, training: training, unnamed: map[string]int{}, streams: map[string]streamName{},
-		outputs: map[string]spec.Range{}, fn: &Func{Name: name, B: b}}
+		outputs: map[string]spec.Range{}, fn: &Func{Name: name, B: b}, holds: ir.Bounds{Leaf: vb.holds}}
+}
+
+// holds bounds an input: ids are below their vocabulary.
+func (vb *variantBuild) holds(v *ir.Value) ir.Interval {
+	for _, in := range vb.out.Modality.Inputs {
+		if in.Tensor() == v.Attr.Name && in.Type.DType == ir.I32 {
+			return ir.Interval{Lo: 0, Hi: float64(in.Vocab - 1)}
+		}
+	}
+	return ir.Interval{Lo: math.Inf(-1), Hi: math.Inf(1)}
 }
 
 // run calls f until it is done or gives up, and collects the diagnostics.
