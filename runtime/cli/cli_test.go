@@ -123,13 +123,17 @@ func poison(p *runtime.Program) {
 	})
 }
 
-// signalled sends the process a signal in step 25 and waits for it to arrive; once is how often.
+// signalled sends the process a signal in step 25, some times, and waits until each has arrived and another
+// one would count by itself.
 func signalled(p *runtime.Program, what syscall.Signal, times int) {
 	after(p, 25, func(*runtime.Machine) {
 		self, _ := os.FindProcess(os.Getpid())
 		for range times {
 			_ = self.Signal(what)
 			time.Sleep(300 * time.Millisecond) // the command hears of it in another goroutine
+			if times > 1 {
+				time.Sleep(sameSignal)
+			}
 		}
 	})
 }

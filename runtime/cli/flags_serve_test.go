@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -54,6 +55,25 @@ var serveCases = map[string]flagCase{
 		line, err := bufio.NewReader(c).ReadString('\n')
 		if !strings.Contains(line, "408") {
 			t.Errorf("answer %q, %v", line, err)
+		}
+	}},
+	"serve --drain": {proof: func(t *testing.T) {
+		s := serveOn(t, "--drain", "1h")
+		signalMyself(t, syscall.SIGTERM)
+		for ready := 0; ready != 503; {
+			r, err := http.Get(s.url + "/readyz")
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Body.Close()
+			ready = r.StatusCode
+		}
+		if code := s.post(t, one); code != 200 {
+			t.Errorf("a request while the server drains: status %d", code)
+		}
+		s.stop()
+		if code := s.post(t, one); code != 0 {
+			t.Errorf("a request when the server has ended: status %d", code)
 		}
 	}},
 	"serve --grace": {proof: func(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -38,7 +37,8 @@ type serveFlags struct {
 	maxBody, memory         int
 	requests, queue         int
 	wait                    time.Duration
-	read, timeout, grace    time.Duration
+	read, timeout           time.Duration
+	drain, grace            time.Duration
 	accessLog, describeOnly bool
 }
 
@@ -59,8 +59,11 @@ share a batch.
 
 It listens on this machine alone. To listen elsewhere it needs a token, in a file or in
 the variable MSPECC_TOKEN, which clients send as Authorization: Bearer TOKEN; --tls-cert and
---tls-key encrypt. Beyond its limits it answers 413, 429 or 503 at once. Ctrl-C or SIGTERM
-finishes what is under way; a second one ends at once.`,
+--tls-key encrypt. Beyond its limits it answers 413, 429 or 503 at once.
+
+At SIGTERM /readyz answers 503 for the time of --drain, while all requests are still taken, so
+that a balancer sends none any more when the port closes. Then, and at once after Ctrl-C, what
+is under way is finished. A second signal ends at once.`,
 		Example: `  BIN serve --checkpoint runs/a
   curl -s localhost:8080/v1/embeddings -H 'Content-Type: application/json' -d '{"inputs": [[...]]}'
   BIN serve --checkpoint runs/a --listen 0.0.0.0:8443 --token-file token --tls-cert c.pem --tls-key k.pem`,
@@ -79,7 +82,8 @@ finishes what is under way; a second one ends at once.`,
 	fl.DurationVar(&f.wait, "batch-wait", 2*time.Millisecond, "how long a first input waits for others to share its batch")
 	fl.DurationVar(&f.read, "read-timeout", 30*time.Second, "longest time to receive a request; beyond it 408")
 	fl.DurationVar(&f.timeout, "timeout", 30*time.Second, "longest time from then to the features; beyond it 503")
-	fl.DurationVar(&f.grace, "grace", 30*time.Second, "time for requests under way when the server is stopped")
+	fl.DurationVar(&f.drain, "drain", 5*time.Second, "time from SIGTERM, and from /readyz no longer being ready, until no more requests are taken")
+	fl.DurationVar(&f.grace, "grace", 30*time.Second, "time for requests under way from then on")
 	fl.BoolVar(&f.accessLog, "access-log", false, "log every request")
 	fl.BoolVar(&f.describeOnly, "openapi", false, "print the description of the API and end")
 	return c
@@ -92,8 +96,8 @@ func (f *serveFlags) check() (token string, err error) {
 		return "", usagef("--max-body is %d and --max-memory %d MiB, expected at least 1, and no less memory than a body", f.maxBody, f.memory)
 	case f.requests < 1 || f.queue < 0:
 		return "", usagef("--max-requests is %d and --queue %d, expected at least 1 and no negative number", f.requests, f.queue)
-	case f.wait < 0 || f.read <= 0 || f.timeout <= 0 || f.grace <= 0:
-		return "", usagef("--batch-wait, --read-timeout, --timeout and --grace must not be negative, the last three not 0")
+	case f.wait < 0 || f.drain < 0 || f.read <= 0 || f.timeout <= 0 || f.grace <= 0:
+		return "", usagef("--batch-wait, --drain, --read-timeout, --timeout and --grace must not be negative, the last three not 0")
 	case (f.tlsCert == "") != (f.tlsKey == ""):
 		return "", usagef("--tls-cert and --tls-key belong together")
 	}
@@ -189,9 +193,20 @@ func (a *app) runServe(ctx context.Context, f *serveFlags) error {
 		l.Close()
 		return err
 	}
-	stopped, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	stopped, stop := a.untilSignal(ctx, "")
 	defer stop()
-	context.AfterFunc(stopped, stop) // a second signal ends the process at once
+	until, end := context.WithCancel(context.Background())
+	context.AfterFunc(stopped, func() {
+		defer end()
+		if by := (signalError{}); errors.As(context.Cause(stopped), &by) && by.signal == syscall.SIGTERM && f.drain > 0 {
+			c.Log.Info("no longer ready", "drain", f.drain)
+			s.Drain()
+			select {
+			case <-time.After(f.drain):
+			case <-ctx.Done():
+			}
+		}
+	})
 	url := scheme + "://" + l.Addr().String()
 	err = a.print(map[string]any{"listen": url, "step": state.Step, "token": token != ""}, func(w io.Writer) {
 		fmt.Fprintf(w, "serving %s of step %d on %s\n", m.Program.Name, state.Step, url)
@@ -199,5 +214,5 @@ func (a *app) runServe(ctx context.Context, f *serveFlags) error {
 	if err != nil {
 		return err
 	}
-	return s.Serve(stopped, l)
+	return s.Serve(until, l)
 }

@@ -465,7 +465,7 @@ func (s *session) train(ctx context.Context) error {
 			p.ParamCount(), p.Batch, state.Step+1, state.Steps, state.Seed, s.m.Threads(), s.dir)
 	}
 	s.trained = true
-	ctx, stop := a.untilSignal(ctx)
+	ctx, stop := a.untilSignal(ctx, "finishing the step and saving; a second signal ends at once")
 	defer stop()
 	show := a.trainView(p, state)
 	sum := newSummaries(s.m, s.dir, s.f.summaryEvery, state, s.set, s.warn)

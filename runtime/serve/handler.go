@@ -120,9 +120,6 @@ func (s *Server) deadline(w http.ResponseWriter, d time.Duration) {
 
 // embed reads a request and computes its features.
 func (s *Server) embed(w http.ResponseWriter, r *http.Request) (*inputs, []float32, error) {
-	if s.stop.Err() != nil {
-		return nil, nil, fail(http.StatusServiceUnavailable, "stopping", "the server is stopping")
-	}
 	raw, f := bodyType(r)
 	if f != nil {
 		return nil, nil, f
@@ -156,24 +153,18 @@ func bodyType(r *http.Request) (raw bool, err *failure) {
 
 // read receives a request's body, within its time and its share of memory.
 func (s *Server) read(w http.ResponseWriter, r *http.Request, raw bool) (*inputs, error) {
-	size := r.ContentLength
-	if size > s.MaxBody {
+	if r.ContentLength > s.MaxBody {
 		return nil, s.tooLarge()
 	}
-	if size < 0 {
-		size = s.MaxBody
-	}
-	share := min(s.Memory, leastShare+memoryShare*size)
-	if !s.memory.TryAcquire(share) {
-		return nil, fail(http.StatusTooManyRequests, "memory", "the bodies of other requests take all memory there is for them")
-	}
-	defer s.memory.Release(share)
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.Read))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.MaxBody))
+	body, release, err := s.memory.receive(http.MaxBytesReader(w, r.Body, s.MaxBody), r.ContentLength, s.MaxBody)
+	defer release()
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
 		return nil, s.tooLarge()
+	case errors.Is(err, errNoMemory):
+		return nil, fail(http.StatusTooManyRequests, "memory", "%v", err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		w.Header().Set("Connection", "close")
 		return nil, fail(http.StatusRequestTimeout, "slow", "the body did not arrive within %v", s.Read)

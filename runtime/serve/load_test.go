@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -115,17 +116,117 @@ func TestLimits(t *testing.T) {
 	close(g.open)
 	all.Wait()
 
-	f = start(t, func(_ *runtime.Program, c *Config) { c.MaxBody, c.Memory, c.Read = 1<<20, 1<<20, 2*time.Second })
-	slow := slowBody(t, f, 1<<20) // its share is all there is
-	f.waitUntil("the slow body has its share", func() bool { return !f.s.memory.TryAcquire(1) || func() bool { f.s.memory.Release(1); return false }() })
-	if status, a, _ := f.post(typeJSON, jsonBody(t, nested(example(0)))); status != 429 || a.Error.Code != "memory" {
-		t.Errorf("status %d, %+v", status, a)
+	blanks := bytes.Repeat([]byte{' '}, 900<<10)
+	large := func() (status int, a answer) {
+		status, a, _ = f.post(typeJSON, io.MultiReader(bytes.NewReader(blanks), jsonBody(t, nested(example(0)))))
+		return status, a
+	}
+	f = start(t, func(_ *runtime.Program, c *Config) { c.MaxBody, c.Memory, c.Read = 1<<20, 1<<20, time.Minute })
+	slow := slowBody(t, f, 1<<20)
+	if _, err := slow.Write(blanks); err != nil {
+		t.Fatal(err)
+	}
+	f.waitUntil("another large body is refused", func() bool {
+		status, a := large()
+		return status == 429 && a.Error.Code == "memory"
+	})
+	if status, a, _ := f.post(typeJSON, jsonBody(t, nested(example(0)))); status != 200 {
+		t.Errorf("a small body beside a large one: status %d, %+v", status, a)
 	}
 	slow.Close()
 	f.waitUntil("the share is given back", func() bool {
-		status, _, _ := f.post(typeJSON, jsonBody(t, nested(example(0))))
+		status, _ := large()
 		return status == 200
 	})
+}
+
+// Bodies that are announced and do not come keep nobody out, large or small, with a length or without.
+func TestAnnouncedBodiesTakeNoMemory(t *testing.T) {
+	f := start(t, func(_ *runtime.Program, c *Config) { c.Read = time.Minute })
+	for i := range 20 { // three of them had all memory
+		if i%2 == 0 {
+			slowBody(t, f, int(f.s.MaxBody))
+			continue
+		}
+		c, err := net.Dial("tcp", f.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		fmt.Fprintf(c, "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n", typeJSON)
+	}
+	f.waitUntil("all are there", func() bool {
+		_, text, _ := f.do("GET", "/metrics", "", nil)
+		return strings.Contains(string(text), "mspecc_requests_in_flight 20\n")
+	})
+	if status, a, _ := f.post(typeJSON, jsonBody(t, nested(example(0)))); status != 200 {
+		t.Errorf("a small body: status %d, %+v", status, a)
+	}
+	large := io.MultiReader(bytes.NewReader(bytes.Repeat([]byte{' '}, 20<<20)), jsonBody(t, nested(example(0))))
+	if status, a, _ := f.post(typeJSON, large); status != 200 {
+		t.Errorf("a large body: status %d, %+v", status, a)
+	}
+}
+
+// A server that is about to stop says so to balancers, and still answers all that comes.
+func TestDrain(t *testing.T) {
+	f := start(t, nil)
+	f.s.Drain()
+	if status, _, _ := f.do("GET", "/readyz", "", nil); status != 503 {
+		t.Errorf("/readyz: status %d", status)
+	}
+	if status, _, _ := f.do("GET", "/healthz", "", nil); status != 200 {
+		t.Errorf("/healthz: status %d", status)
+	}
+	for range 8 {
+		r, err := http.Post(f.url+"/v1/embeddings", typeJSON, jsonBody(t, nested(example(0))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Body.Close()
+		if r.StatusCode != 200 || !r.Close {
+			t.Errorf("status %d; the connection is closed: %v", r.StatusCode, r.Close)
+		}
+	}
+}
+
+// Errors are JSON also where a path or a method is not one of the API's. What net/http answers before there
+// is a request is not, and the documentation lists it.
+func TestErrorsAreJSON(t *testing.T) {
+	f := start(t, nil)
+	ask := func(request string) string {
+		c, err := net.Dial("tcp", f.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := io.WriteString(c, request); err != nil {
+			t.Fatal(err)
+		}
+		return readAll(t, c, 5*time.Second)
+	}
+	const host = " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+	for _, line := range []string{"GET /nothing", "GET //v1/model", "POST /v1/../v1/embeddings", "GET /v1/model/", "OPTIONS *", "DELETE /v1/model", "CONNECT localhost:80",
+		"GET http://localhost/nothing", "POST /readyz", "POST /v1/embeddings", "PRI /v1/embeddings"} {
+		head, body, _ := strings.Cut(ask(line+host+"\r\n"), "\r\n\r\n")
+		if !strings.Contains(head, "Content-Type: "+typeJSON+"\r\n") || !strings.Contains(body, `"error"`) {
+			t.Errorf("%s: %q, %q", line, head, body)
+		}
+	}
+	if got := ask("GET /nothing HTTP/1.0\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.0 404 ") || !strings.Contains(got, `"error"`) {
+		t.Errorf("HTTP/1.0: %q", got)
+	}
+	for status, request := range map[string]string{
+		"400": "nothing\r\n\r\n",
+		"417": "POST /v1/embeddings" + host + "Expect: much\r\n\r\n",
+		"431": "GET /readyz" + host + "X: " + strings.Repeat("x", 64<<10) + "\r\n\r\n",
+		"501": "POST /v1/embeddings" + host + "Transfer-Encoding: gzip\r\n\r\n",
+		"505": "GET /readyz HTTP/3.0\r\nHost: localhost\r\n\r\n",
+	} {
+		if got := ask(request); !strings.HasPrefix(got, "HTTP/1.1 "+status) || strings.Contains(got, `"error"`) {
+			t.Errorf("%s: %q", status, got)
+		}
+	}
 }
 
 // slowBody opens a connection, announces a body and sends only its beginning.
@@ -297,7 +398,7 @@ func TestShutdown(t *testing.T) {
 	go ask() // waiting
 	f.waitUntil("the second request waits", func() bool { return f.s.batcher.queued() == 1 })
 	f.cancel()
-	f.waitUntil("no more requests are taken", func() bool { return f.s.stop.Err() != nil })
+	f.waitUntil("no more requests are taken", func() bool { return f.s.ending.Load() })
 	select {
 	case err := <-f.ended:
 		t.Fatalf("the server ended with requests under way: %v", err)

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -72,23 +73,15 @@ func (c *Config) Defaults() {
 	}
 }
 
-// memoryShare is how many times its body's bytes a request may take: the body, the numbers
-// read from it (4 bytes for at least 2 of JSON), and as much again while their slice grows.
-const memoryShare = 6
-
-// leastShare is what a connection takes that is only open, about.
-const leastShare = 16 << 10
-
 // Server answers requests.
 type Server struct {
 	Config
 	batcher *batcher
 	metrics *metrics
 	reader  reader
-	memory  *semaphore.Weighted // bytes
+	memory  *memory
 	slots   *semaphore.Weighted // requests
-	stop    context.Context     // done when the server stops
-	stopNow context.CancelFunc
+	ending  atomic.Bool         // no longer ready
 	http    *http.Server
 }
 
@@ -96,7 +89,7 @@ type Server struct {
 func New(c Config) (*Server, error) {
 	c.Defaults()
 	p := c.Machine.Program
-	s := &Server{Config: c, reader: newReader(p.Modality, c.Learned), memory: semaphore.NewWeighted(c.Memory), slots: semaphore.NewWeighted(int64(c.Requests))}
+	s := &Server{Config: c, reader: newReader(p.Modality, c.Learned), memory: newMemory(c.Memory), slots: semaphore.NewWeighted(int64(c.Requests))}
 	var w data.Want
 	for _, in := range p.Modality.Inputs {
 		w = append(w, data.Input{Name: in.Name, Shape: in.Shape, Tokens: in.DType == runtime.I32, Vocab: in.Vocab})
@@ -109,9 +102,9 @@ func New(c Config) (*Server, error) {
 	if s.batcher, err = newBatcher(c.Machine, c.Queue, c.Wait, s.metrics); err != nil {
 		return nil, err
 	}
-	s.stop, s.stopNow = context.WithCancel(context.Background())
 	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: min(10*time.Second, c.Read), ReadTimeout: c.Read, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
-		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug)}
+		DisableGeneralOptionsHandler: true, // its answer is not the API's
+		ErrorLog:                     slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug)}
 	return s, nil
 }
 
@@ -132,8 +125,15 @@ func loopbackHost(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
+// Drain says to balancers that the server is about to stop: /readyz is no longer ready, and
+// connections are closed behind their next answer. All requests are still answered.
+func (s *Server) Drain() {
+	s.ending.Store(true)
+	s.metrics.draining.Set(1)
+}
+
 // Serve answers requests on a listener until ctx ends. Then it takes no more, finishes those
-// that it has within the time of grace, and returns nil; an error says how many were cut off.
+// that it has within the time of grace, and returns nil; an error says that some were cut off.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	failed := make(chan error, 1)
 	go func() {
@@ -146,13 +146,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}()
 	select {
 	case err := <-failed:
-		s.stopNow()
 		s.batcher.close()
 		return fmt.Errorf("serving on %s failed: %w", l.Addr(), err)
 	case <-ctx.Done():
 	}
-	s.metrics.draining.Set(1)
-	s.stopNow()
+	s.Drain()
 	s.Log.Info("stopping", "grace", s.Grace)
 	grace, cancel := context.WithTimeout(context.Background(), s.Grace)
 	defer cancel()
@@ -177,20 +175,27 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /openapi.json", s.guarded(http.HandlerFunc(s.openapi)))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if s.stop.Err() != nil {
+		if s.ending.Load() {
 			writeText(w, http.StatusServiceUnavailable, "stopping\n")
 			return
 		}
 		writeText(w, http.StatusOK, "ready\n")
 	})
-	for path, methods := range map[string]string{"/v1/embeddings": "POST", "/v1/model": "GET", "/metrics": "GET", "/openapi.json": "GET", "/healthz": "GET", "/readyz": "GET"} {
+	paths := map[string]string{"/v1/embeddings": "POST", "/v1/model": "GET", "/metrics": "GET", "/openapi.json": "GET", "/healthz": "GET", "/readyz": "GET"}
+	for path, methods := range paths {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Allow", methods)
 			writeError(w, http.StatusMethodNotAllowed, "method", fmt.Sprintf("%s is for %s, not %s", path, methods, r.Method))
 		})
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		writeError(w, http.StatusNotFound, "path", "there is no "+r.URL.Path+"; GET /openapi.json describes the API")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.ending.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		if paths[r.URL.Path] == "" { // mux would redirect what is only nearly a path
+			writeError(w, http.StatusNotFound, "path", "there is no "+r.URL.Path+"; GET /openapi.json describes the API")
+			return
+		}
+		mux.ServeHTTP(w, r)
 	})
-	return mux
 }
