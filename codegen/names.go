@@ -2,6 +2,8 @@ package codegen
 
 import (
 	"fmt"
+	"path/filepath"
+	"strconv"
 	"strings"
 
 	"mspecc/codegen/fuse"
@@ -65,9 +67,19 @@ func place(v *ir.Value) string {
 		s = v.Label + " " + s
 	}
 	if v.Pos.Line > 0 {
-		s += fmt.Sprintf(" (%s:%d)", v.Pos.File[strings.LastIndexByte(v.Pos.File, '/')+1:], v.Pos.Line)
+		s += fmt.Sprintf(" (%s:%d)", shownName(v.Pos.File), v.Pos.Line)
 	}
 	return s
+}
+
+// shownName is the name of a file without its folder as it stands in comments: quoted if any of it could end the comment or
+// is no text.
+func shownName(file string) string {
+	name := filepath.Base(file)
+	if quoted := strconv.Quote(name); quoted != `"`+name+`"` {
+		return quoted
+	}
+	return name
 }
 
 // formulas writes what each store of a node list computes, with shared parts named.

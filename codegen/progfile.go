@@ -1,6 +1,7 @@
 package codegen
 
 import (
+	"path/filepath"
 	"strings"
 
 	"github.com/dave/jennifer/jen"
@@ -22,7 +23,7 @@ func (mod *Module) programFile(p *Program, constantAt int) ([]byte, error) {
 	f.Func().Id(identifier(v.Modality.Name) + "Program").Params().Op("*").Add(rt("Program")).Block(jen.Return(jen.Op("&").Add(rt("Program")).Values(jen.DictFunc(func(d jen.Dict) {
 		set := func(name string, x jen.Code) { d[jen.Id(name)] = x }
 		set("Name", jen.Lit(mod.Model.Name))
-		set("Spec", jen.Lit(baseName(mod.Model.File)))
+		set("Spec", jen.Lit(filepath.Base(mod.Model.File)))
 		set("Digest", jen.Lit(mod.Model.Digest))
 		set("Sources", jen.Id("sources"))
 		set("Target", jen.Id("target").Call())

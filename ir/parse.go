@@ -85,7 +85,11 @@ func parseComment(s string) (pos spec.Pos, label string, phase Phase, err error)
 	if m == nil {
 		return pos, "", 0, fmt.Errorf("expected file:line:column, not %q", s)
 	}
-	pos.File = m[1]
+	if pos.File = m[1]; strings.HasPrefix(pos.File, `"`) {
+		if pos.File, err = strconv.Unquote(m[1]); err != nil {
+			return pos, "", 0, fmt.Errorf("unfinished name of a file in %q", s)
+		}
+	}
 	pos.Line, _ = strconv.Atoi(m[2])
 	pos.Col, _ = strconv.Atoi(m[3])
 	return pos, label, phase, nil

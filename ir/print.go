@@ -134,7 +134,11 @@ func (v *Value) Expr(limit int) string {
 func (v *Value) comment() string {
 	s := ""
 	if v.Pos.Line > 0 {
-		s += fmt.Sprintf(" %s:%d:%d", v.Pos.File, v.Pos.Line, v.Pos.Col)
+		file := v.Pos.File
+		if quoted := strconv.Quote(file); quoted != `"`+file+`"` { // would end the line, or is no text
+			file = quoted
+		}
+		s += fmt.Sprintf(" %s:%d:%d", file, v.Pos.Line, v.Pos.Col)
 	}
 	if l := v.Label; l != "" {
 		if strings.ContainsAny(l, " \":\\\n\t\r") { // would be taken for something else

@@ -46,7 +46,8 @@ func TestRoundTrip(t *testing.T) {
 // TestComments: positions, labels and phases survive, odd names too.
 func TestComments(t *testing.T) {
 	for _, label := range []string{"", "encoder.0", `a "b" c:1:2`, "x // y", `back\slash`} {
-		for _, pos := range []spec.Pos{{}, {File: "a.mspec", Line: 42, Col: 5}, {File: "my models/a b.mspec", Line: 1, Col: 1}} {
+		for _, pos := range []spec.Pos{{}, {File: "a.mspec", Line: 42, Col: 5}, {File: "my models/a b.mspec", Line: 1, Col: 1},
+			{File: "a\nb \"c\":1:2 \u2028.mspec", Line: 3, Col: 4}, {File: "\\\xff.mspec", Line: 5, Col: 6}} {
 			for phase := ir.Forward; phase < ir.Phases; phase++ {
 				b := ir.NewBuilder()
 				b.Pos, b.Label, b.Phase = pos, label, phase
