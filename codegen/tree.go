@@ -3,6 +3,7 @@ package codegen
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -19,9 +20,12 @@ const marker = ".mspecc"
 
 const markerText = "This folder is written by mspecc; changes in it are lost.\n"
 
+// markerSize is that of the file with its seal.
+const markerSize = int64(len(markerText) + 2*sha256.Size + 1)
+
 // Sealed reports whether a folder still holds the module that WriteTree wrote with this key.
 func Sealed(dir, key string) bool {
-	text, err := files.Read(filepath.Join(dir, marker), int64(len(markerText))+2*sha256.Size+1)
+	text, err := files.Read(filepath.Join(dir, marker), markerSize)
 	if err != nil || !bytes.HasPrefix(text, []byte(markerText)) {
 		return false // somebody else's folder may be large
 	}
@@ -89,6 +93,51 @@ func WriteTree(dir string, files map[string][]byte, key string) error {
 		return err
 	}
 	return writeFile(filepath.Join(dir, marker), []byte(markerText+seal(key, files)))
+}
+
+// IsTree reports whether a folder is one that WriteTree wrote, or would write to: one that holds nothing, or is not there.
+func IsTree(dir string) bool {
+	if text, err := files.Read(filepath.Join(dir, marker), markerSize); err == nil && bytes.HasPrefix(text, []byte(markerText)) {
+		return true
+	}
+	entries, err := os.ReadDir(dir)
+	return errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0
+}
+
+// TreeSize is how many bytes the files of a folder have, 0 where it is not there.
+func TreeSize(dir string) (int64, error) {
+	total := int64(0)
+	err := walk(dir, func(_, path string) error {
+		info, err := os.Lstat(path)
+		if err == nil {
+			total += info.Size()
+		}
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return total, nil
+	}
+	return total, err
+}
+
+// RemoveTree removes a folder that WriteTree wrote. Where it is stopped before its end, what is left is still such a folder.
+func RemoveTree(dir string) error {
+	if !IsTree(dir) {
+		return fmt.Errorf("%s holds other files than those of mspecc, and is not removed", dir)
+	}
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		if err == nil && e.Name() != marker {
+			err = os.RemoveAll(filepath.Join(dir, e.Name()))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return os.RemoveAll(dir)
 }
 
 func writeFile(path string, data []byte) error {

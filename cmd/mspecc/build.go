@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
-	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 
 	"mspecc/codegen"
@@ -111,7 +110,11 @@ func newBuildCmd() *cobra.Command {
 		Use:   "build FILE",
 		Short: "Compile a spec into a trainer binary",
 		Long: `Build compiles a spec into one static binary that trains the model. It needs an
-installed Go toolchain and nothing else, and works from any folder.`,
+installed Go toolchain and nothing else, and works from any folder.
+
+The generated module is kept in the user's cache folder for the next build of the
+same file, unless --emit names a folder. Modules used least recently go once all
+have more than 256 MB together, or than MSPECC_CACHE_SIZE says (0 keeps none).`,
 		Example: `  mspecc build examples/metamae.mspec --modality fashion
   mspecc build model.mspec -o trainer --set batch=128 --set enc_layers=6 --emit gen`,
 		Args: oneFile,
@@ -143,21 +146,22 @@ func (f *buildFlags) build(file string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir, err := moduleDir(file)
-	if err != nil {
-		return "", err
-	}
-	if f.emit != "" {
-		dir = f.emit
-	} else {
-		if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
+	dir := f.emit
+	if dir == "" {
+		cache, err := openModules()
+		if err != nil {
 			return "", err
 		}
-		lock := flock.New(dir + ".lock") // another build of the same spec would write other files there
-		if err := lock.Lock(); err != nil {
-			return "", fmt.Errorf("%s.lock cannot be locked: %w", dir, err)
+		held, err := cache.take(file)
+		if err != nil {
+			return "", err
 		}
-		defer lock.Unlock()
+		defer func() {
+			if err := errors.Join(held.release(), cache.trim()); err != nil {
+				f.say("the modules that are kept between builds could not be tidied: %v", err)
+			}
+		}()
+		dir = held.dir
 	}
 	key, err := f.key(m)
 	if err != nil {
@@ -301,24 +305,4 @@ func arena(mod *codegen.Module) int {
 		n = max(n, p.Floats)
 	}
 	return n
-}
-
-// moduleDir is where the generated module of a spec is kept between builds, so that Go's
-// build cache serves what did not change.
-func moduleDir(file string) (string, error) {
-	abs, err := filepath.Abs(file)
-	if err != nil {
-		return "", err
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("no folder for the generated module: %w; name one with --emit", err)
-	}
-	name := strings.Map(func(r rune) rune {
-		if r == filepath.Separator || r == ':' {
-			return '_'
-		}
-		return r
-	}, abs)
-	return filepath.Join(cache, "mspecc", name), nil
 }
