@@ -6,11 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"mspecc/codegen/avx512"
 	"mspecc/codegen/fuse"
 	"mspecc/ir/build"
 	"mspecc/ir/loop"
 	"mspecc/ir/loop/looptest"
+	"mspecc/kernels/gen/avx512"
 )
 
 // BenchmarkRowKernels reports the time of each row kernel of a model's step with its operands

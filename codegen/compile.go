@@ -21,6 +21,8 @@ import (
 	"mspecc/ir/loop"
 	"mspecc/ir/optim"
 	"mspecc/ir/pass"
+	"mspecc/kernels/gen/avx512"
+	"mspecc/kernels/gen/portable"
 )
 
 // Options steers a compilation.
@@ -177,7 +179,7 @@ func (d *Driver) scratch() int {
 // lowering is what all kernel families have in common.
 type lowering interface {
 	Key() string
-	Lower(loop.Target) (*loop.Kernel, error)
+	Lower(loop.Machine) (*loop.Kernel, error)
 }
 
 // Compile compiles every modality of a model.
@@ -494,8 +496,8 @@ func (mod *Module) kernel(l *fuse.Launch, spec lowering) *Kernel {
 	}
 	k := &Kernel{}
 	mod.kernels[key] = k
-	if k.AVX512, k.err = spec.Lower(loop.AVX512); k.err == nil {
-		k.Portable, k.err = spec.Lower(loop.Portable)
+	if k.AVX512, k.err = spec.Lower(avx512.Machine); k.err == nil {
+		k.Portable, k.err = spec.Lower(portable.Machine)
 	}
 	if k.err == nil {
 		k.Scratch = max(k.AVX512.Scratch, k.Portable.Scratch)

@@ -5,9 +5,9 @@ import (
 	"io"
 	"strings"
 
-	"mspecc/codegen/avx512"
-	"mspecc/codegen/portable"
 	"mspecc/ir/loop"
+	"mspecc/kernels/gen/avx512"
+	"mspecc/kernels/gen/portable"
 )
 
 // Dump writes one of the late stages of a module: loops, plan or asm.

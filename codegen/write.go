@@ -11,10 +11,10 @@ import (
 	"github.com/dave/jennifer/jen"
 
 	"mspecc"
-	"mspecc/codegen/avx512"
-	"mspecc/codegen/portable"
 	"mspecc/ir"
 	"mspecc/ir/loop"
+	"mspecc/kernels/gen/avx512"
+	"mspecc/kernels/gen/portable"
 )
 
 // Files renders the module: path inside the module -> contents. The same model gives the

@@ -19,7 +19,7 @@ func Pressure(k *Kernel) Registers {
 // Allocate renames the registers of k so that each class uses the fewest
 // (linear scan over live intervals), and reports a wrapped ErrPressure when
 // the vectors do not fit the target.
-func Allocate(k *Kernel, t Target) error {
+func Allocate(k *Kernel, t Machine) error {
 	l := live(k)
 	v, p, n := colour(l.v, l.hint), colour(l.p, nil), colour(l.n, nil)
 	if v.used > t.VecRegs {

@@ -5,9 +5,9 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"mspecc/codegen/avx512"
 	"mspecc/ir/loop"
 	"mspecc/ir/loop/looptest"
+	"mspecc/kernels/gen/avx512"
 )
 
 // fmaPeak is a kernel of 24 independent chains of products, the measure of
@@ -52,7 +52,7 @@ func BenchmarkMatMul(b *testing.B) {
 		if j.dw {
 			s.AM, s.AK = 1, j.m
 		}
-		k, err := s.Lower(loop.AVX512)
+		k, err := s.Lower(avx512.Machine)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -109,7 +109,7 @@ func BenchmarkRows(b *testing.B) {
 	var names []string
 	byName := map[string]*loop.Kernel{}
 	for name, spec := range specs {
-		k, err := spec.Lower(loop.AVX512)
+		k, err := spec.Lower(avx512.Machine)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -8,7 +8,7 @@ type builder struct {
 	v, p, n int // registers made so far
 }
 
-func newBuilder(t Target, operands, counts []string) *builder {
+func newBuilder(t Machine, operands, counts []string) *builder {
 	k := &Kernel{Lanes: t.Lanes, Operands: operands, Counts: counts}
 	return &builder{k: k, lanes: t.Lanes, out: &k.Body}
 }

@@ -7,7 +7,7 @@ import (
 
 // Lower makes a kernel that walks the columns in tiles of several vectors and,
 // for each tile, all rows; the sums stay in registers.
-func (r *ColReduce) Lower(t Target) (*Kernel, error) {
+func (r *ColReduce) Lower(t Machine) (*Kernel, error) {
 	g := newGraph(r.Width, r.Operands, r.Nodes, r.Stores)
 	if err := g.check("colsum", "colmax"); err != nil {
 		return nil, fmt.Errorf("column reduction: %w", err)
@@ -72,7 +72,7 @@ type columnsCode struct {
 	last int // active lanes
 }
 
-func lowerColumns(g *graph, t Target, width int) *Kernel {
+func lowerColumns(g *graph, t Machine, width int) *Kernel {
 	b := newBuilder(t, g.names(), []string{"rows"})
 	c := &columnsCode{}
 	c.evaluator = evaluator{builder: b, g: g, chunk: c.element, kept: func(int) bool { return false }}

@@ -4,7 +4,7 @@ import "fmt"
 
 // Lower makes a kernel that reads two rows of bf16 numbers and writes them number by number
 // in turn.
-func (m *Interleave) Lower(t Target) (*Kernel, error) {
+func (m *Interleave) Lower(t Machine) (*Kernel, error) {
 	if m.Width <= 0 {
 		return nil, fmt.Errorf("interleave: width %d", m.Width)
 	}

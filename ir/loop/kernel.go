@@ -2,31 +2,23 @@
 // and the lowering of the kernel families (Rows, ColReduce, MatMul,
 // Transpose, Interleave) to it.
 //
-// The IR knows neither a CPU nor Go. A Target says how many f32 lanes a
+// The IR knows neither a CPU nor Go. A Machine says how many f32 lanes a
 // vector has and how many registers there are; the same lowering serves
-// AVX-512 (16 lanes), portable Go (1 lane) and whatever prints it next.
+// AVX-512 (16 lanes), portable Go (1 lane) and whatever prints it next; the machines are in kernels/gen.
 //
-// There are three kinds of register: vectors of Target.Lanes f32 (v0, v1,
+// There are three kinds of register: vectors of Machine.Lanes f32 (v0, v1,
 // ...), pointers to elements of the arena (p0, ...) and counters (n0, ...).
 // All are mutable; Allocate renames them so that few are needed.
 package loop
 
-// Target is what lowering needs to know of a machine.
-type Target struct {
-	Name     string
-	Lanes    int // f32 lanes of a vector
-	VecRegs  int // vector registers a kernel may keep live
-	TileRegs int // of these, how many a matrix tile may use
-	PtrRegs  int // pointers and counters that stay in registers; printers spill the rest
+// Machine is what lowering needs to know of a machine.
+type Machine struct {
+	Name     string // of its target
+	Lanes    int    // f32 lanes of a vector
+	VecRegs  int    // vector registers a kernel may keep live
+	TileRegs int    // of these, how many a matrix tile may use
+	PtrRegs  int    // pointers and counters that stay in registers; printers spill the rest
 }
-
-// AVX512 has 16 lanes; one of its 32 registers is left to the printer.
-var AVX512 = Target{Name: "avx512", Lanes: 16, VecRegs: 31, TileRegs: 31, PtrRegs: 11}
-
-// Portable is scalar code: one lane. Its registers are Go variables, as many
-// as needed, but tiles are sized for the 15 floating-point registers that the
-// Go compiler uses on amd64.
-var Portable = Target{Name: "portable", Lanes: 1, VecRegs: 1 << 20, TileRegs: 13, PtrRegs: 1 << 20}
 
 // A Kernel is one function over operands in the arena.
 type Kernel struct {

@@ -9,15 +9,15 @@ import (
 
 	"golang.org/x/sys/cpu"
 
-	"mspecc/codegen/avx512"
-	"mspecc/codegen/portable"
 	"mspecc/ir/loop"
 	"mspecc/ir/loop/looptest"
+	"mspecc/kernels/gen/avx512"
+	"mspecc/kernels/gen/portable"
 )
 
 // lowerer is a kernel family's spec.
 type lowerer interface {
-	Lower(loop.Target) (*loop.Kernel, error)
+	Lower(loop.Machine) (*loop.Kernel, error)
 }
 
 // interpreted marks a target whose kernels go through the text form and the
@@ -52,7 +52,7 @@ func hasAVX512() bool {
 func (s *suite) add(spec lowerer) string {
 	name := fmt.Sprintf("kernel%d", len(s.names))
 	s.names = append(s.names, name)
-	for _, target := range []loop.Target{loop.Portable, loop.AVX512} {
+	for _, target := range []loop.Machine{portable.Machine, avx512.Machine} {
 		k, err := spec.Lower(target)
 		if err != nil {
 			s.t.Fatalf("%+v for %s: %v", spec, target.Name, err)

@@ -16,7 +16,7 @@ const prefetchDepth = 32
 // Lower makes a register-tiled kernel: tiles of C stay in registers over the
 // whole K loop, elements of A are broadcast, rows of B are read as they lie.
 // Column tiles are the outer loop, so that a panel of B serves all rows.
-func (m *MatMul) Lower(t Target) (*Kernel, error) {
+func (m *MatMul) Lower(t Machine) (*Kernel, error) {
 	if m.N <= 0 || m.AM < 0 || m.AK < 0 {
 		return nil, fmt.Errorf("matmul: N = %d, strides of A %d, %d: N must be positive, strides not negative", m.N, m.AM, m.AK)
 	}
@@ -44,7 +44,7 @@ type nTiles struct {
 
 // tiling cuts the columns into as equal tiles as possible and chooses the
 // cheapest number of them.
-func (m *MatMul) tiling(t Target) []nTiles {
+func (m *MatMul) tiling(t Machine) []nTiles {
 	vectors, unit := (m.N+t.Lanes-1)/t.Lanes, 1
 	if m.Half && t.Lanes == 1 { // a tile begins with a pair
 		unit = 2
@@ -88,7 +88,7 @@ func (m *MatMul) tiling(t Target) []nTiles {
 
 // bestRows chooses the rows of a tile of the given width for the row counts
 // the kernel will see.
-func (m *MatMul) bestRows(t Target, width int) (rows int, cost float64) {
+func (m *MatMul) bestRows(t Machine, width int) (rows int, cost float64) {
 	depth := 128
 	if len(m.Ks) > 0 {
 		depth = slices.Max(m.Ks)
@@ -146,7 +146,7 @@ type matmulCode struct {
 	b, c   P // of the current tile: first column of B, first row of C
 }
 
-func (m *MatMul) lower(t Target, tiling []nTiles, unroll int) *Kernel {
+func (m *MatMul) lower(t Machine, tiling []nTiles, unroll int) *Kernel {
 	b := newBuilder(t, []string{"A", "B", "C"}, []string{"M", "K", "add"})
 	b.k.Doc = m.doc(t, tiling)
 	g := &matmulCode{builder: b, m: m, unroll: unroll}
@@ -158,7 +158,7 @@ func (m *MatMul) lower(t Target, tiling []nTiles, unroll int) *Kernel {
 	return b.k
 }
 
-func (m *MatMul) doc(t Target, tiling []nTiles) []string {
+func (m *MatMul) doc(t Machine, tiling []nTiles) []string {
 	inner, flops := "K", 2
 	if m.Pairs {
 		inner, flops = "K pairs of bf16", 4

@@ -25,7 +25,7 @@ type form struct {
 // registers is unrolled; otherwise every stage (up to the next reduction) is a
 // loop over the row, in which cheap values are computed again and expensive
 // ones are kept in scratch.
-func (r *Rows) Lower(t Target) (*Kernel, error) {
+func (r *Rows) Lower(t Machine) (*Kernel, error) {
 	g := newGraph(r.Width, r.Operands, r.Nodes, r.Stores)
 	if err := g.check("rowsum", "rowmax"); err != nil {
 		return nil, fmt.Errorf("rows: %w", err)
@@ -87,7 +87,7 @@ type rowsCode struct {
 	saved   map[int]map[int]Arg // unrolled: values by chunk
 }
 
-func lowerRows(g *graph, t Target, f form) *Kernel {
+func lowerRows(g *graph, t Machine, f form) *Kernel {
 	b := newBuilder(t, g.names(), []string{"rows"})
 	c := &rowsCode{form: f, chunks: (g.width + t.Lanes - 1) / t.Lanes, saved: map[int]map[int]Arg{}}
 	c.plan = newPlan(g, f)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"mspecc/ir/loop"
+	"mspecc/kernels/gen/avx512"
 )
 
 const doubling = `kernel double lanes 16
@@ -95,7 +96,7 @@ func TestSpecErrors(t *testing.T) {
 		{&loop.Transpose{R: 0, C: 4}, "shape 0 x 4"},
 	}
 	for _, c := range tests {
-		if _, err := c.spec.Lower(loop.AVX512); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := c.spec.Lower(avx512.Machine); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: error %v, want %q", c.spec, err, c.want)
 		}
 	}
@@ -104,7 +105,7 @@ func TestSpecErrors(t *testing.T) {
 // TestPressure: with few registers a kernel takes a smaller form, with too
 // few the error says so.
 func TestPressure(t *testing.T) {
-	few := loop.AVX512
+	few := avx512.Machine
 	few.VecRegs = 12
 	k, err := layerNorm(256).Lower(few)
 	if err != nil {

@@ -4,7 +4,7 @@ import "fmt"
 
 // Lower makes a kernel that exchanges blocks of as many rows and columns as a
 // vector has lanes, in registers; at the edges the blocks are smaller.
-func (m *Transpose) Lower(t Target) (*Kernel, error) {
+func (m *Transpose) Lower(t Machine) (*Kernel, error) {
 	if m.R <= 0 || m.C <= 0 {
 		return nil, fmt.Errorf("transpose: shape %d x %d", m.R, m.C)
 	}

@@ -65,7 +65,7 @@ func (e *emitter) prologue() {
 	u := countUses(e.k)
 	for i, x := range u.ranked() {
 		var p place
-		if i < loop.AVX512.PtrRegs {
+		if i < Machine.PtrRegs {
 			p.reg = e.c.GP64()
 		} else {
 			p.slot = e.c.AllocLocal(8)

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"mspecc/codegen/avx512"
 	"mspecc/ir/loop"
+	"mspecc/kernels/gen/avx512"
+	"mspecc/kernels/gen/portable"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -24,7 +25,7 @@ func rowScale() *loop.Rows {
 }
 
 func TestGolden(t *testing.T) {
-	k, err := rowScale().Lower(loop.AVX512)
+	k, err := rowScale().Lower(avx512.Machine)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +54,7 @@ func TestGolden(t *testing.T) {
 // register products and touches no stack.
 func TestTile(t *testing.T) {
 	m := &loop.MatMul{N: 256, Ms: []int{252}, Ks: []int{256}, AM: 256, AK: 1, BK: 256, CM: 256}
-	k, err := m.Lower(loop.AVX512)
+	k, err := m.Lower(avx512.Machine)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +78,7 @@ func TestTile(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	k, err := rowScale().Lower(loop.Portable)
+	k, err := rowScale().Lower(portable.Machine)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +86,7 @@ func TestErrors(t *testing.T) {
 	if _, _, err := avx512.Emit([]*loop.Kernel{k}, "model"); err == nil || !strings.Contains(err.Error(), "kernel rowScale: it was lowered for 1 lanes") {
 		t.Errorf("error %v", err)
 	}
-	k, _ = rowScale().Lower(loop.AVX512)
+	k, _ = rowScale().Lower(avx512.Machine)
 	k.Name = "rowScale"
 	if _, _, err := avx512.Emit([]*loop.Kernel{k, k}, "model"); err == nil || !strings.Contains(err.Error(), "two kernels are named rowScale") {
 		t.Errorf("error %v", err)

@@ -6,8 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"mspecc/codegen/portable"
 	"mspecc/ir/loop"
+	"mspecc/kernels/gen/avx512"
+	"mspecc/kernels/gen/portable"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -24,7 +25,7 @@ func decay() *loop.Rows {
 }
 
 func TestGolden(t *testing.T) {
-	k, err := decay().Lower(loop.Portable)
+	k, err := decay().Lower(portable.Machine)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +50,7 @@ func TestGolden(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	k, err := decay().Lower(loop.AVX512)
+	k, err := decay().Lower(avx512.Machine)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,10 @@ import (
 	"mspecc/ir/loop"
 )
 
-// Emit prints kernels lowered for loop.AVX512 as one assembly file and the Go
+// Machine has 16 lanes; one of its 32 registers is left to the printer.
+var Machine = loop.Machine{Name: "avx512", Lanes: 16, VecRegs: 31, TileRegs: 31, PtrRegs: 11}
+
+// Emit prints kernels lowered for Machine as one assembly file and the Go
 // declarations (package pkg) that belong to it. Each kernel becomes
 //
 //	func name(a *runtime.Args)
@@ -87,8 +90,8 @@ func compileAll(kernels []*loop.Kernel) ([]*ir.File, error) {
 // compile runs one kernel through avo; an error of its register allocation
 // then belongs to a kernel.
 func compile(k *loop.Kernel) (*ir.File, error) {
-	if k.Lanes != loop.AVX512.Lanes {
-		return nil, fmt.Errorf("it was lowered for %d lanes, AVX-512 has %d", k.Lanes, loop.AVX512.Lanes)
+	if k.Lanes != Machine.Lanes {
+		return nil, fmt.Errorf("it was lowered for %d lanes, AVX-512 has %d", k.Lanes, Machine.Lanes)
 	}
 	if err := loop.Verify(k); err != nil {
 		return nil, err

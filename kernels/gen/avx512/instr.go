@@ -230,7 +230,7 @@ func (e *emitter) larger(x, y, d reg.VecVirtual) {
 }
 
 func (e *emitter) iota(s *loop.Instr) {
-	lanes := make([]operand.Constant, loop.AVX512.Lanes)
+	lanes := make([]operand.Constant, Machine.Lanes)
 	for i := range lanes {
 		lanes[i] = operand.U32(i)
 	}
@@ -248,7 +248,7 @@ func (e *emitter) strided(m loop.Mem, stride int) operand.Mem {
 		e.c.LEAQ(a, t)
 		a = operand.Mem{Base: t}
 	}
-	off := make([]operand.Constant, loop.AVX512.Lanes)
+	off := make([]operand.Constant, Machine.Lanes)
 	for i := range off {
 		off[i] = operand.U32(i * stride)
 	}

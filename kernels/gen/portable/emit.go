@@ -1,5 +1,5 @@
 // Package portable prints loop IR as plain Go. The kernels must have been
-// lowered for loop.Portable: a vector is one float32 variable.
+// lowered for Machine: a vector is one float32 variable.
 package portable
 
 import (
@@ -10,6 +10,10 @@ import (
 
 	"mspecc/ir/loop"
 )
+
+// Machine is scalar code: one lane. Its registers are Go variables, as many as needed, but tiles
+// are sized for the 15 floating-point registers that Go's compiler uses on amd64.
+var Machine = loop.Machine{Name: "portable", Lanes: 1, VecRegs: 1 << 20, TileRegs: 13, PtrRegs: 1 << 20}
 
 // Emit prints kernels as one Go file of package pkg. Each kernel becomes
 //
