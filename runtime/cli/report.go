@@ -20,7 +20,8 @@ func (a *app) report() *cobra.Command {
 newest evaluation with its confusion matrix, learning rate, speed, settings and machine. The
 page needs nothing else, neither files nor a network. A run that is still going on has one too.
 
-train writes it at the end, with every summary, and after --eval.`,
+train writes it at the end, after --eval, and with summaries: with each for which the
+run has grown by a sixteenth since.`,
 		Example: `  BIN report runs/a
   BIN report runs/a --out a.html`,
 		Args: cobra.ExactArgs(1),

@@ -28,6 +28,7 @@ type summaries struct {
 	sample   sample       // of them
 	batches  *data.Loader // those of training once more, for gradients; nil where the model takes no data
 	last     int          // step of the last summary
+	page     report.Redraw
 	events   *tensorboard.Writer
 	warn     func(format string, args ...any)
 	warned   map[string]bool
@@ -153,7 +154,7 @@ func (s *summaries) take(step int) {
 		s.said("reconstructions", s.panel(step, &sum))
 	}
 	s.write(step, &sum)
-	if step < s.steps {
+	if step < s.steps && s.page.Due(step) { // train writes the last one
 		s.said("report", writeReport(s.dir))
 	}
 }

@@ -74,6 +74,9 @@ type Log struct {
 // Records are those that the file holds, evenly thinned out where they are very many.
 func (l *Log) Records() []Record { return l.records.all() }
 
+// Lines are how many lines the file has, or will have once what is pending is written.
+func (l *Log) Lines() int { return l.records.added }
+
 // OpenLog opens a log for appending. Lines of steps after last, left by a run that went on
 // beyond its checkpoint, are cut off, as is a line that a crash left unfinished. Where other lines are
 // damaged, the file is kept under another name, and the sound lines go on in a new one; note says

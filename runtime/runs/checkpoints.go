@@ -59,8 +59,11 @@ func (r *Run) Prune(keep int) error {
 	if keep < 0 {
 		return fmt.Errorf("%d checkpoints cannot be kept, and none is removed", keep)
 	}
+	if keep == 0 {
+		return nil // without a look at them: they may be very many
+	}
 	steps, err := r.Steps()
-	if err != nil || keep == 0 {
+	if err != nil {
 		return err
 	}
 	for _, s := range slices.Backward(steps) {

@@ -415,3 +415,14 @@ func TestManifestValues(t *testing.T) {
 		}
 	}
 }
+
+// A run that keeps all of its checkpoints, which may be very many, does not look at them after each.
+func TestPruneKeepsAllUnseen(t *testing.T) {
+	r := &Run{Dir: Dir(t.TempDir())}
+	if err := os.WriteFile(r.Checkpoints(), nil, 0o644); err != nil { // a look would fail
+		t.Fatal(err)
+	}
+	if err := r.Prune(0); err != nil {
+		t.Error(err)
+	}
+}

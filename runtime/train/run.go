@@ -43,6 +43,7 @@ type run struct {
 	saver
 	log     *report.Log
 	logSick bool // the last line could not be written
+	drawn   report.Redraw
 	names   []string
 	mark    time.Time     // of the last record
 	marked  int           // its step, or that which this session began after
@@ -73,6 +74,9 @@ func Run(ctx context.Context, m *runtime.Machine, batches Batches, o Options) (R
 	r.guard.take(m, r.State)
 	r.waited, _ = r.dataStats()
 	err = r.loop(ctx)
+	if r.saver.written == r.State.Step && r.drawn.Stale(r.log.Lines()) {
+		r.curve()
+	}
 	return r.result, errors.Join(err, r.log.Close())
 }
 
@@ -208,11 +212,14 @@ func (r *run) warn(format string, args ...any) {
 	}
 }
 
-func (r *run) curve() error {
+// curve draws all lines of the run so far.
+func (r *run) curve() {
 	p := r.Machine.Program
 	title := p.Name
 	if p.Modality.Name != "" && p.Modality.Name != p.Name {
 		title += ", " + p.Modality.Name
 	}
-	return report.Curve(r.Run.Curve(), title, r.log.Records())
+	if err := report.Curve(r.Run.Curve(), title, r.log.Records()); err != nil {
+		r.warn("%v", err)
+	}
 }

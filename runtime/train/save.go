@@ -138,8 +138,8 @@ func (r *run) tidy(f *ckpt.File, path string) {
 	if err := r.Run.Prune(r.Keep); err != nil {
 		r.warn("%v", err)
 	}
-	if err := r.curve(); err != nil {
-		r.warn("%v", err)
+	if r.drawn.Due(r.log.Lines()) {
+		r.curve()
 	}
 	debug.FreeOSMemory() // the copy of all parameters, until the next one
 }

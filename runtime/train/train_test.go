@@ -221,3 +221,33 @@ func TestFeedSeveralInputs(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// Checkpoints of a long run draw its curve in proportion to the run, not to its square, and its end draws all of it.
+func TestCurvesCostInProportion(t *testing.T) {
+	const steps = 60
+	train := func(every int) (curve []byte, lines int) {
+		m, l := start(t, 1, 7)
+		o := options(folder(t), 0, steps)
+		o.CheckpointEvery, o.LogEvery, o.Keep = every, 1, 2
+		var before os.FileInfo
+		o.OnStep = func(step int, _ []float64) {
+			if now, err := os.Stat(o.Run.Curve()); err == nil && (before == nil || !os.SameFile(before, now)) {
+				before, lines = now, lines+step-1 // it was drawn after the step before
+			}
+		}
+		finish(t, m, l, o)
+		curve, err := os.ReadFile(o.Run.Curve())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return curve, lines
+	}
+	want, _ := train(0)
+	got, lines := train(1)
+	if lines > 18*steps || lines == 0 {
+		t.Errorf("%d lines were drawn of a run of %d", lines, steps)
+	}
+	if !slices.Equal(got, want) {
+		t.Error("the curve of a run of many checkpoints is another one")
+	}
+}
