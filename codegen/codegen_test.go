@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"mspecc/codegen"
+	"mspecc/codegen/fuse"
 	"mspecc/ir"
 	"mspecc/ir/build"
 	"mspecc/spec"
@@ -69,6 +70,7 @@ func TestPaperConfigurations(t *testing.T) {
 			if share := float64(again) / float64(flop); share > 0.03 {
 				t.Errorf("%.1f %% of the matrix work is done a second time, where only what is cheap may be", 100*share)
 			}
+			checkUpdate(t, mod.Programs[0])
 			byPhase, byKernel := 0.0, 0.0
 			for _, p := range r.Phases {
 				byPhase += p.Predicted
@@ -89,6 +91,34 @@ func TestPaperConfigurations(t *testing.T) {
 			}
 			t.Logf("%.1f GFLOP, %d kernels, the longest of %d instructions", float64(flop)/1e9, len(mod.Kernels), longest)
 		})
+	}
+}
+
+// checkUpdate holds what a trainer relies on that leaves a step in its midst: only the launches of the optimiser, the last
+// ones, change parameters and what the optimiser keeps.
+func checkUpdate(t *testing.T, p *codegen.Program) {
+	t.Helper()
+	changes, updates := 0, false
+	for _, c := range p.Functions[0].Calls {
+		update := false
+		for _, k := range c.Launch.Kernels() {
+			update = update || k.Main().Phase == ir.Optimiser
+		}
+		if updates && !update {
+			t.Errorf("%s runs behind the optimiser", c.Launch)
+		}
+		updates = updates || update
+		for _, o := range c.Launch.Operands {
+			if !o.Write || o.Buf.Class != fuse.State || o.Buf.Offset >= p.Region*(1+len(p.State)) {
+				continue
+			}
+			if changes++; !update {
+				t.Errorf("%s changes %s and is not the optimiser's", c.Launch, o.Buf.Name)
+			}
+		}
+	}
+	if changes == 0 {
+		t.Error("no launch changes a parameter")
 	}
 }
 

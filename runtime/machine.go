@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	goruntime "runtime"
@@ -28,7 +29,9 @@ type Machine struct {
 	fault   atomic.Pointer[TaskError]
 	profile []LaunchTime
 	timing  bool
-	started int // launches since Execute began
+	started int             // launches since Execute began
+	until   context.Context // of the present ExecuteUntil
+	last    int             // the launch before which it may end
 }
 
 // crew is a worker with its share of the current launch.
@@ -94,7 +97,7 @@ func NewMachine(p *Program, threads int) (*Machine, error) {
 		return nil, fmt.Errorf("%.2f GiB of memory for the model cannot be had: %w; compile it with a smaller batch or give it more",
 			float64(size)*4/(1<<30), err)
 	}
-	m := &Machine{Program: p, Mem: mem, release: release, done: make(chan struct{}, 1)}
+	m := &Machine{Program: p, Mem: mem, release: release, done: make(chan struct{}, 1), last: -1}
 	for _, c := range p.Constants {
 		copy(mem[c.Offset:], c.Values)
 	}
@@ -153,6 +156,9 @@ func ints(mem []float32, offset, n int) []int32 {
 func (m *Machine) Run(t Task, tasks int, off ...int) {
 	if tasks <= 0 {
 		return
+	}
+	if m.started <= m.last && m.until.Err() != nil {
+		panic(ended{m.until.Err()})
 	}
 	var start time.Time
 	if m.timing {
@@ -288,11 +294,26 @@ func (w *crew) drain() (empty bool) {
 	return true
 }
 
+// ended is the panic of a launch that is not begun because the caller's context has ended.
+type ended struct{ cause error }
+
 // Execute draws the function's random streams for (seed, step), runs it, and reports a panic
 // of a kernel as an error. Streams named in given are left as the caller wrote them.
-func (m *Machine) Execute(f *Function, seed, step uint64, given ...string) (err error) {
+func (m *Machine) Execute(f *Function, seed, step uint64, given ...string) error {
+	return m.ExecuteUntil(context.Background(), f, seed, step, given...)
+}
+
+// ExecuteUntil is Execute that ends with the error of ctx between two launches, as long as the function has
+// changed nothing that outlives it: what a training step does from its optimiser's first launch on is finished.
+func (m *Machine) ExecuteUntil(ctx context.Context, f *Function, seed, step uint64, given ...string) (err error) {
+	m.until, m.last = ctx, f.lastExit(f == m.Program.Step)
 	defer func() {
+		m.until, m.last = nil, -1
 		if r := recover(); r != nil {
+			if e, ok := r.(ended); ok {
+				err = e.cause
+				return
+			}
 			var known *TaskError
 			if e, ok := r.(error); ok && errors.As(e, &known) {
 				known.Place = f.place(m.started-1, known.stage)

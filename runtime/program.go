@@ -255,6 +255,23 @@ type Function struct {
 	Calls   []CallInfo // one per Machine.Run call, in order; nil where unknown
 }
 
+// Optimiser is the phase of the launches that change parameters and what the optimiser keeps; those
+// before the first of them do not.
+const Optimiser = "optimiser"
+
+// lastExit is the last launch before which the function may be left, -1 for none.
+func (f *Function) lastExit(trains bool) int {
+	for i, c := range f.Calls {
+		if slices.ContainsFunc(c.Stages, func(s StageInfo) bool { return s.Phase == Optimiser }) {
+			return i
+		}
+	}
+	if trains {
+		return -1 // it is not known where parameters change
+	}
+	return len(f.Calls) - 1
+}
+
 // place is where the kernel of a stage of a launch comes from, "" where that is not known.
 func (f *Function) place(launch, stage int) string {
 	if launch < 0 || launch >= len(f.Calls) || stage >= len(f.Calls[launch].Stages) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -77,7 +78,8 @@ which part of the time the steps waited for data once the first had them.`,
 // fixed is one batch for every step.
 type fixed data.Batch
 
-func (f *fixed) Batch(int) (*data.Batch, error) { return (*data.Batch)(f), nil }
+// BatchUntil gives the batch.
+func (f *fixed) BatchUntil(context.Context, int) (*data.Batch, error) { return (*data.Batch)(f), nil }
 
 func (f *fixed) Stats() data.Stats { return data.Stats{} }
 
@@ -170,7 +172,7 @@ func (b *benchmark) run() error {
 			waited = batches.Stats().Waited
 		}
 		start := time.Now()
-		values, err := s.Step(step)
+		values, err := s.Step(context.Background(), step)
 		if err != nil {
 			return err
 		}

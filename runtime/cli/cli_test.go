@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -45,6 +46,8 @@ func TestMain(m *testing.M) {
 				signalled(p, syscall.SIGTERM, 1)
 			case "hangup":
 				signalled(p, syscall.SIGHUP, 1)
+			case "inside":
+				inside(p, syscall.SIGTERM)
 			case "insist":
 				signalled(p, syscall.SIGINT, 2)
 			case "slow":
@@ -136,6 +139,22 @@ func signalled(p *runtime.Program, what syscall.Signal, times int) {
 			}
 		}
 	})
+}
+
+// inside sends the process a signal in the midst of step 25, before the parameters change.
+func inside(p *runtime.Program, what syscall.Signal) {
+	run, first, steps := p.Step.Run, p.Step.Calls[0], 0
+	p.Step.Calls = append([]runtime.CallInfo{first}, p.Step.Calls...)
+	p.Step.Run = func(m *runtime.Machine) {
+		m.Run(func(*runtime.Worker, *runtime.Call, int) {
+			if steps++; steps == 25 {
+				self, _ := os.FindProcess(os.Getpid())
+				_ = self.Signal(what)
+				time.Sleep(300 * time.Millisecond) // the command hears of it in another goroutine
+			}
+		}, 1)
+		run(m)
+	}
 }
 
 // slow makes every step last a while.
@@ -302,7 +321,7 @@ func TestScripts(t *testing.T) {
 func TestSyntheticTokensStayBelowTheVocabulary(t *testing.T) {
 	p := tiny.Program()
 	p.Step.Inputs[0].DType, p.Modality.Inputs[0].DType, p.Modality.Inputs[0].Vocab = runtime.I32, runtime.I32, 5
-	b, err := synthetic(p).Batch(3)
+	b, err := synthetic(p).BatchUntil(context.Background(), 3)
 	if err != nil || len(b.Tokens) != 128 || slices.Max(b.Tokens) != 4 || slices.Min(b.Tokens) != 0 {
 		t.Errorf("tokens %v, %v", b.Tokens, err)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -86,7 +87,7 @@ type sample struct {
 }
 
 // panel lets the model fill in the sample's examples.
-func (s *sample) panel(m *runtime.Machine) (*report.Panel, error) {
+func (s *sample) panel(ctx context.Context, m *runtime.Machine) (*report.Panel, error) {
 	f := m.Program.Reconstruct
 	var all []*report.Panel
 	var sums [][2]tally
@@ -98,7 +99,7 @@ func (s *sample) panel(m *runtime.Machine) (*report.Panel, error) {
 		if err := train.Feed(m, f, b); err != nil {
 			return nil, err
 		}
-		if err := m.Execute(f, s.seed, uint64(step)); err != nil {
+		if err := m.ExecuteUntil(ctx, f, s.seed, uint64(step)); err != nil {
 			return nil, err
 		}
 		streams, err := readReconstruction(m)

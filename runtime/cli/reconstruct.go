@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -126,7 +127,7 @@ func (a *app) runReconstruct(f *reconstructFlags) error {
 	if err != nil {
 		return err
 	}
-	p, err := (&sample{next: loader.Batch, layouts: l, words: look.Words, count: count, keep: count, seed: f.seed}).panel(m)
+	p, err := (&sample{next: loader.Batch, layouts: l, words: look.Words, count: count, keep: count, seed: f.seed}).panel(context.Background(), m)
 	if err != nil {
 		return err
 	}

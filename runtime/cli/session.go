@@ -465,7 +465,7 @@ func (s *session) train(ctx context.Context) error {
 			p.ParamCount(), p.Batch, state.Step+1, state.Steps, state.Seed, s.m.Threads(), s.dir)
 	}
 	s.trained = true
-	ctx, stop := a.untilSignal(ctx, "finishing the step and saving; a second signal ends at once")
+	ctx, stop := a.untilSignal(ctx, "saving what is done; a second signal ends at once")
 	defer stop()
 	show := a.trainView(p, state)
 	sum := newSummaries(s.m, s.dir, s.f.summaryEvery, state, s.set, s.warn)
@@ -476,7 +476,7 @@ func (s *session) train(ctx context.Context) error {
 			show.step(step, values)
 			s.leftOut.tell(s.warn)
 			if sum.due(step) {
-				sum.take(step)
+				sum.take(ctx, step)
 			}
 		},
 		OnRecord: func(r report.Record) { show.record(r); sum.record(r) }, OnWarn: func(text string) { a.note("%s", text) }}
@@ -500,8 +500,8 @@ func (s *session) train(ctx context.Context) error {
 	if e := s.keep.End(how, r.Step, err); e != nil {
 		a.note("how the run ended is not recorded: %v", e)
 	}
-	if err == nil && r.Step > state.Step {
-		sum.take(r.Step)
+	if err == nil && r.Step > state.Step && ctx.Err() == nil { // else there may be no time for it
+		sum.take(ctx, r.Step)
 	}
 	if err != nil {
 		return err

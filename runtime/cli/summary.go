@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -104,6 +105,13 @@ func (s *summaries) said(what string, err error) bool {
 	return true
 }
 
+// saidUntil is said of what is cut short when ctx ends, which is no error.
+func (s *summaries) saidUntil(ctx context.Context, what string, err error) {
+	if ctx.Err() == nil {
+		s.said(what, err)
+	}
+}
+
 // record writes a line of metrics as scalars.
 func (s *summaries) record(r report.Record) {
 	var sum tensorboard.Summary
@@ -137,8 +145,8 @@ func (s *summaries) write(step int, sum *tensorboard.Summary) {
 // due says whether a step is one that is summed up.
 func (s *summaries) due(step int) bool { return s.every > 0 && step%s.every == 0 && step < s.steps }
 
-// take sums up a step that is done: the machine holds its parameters.
-func (s *summaries) take(step int) {
+// take sums up a step that is done: the machine holds its parameters. It is cut short when ctx ends.
+func (s *summaries) take(ctx context.Context, step int) {
 	if s.last == step {
 		return
 	}
@@ -148,10 +156,13 @@ func (s *summaries) take(step int) {
 		sum.Histogram("parameters/"+q.Name, tensorboard.NewHistogram(s.m.Floats(q.Tensor)))
 	}
 	if s.m.Program.Replay != nil {
-		s.said("gradients", s.gradients(step, &sum))
+		s.saidUntil(ctx, "gradients", s.gradients(ctx, step, &sum))
 	}
 	if s.examples != nil {
-		s.said("reconstructions", s.panel(step, &sum))
+		s.saidUntil(ctx, "reconstructions", s.panel(ctx, step, &sum))
+	}
+	if ctx.Err() != nil {
+		return
 	}
 	s.write(step, &sum)
 	if step < s.steps && s.page.Due(step) { // train writes the last one
@@ -160,10 +171,10 @@ func (s *summaries) take(step int) {
 }
 
 // gradients adds those of the step's batch at the parameters after the step, without dropout.
-func (s *summaries) gradients(step int, sum *tensorboard.Summary) error {
+func (s *summaries) gradients(ctx context.Context, step int, sum *tensorboard.Summary) error {
 	f := s.m.Program.Replay
 	if s.batches != nil {
-		b, err := s.batches.Batch(step - 1)
+		b, err := s.batches.BatchUntil(ctx, step-1)
 		if err == nil {
 			err = train.Feed(s.m, f, b)
 		}
@@ -172,7 +183,7 @@ func (s *summaries) gradients(step int, sum *tensorboard.Summary) error {
 			return err
 		}
 	}
-	if err := s.m.Execute(f, s.seed, uint64(step)); err != nil {
+	if err := s.m.ExecuteUntil(ctx, f, s.seed, uint64(step)); err != nil {
 		return err
 	}
 	for _, t := range f.Outputs {
@@ -184,8 +195,8 @@ func (s *summaries) gradients(step int, sum *tensorboard.Summary) error {
 }
 
 // panel reconstructs test examples and keeps them as numbers, as a picture, and in the events.
-func (s *summaries) panel(step int, sum *tensorboard.Summary) error {
-	p, err := s.sample.panel(s.m)
+func (s *summaries) panel(ctx context.Context, step int, sum *tensorboard.Summary) error {
+	p, err := s.sample.panel(ctx, s.m)
 	s.examples.Close()
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"sync"
@@ -122,6 +123,11 @@ func (l *Loader) Stats() Stats {
 // Batch gives the batch of a step, counted from 0 over all epochs. It is valid until the
 // next call. Consecutive steps are prefetched; any other step may be asked for too.
 func (l *Loader) Batch(step int) (*Batch, error) {
+	return l.BatchUntil(context.Background(), step)
+}
+
+// BatchUntil is Batch that no longer waits, with its error, when ctx ends.
+func (l *Loader) BatchUntil(ctx context.Context, step int) (*Batch, error) {
 	if step < 0 {
 		return nil, fmt.Errorf("batch of step %d wanted, steps count from 0", step)
 	}
@@ -132,12 +138,17 @@ func (l *Loader) Batch(step int) (*Batch, error) {
 		l.start(step)
 	} else if l.held != nil {
 		l.run.free <- l.held
+		l.held = nil
 	}
 	select {
 	case l.held = <-l.run.ready:
 	default:
 		start := time.Now()
-		l.held = <-l.run.ready
+		select {
+		case l.held = <-l.run.ready:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 		*waited += time.Since(start)
 	}
 	l.next = step + 1

@@ -1,9 +1,12 @@
 package data
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 )
 
 // counter is a data set whose example i has the value i and the label 2i; from bad on, examples fail.
@@ -186,3 +189,39 @@ func TestBelow(t *testing.T) {
 }
 
 const allOnes = ^uint64(0)
+
+// late is a data set whose examples from some on come when they are let.
+type late struct {
+	counter
+	from int
+	let  chan struct{}
+}
+
+func (d late) Example(i int, seed uint64, e *Example) error {
+	if i >= d.from {
+		<-d.let
+	}
+	return d.counter.Example(i, seed, e)
+}
+
+// Who no longer wants to wait for a batch may ask for it again, and gets it.
+func TestLoaderUntil(t *testing.T) {
+	d := late{counter{12, 12}, 8, make(chan struct{})}
+	l := loader(t, d, pair, LoaderOptions{Batch: 4})
+	ctx, cancel := context.WithCancel(context.Background())
+	for step := range 2 {
+		if _, err := l.BatchUntil(ctx, step); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.AfterFunc(10*time.Millisecond, cancel)
+	if _, err := l.BatchUntil(ctx, 2); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	close(d.let)
+	for step := 2; step < 20; step++ { // more than there are batches in memory
+		if got := values(t, l, step); got[0] != step%3*4 {
+			t.Errorf("step %d: examples %v", step, got)
+		}
+	}
+}

@@ -78,7 +78,7 @@ func (r *run) lastGood(f *FailedError) error {
 func (r *run) restart(step int) int {
 	r.State = r.guard.restore(r.Machine)
 	for s := r.State.Step + 1; s < step; s++ {
-		values, err := r.checked(s)
+		values, err := r.checked(context.Background(), s)
 		if err != nil || ckpt.NonFinite(r.Machine) != "" {
 			return s
 		}
@@ -141,7 +141,7 @@ func (r *run) bundle(step int) *ckpt.File {
 		file.Tensors = append(file.Tensors, ckpt.Take(m, q.Tensor, "param."+q.Name))
 	}
 	if r.Batches != nil {
-		b, err := r.Batches.Batch(step - 1)
+		b, err := r.Batches.BatchUntil(context.Background(), step-1)
 		if err == nil {
 			err = Feed(m, p.Replay, b)
 		}
@@ -168,7 +168,7 @@ func (r *run) gradients(step int) string {
 		return ""
 	}
 	if r.Batches != nil {
-		b, err := r.Batches.Batch(step - 1)
+		b, err := r.Batches.BatchUntil(context.Background(), step-1)
 		if err != nil || Feed(m, f, b) != nil {
 			return ""
 		}

@@ -158,7 +158,7 @@ type badBatches struct {
 	nan  bool
 }
 
-func (b badBatches) Batch(step int) (*data.Batch, error) {
+func (b badBatches) BatchUntil(_ context.Context, step int) (*data.Batch, error) {
 	if step < b.from {
 		return b.Loader.Batch(step)
 	}

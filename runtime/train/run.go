@@ -54,8 +54,8 @@ type run struct {
 	result  Result
 }
 
-// Run trains from o.State.Step to o.State.Steps. When ctx ends or the deadline comes near it writes
-// a checkpoint and returns with Stopped set. A step that fails is a *FailedError; the run is
+// Run trains from o.State.Step to o.State.Steps. When ctx ends, in the midst of a step, which is then
+// not done, or the deadline comes near, it writes a checkpoint and returns with Stopped set. A step that fails is a *FailedError; the run is
 // then kept as it was before that step.
 func Run(ctx context.Context, m *runtime.Machine, batches Batches, o Options) (Result, error) {
 	now := time.Now()
@@ -86,7 +86,11 @@ func (r *run) loop(ctx context.Context) error {
 			break
 		}
 		begun := time.Now()
-		values, err := r.checked(step)
+		values, err := r.checked(ctx, step)
+		if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			r.result.Stopped = r.mustStop(ctx)
+			break
+		}
 		if err != nil {
 			return r.fail(step, err)
 		}
@@ -130,8 +134,8 @@ func (r *run) mustStop(ctx context.Context) string {
 }
 
 // checked is Step with a limit for the loss.
-func (r *run) checked(step int) ([]float64, error) {
-	values, err := r.Step(step)
+func (r *run) checked(ctx context.Context, step int) ([]float64, error) {
+	values, err := r.Step(ctx, step)
 	if err == nil && r.StopAbove > 0 && len(values) > 0 && values[0] > r.StopAbove {
 		err = &NonFiniteError{Step: step, What: fmt.Sprintf("the loss is %v, above the limit of %v", values[0], r.StopAbove)}
 	}

@@ -7,6 +7,7 @@
 package train
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -19,7 +20,7 @@ import (
 
 // Batches gives the batch of a step, counted from 0; *data.Loader does.
 type Batches interface {
-	Batch(step int) (*data.Batch, error)
+	BatchUntil(ctx context.Context, step int) (*data.Batch, error) // the error of ctx when it ends
 	Stats() data.Stats
 }
 
@@ -98,11 +99,12 @@ type Stepper struct {
 
 // Step does step number step, counted from 1, and gives the scalar outputs in the order of
 // Scalars; they are valid until the next call. Numbers that are not finite in the batch, before
-// anything is computed, in the loss or in the gradient's norm are a *NonFiniteError.
-func (s *Stepper) Step(step int) ([]float64, error) {
+// anything is computed, in the loss or in the gradient's norm are a *NonFiniteError. When ctx ends
+// the step is left with its error, all being as it was before, unless parameters change already.
+func (s *Stepper) Step(ctx context.Context, step int) ([]float64, error) {
 	m, f, t := s.Machine, s.Machine.Program.Step, s.Machine.Program.Train
 	if s.Batches != nil {
-		b, err := s.Batches.Batch(step - 1)
+		b, err := s.Batches.BatchUntil(ctx, step-1)
 		if err != nil {
 			return nil, &BatchError{step, err}
 		}
@@ -122,7 +124,7 @@ func (s *Stepper) Step(step int) ([]float64, error) {
 			m.Mem[in.Offset] = float32(v)
 		}
 	}
-	if err := m.Execute(f, s.Seed, uint64(step)); err != nil {
+	if err := m.ExecuteUntil(ctx, f, s.Seed, uint64(step)); err != nil {
 		return nil, fmt.Errorf("step %d: %w", step, err)
 	}
 	s.values = readScalars(s.values[:0], m, f)

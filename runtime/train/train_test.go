@@ -109,6 +109,70 @@ func TestLossFalls(t *testing.T) {
 	}
 }
 
+// hooked calls a function within the first launch of each step, before parameters change, or in one that
+// follows the optimiser's.
+func hooked(p *runtime.Program, behind bool, f func()) {
+	run, calls := p.Step.Run, p.Step.Calls
+	hook := func(m *runtime.Machine) { m.Run(func(*runtime.Worker, *runtime.Call, int) { f() }, 1) }
+	p.Step.Calls = append([]runtime.CallInfo{calls[0]}, calls...)
+	p.Step.Run = func(m *runtime.Machine) { hook(m); run(m) }
+	if behind {
+		p.Step.Calls = append(calls[:len(calls):len(calls)], calls[len(calls)-1])
+		p.Step.Run = func(m *runtime.Machine) { run(m); hook(m) }
+	}
+}
+
+// A run that is to end does not finish its step, unless that has begun to change parameters; it saves the step
+// before, and goes on from there to the same bits.
+func TestStopWithinAStep(t *testing.T) {
+	m, l := start(t, 1, 7)
+	want := finish(t, m, l, options(folder(t), 0, 60))
+	for behind, done := range map[bool]int{false: 32, true: 33} {
+		m, l = start(t, 2, 7)
+		dir, steps := folder(t), 0
+		ctx, cancel := context.WithCancel(context.Background())
+		hooked(m.Program, behind, func() {
+			if steps++; steps == 33 {
+				cancel()
+			}
+		})
+		r, err := Run(ctx, m, l, options(dir, 0, 60))
+		if err != nil || r.Step != done || r.Stopped == "" || r.Checkpoint != dir.Checkpoint(done) {
+			t.Fatalf("parameters change: %v; %+v, %v", behind, r, err)
+		}
+		m, l = start(t, 2, 7)
+		if got := finish(t, m, l, resume(t, m, dir)); !slices.Equal(got, want) {
+			t.Errorf("parameters change: %v; other bits after going on", behind)
+		}
+	}
+}
+
+// stuck gives batches up to step 10, and then none.
+type stuck struct {
+	*data.Loader
+	end func() // of the run
+}
+
+func (s stuck) BatchUntil(ctx context.Context, step int) (*data.Batch, error) {
+	if step < 10 {
+		return s.Loader.BatchUntil(ctx, step)
+	}
+	s.end()
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// A run that waits for data can be ended, too.
+func TestStopWithoutData(t *testing.T) {
+	m, l := start(t, 1, 7)
+	ctx, cancel := context.WithCancel(context.Background())
+	o := options(folder(t), 0, 60)
+	r, err := Run(ctx, m, stuck{l, cancel}, o)
+	if err != nil || r.Step != 10 || r.Checkpoint != o.Run.Checkpoint(10) {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 func TestSameBitsAtAnyThreadCount(t *testing.T) {
 	var want []byte
 	for _, threads := range []int{1, 2, 3, 8} {
@@ -173,7 +237,7 @@ func TestLearningRate(t *testing.T) {
 func TestBiasCorrectionOfALaterOptimiser(t *testing.T) {
 	m, l := start(t, 1, 7)
 	s := Stepper{Machine: m, Batches: l, LR: 0.01, Steps: 10, Seed: 7, Began: 2}
-	if _, err := s.Step(3); err != nil {
+	if _, err := s.Step(context.Background(), 3); err != nil {
 		t.Fatal(err)
 	}
 	if in, _ := m.Program.Step.Input("opt.bias1"); m.Mem[in.Offset] != float32(1-0.9) {
@@ -184,7 +248,7 @@ func TestBiasCorrectionOfALaterOptimiser(t *testing.T) {
 func TestBiasCorrectionIsHandedIn(t *testing.T) {
 	m, l := start(t, 1, 7)
 	s := Stepper{Machine: m, Batches: l, LR: 0.01, Steps: 10, Seed: 7}
-	if _, err := s.Step(3); err != nil {
+	if _, err := s.Step(context.Background(), 3); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]float64{"opt.lr": 0.01, "opt.bias1": 1 - 0.9*0.9*0.9, "opt.bias2": 1 - math.Pow(0.999, 3)} {

@@ -72,6 +72,8 @@ func Program() *runtime.Program {
 				gradients(m)
 				m.Run(adamw, 2)
 			},
+			Calls: []runtime.CallInfo{{Stages: []runtime.StageInfo{{Name: "forward", Phase: "forward"}}}, {Stages: []runtime.StageInfo{{Name: "gradients", Phase: "backward"}}},
+				{Stages: []runtime.StageInfo{{Name: "adamw", Phase: runtime.Optimiser}}}},
 		},
 		Replay: &runtime.Function{
 			Inputs: []runtime.Tensor{x}, Streams: []runtime.Tensor{noise},
