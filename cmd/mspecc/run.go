@@ -110,15 +110,26 @@ func (f *buildFlags) firstLook(file string) (*build.Variant, error) {
 	return nil, fmt.Errorf("no chosen modality of %s carries a data set; name the trainer's arguments: mspecc run %s -- train --data DIR", file, file)
 }
 
-// execute runs the trainer with this process's terminal. An interrupt reaches the trainer,
-// which ends cleanly.
+// execute runs the trainer with this process's terminal, from which interrupts reach it by themselves; SIGTERM
+// is passed on. The trainer ends cleanly.
 func execute(bin string, args ...string) error {
-	interrupts := make(chan os.Signal, 1)
-	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(interrupts)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	cmd := exec.Command(bin, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	err := cmd.Run()
+	err := cmd.Start()
+	if err == nil {
+		go func() {
+			for s := range signals {
+				if s == syscall.SIGTERM {
+					_ = cmd.Process.Signal(s) // a trainer that is gone needs none
+				}
+			}
+		}()
+		err = cmd.Wait()
+	}
+	signal.Stop(signals)
+	close(signals)
 	var exit *exec.ExitError
 	switch {
 	case !errors.As(err, &exit):

@@ -51,7 +51,7 @@ The same seed gives the same bits, whatever the number of threads, and a resumed
 that was never interrupted. --resume RUN takes the newest checkpoint that verifies, and the flags
 of the run where none are given.
 
-Ctrl-C, SIGTERM, SIGHUP and --time-limit finish the step, write a checkpoint and end with exit code 3;
+Ctrl-C, SIGTERM, SIGHUP and --time-limit write a checkpoint of what is done and end with exit code 3;
 a second signal ends at once. A disk that is full does not stop a run: the checkpoint is tried again.
 A loss that is not finite does: the step is kept in failed/ for replay, the run as it was before.`,
 		Example: `  BIN train                               the small data set this binary carries
