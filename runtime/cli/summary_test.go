@@ -32,7 +32,7 @@ func TestReportsCostInProportion(t *testing.T) {
 	work := 0
 	var before os.FileInfo
 	for step := 1; step <= steps; step++ {
-		s.take(step)
+		s.take(context.Background(), step)
 		now, err := os.Stat(runs.Dir(dir).Report())
 		if err != nil {
 			t.Fatal(err)
