@@ -166,7 +166,9 @@ func (e *elab) shapeOf(dims []spec.Expr, env *scope) []int {
 	for i, d := range dims {
 		shape[i] = e.extent(e.integer(d, env), d.Where())
 	}
-	e.checkLen(shape, spec.Range{})
+	if n := len(dims); n > 0 {
+		e.checkLen(shape, spec.Range{Pos: dims[0].Where().Pos, End: dims[n-1].Where().End})
+	}
 	return shape
 }
 
