@@ -63,11 +63,14 @@ func goCommand(dir string, args ...string) (cmd *exec.Cmd, elsewhere string, err
 	return cmd, elsewhere, nil
 }
 
+// goVariables are the names of what speaks to the go command and its tools. Those of other programs, such as GOOGLE_CLOUD_PROJECT, may be needed
+// by what fetches modules.
+var goVariables = regexp.MustCompile(`^(GO[A-Z0-9]+|GOROOT_FINAL|GOTOOLCHAIN_INTERNAL_.*|GO_EXTLINK_ENABLED|CGO_.*)$`)
+
 // goEnvironment is an environment without what speaks to the go command, but for its settings that stay and those named.
 func goEnvironment(env []string, keep ...string) []string {
 	return slices.DeleteFunc(slices.Clone(env), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
-		theirs := strings.HasPrefix(name, "GO") || strings.HasPrefix(name, "CGO_") || name == "GCCGO"
-		return theirs && !slices.Contains(goSettings, name) && !slices.Contains(goProcess, name) && !slices.Contains(keep, name)
+		return goVariables.MatchString(name) && !slices.Contains(slices.Concat(goSettings, goProcess, keep), name)
 	})
 }
