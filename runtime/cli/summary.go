@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"strings"
 
 	"mspecc/runtime"
@@ -165,6 +166,9 @@ func (s *summaries) take(ctx context.Context, step int) {
 		return
 	}
 	s.write(step, &sum)
+	if _, err := os.Stat(s.dir.Report()); err != nil {
+		s.page = report.Redraw{} // there is none yet, or no more
+	}
 	if step < s.steps && s.page.Due(step) { // train writes the last one
 		s.said("report", writeReport(s.dir))
 	}

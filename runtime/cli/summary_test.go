@@ -27,7 +27,7 @@ func TestReportsCostInProportion(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	s := newSummaries(m, runs.Dir(dir), 1, ckpt.State{Steps: steps + 1}, nil, func(format string, args ...any) { t.Errorf(format, args...) })
+	s := newSummaries(m, runs.Dir(dir), 1, ckpt.State{Steps: steps + 2}, nil, func(format string, args ...any) { t.Errorf(format, args...) })
 	defer s.close()
 	work := 0
 	var before os.FileInfo
@@ -44,5 +44,12 @@ func TestReportsCostInProportion(t *testing.T) {
 	}
 	if work > 18*steps {
 		t.Errorf("pages of %d steps were written in a run of %d", work, steps)
+	}
+	if err := os.Remove(runs.Dir(dir).Report()); err != nil {
+		t.Fatal(err)
+	}
+	s.take(context.Background(), steps+1)
+	if _, err := os.Stat(runs.Dir(dir).Report()); err != nil {
+		t.Errorf("a page that has vanished is not written again: %v", err)
 	}
 }

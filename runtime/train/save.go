@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mspecc/runtime/ckpt"
+	"mspecc/runtime/report"
 	"mspecc/runtime/runs"
 )
 
@@ -107,6 +108,7 @@ func (r *run) try() error {
 	}
 	if remade {
 		r.warn("the run directory %s had vanished and was made anew", r.Run.Dir)
+		r.drawn = report.Redraw{}
 		err = r.log.Rewrite(r.Run.Metrics())
 	} else {
 		err = r.log.Sync()

@@ -315,3 +315,23 @@ func TestCurvesCostInProportion(t *testing.T) {
 		t.Error("the curve of a run of many checkpoints is another one")
 	}
 }
+
+// A run directory that has vanished has a curve again with the next checkpoint.
+func TestCurveOfAVanishedRun(t *testing.T) {
+	m, l := start(t, 1, 7)
+	o := options(folder(t), 0, 37)
+	o.CheckpointEvery, o.LogEvery = 1, 1
+	o.OnStep = func(step int, _ []float64) {
+		switch step {
+		case 35: // drawn at 34, and due again at 36
+			if err := os.RemoveAll(string(o.Run.Dir)); err != nil {
+				t.Error(err)
+			}
+		case 36:
+			if _, err := os.Stat(o.Run.Curve()); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	finish(t, m, l, o)
+}
