@@ -52,7 +52,7 @@ func TestMutants(t *testing.T) {
 			t.Errorf("MSPECC_SEED=%d, of %s: %v\n%s", seed, filepath.Base(f.name), err, src)
 		}
 	}
-	t.Logf("%v; the slowest took %.1f s (MSPECC_SEED=%d), the largest heap was %d MB (MSPECC_SEED=%d)", counts, w.slowest.Seconds(), w.slow, w.largest>>20, w.large)
+	t.Logf("%v; the slowest took %.1f s (MSPECC_SEED=%d), the most that one allocated was %d MB (MSPECC_SEED=%d)", counts, w.slowest.Seconds(), w.slow, w.largest>>20, w.large)
 }
 
 // try checks, elaborates and, where it is small, compiles a spec, and says how far it came.
@@ -222,48 +222,52 @@ func mutateLines(r *rand.Rand, text []byte) []byte {
 
 // watcher ends the process where a mutant exceeds its limits: neither a loop nor memory that is being taken can be stopped otherwise.
 type watcher struct {
-	turn            chan func()
-	began           time.Time
-	seed            uint64
-	src             []byte
-	slowest         time.Duration
-	largest         uint64
-	slow, large     uint64
-	running, ending bool
+	turn        chan func() // what the watching goroutine does between two looks
+	running     bool
+	seed        uint64
+	src         []byte
+	began       time.Time
+	before      uint64 // bytes allocated by all mutants until then
+	slowest     time.Duration
+	largest     uint64 // bytes allocated by one mutant, all together
+	slow, large uint64 // their seeds
 }
 
 func watch(t *testing.T) *watcher {
 	w := &watcher{turn: make(chan func())}
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	tick := time.NewTicker(50 * time.Millisecond)
 	go func() {
-		for !w.ending {
+		for {
 			select {
-			case f := <-w.turn:
+			case f, more := <-w.turn:
+				if !more {
+					return
+				}
 				f()
 			case <-tick.C:
 			}
-			if !w.running {
-				continue
-			}
-			metrics.Read(sample)
-			if n := sample[0].Value.Uint64(); n > w.largest {
-				w.largest, w.large = n, w.seed
-			}
-			if took := time.Since(w.began); took > mutantSeconds*time.Second || w.largest > mutantHeap {
-				panic(fmt.Sprintf("MSPECC_SEED=%d takes %.0f s and %d MB:\n%s", w.seed, took.Seconds(), w.largest>>20, w.src))
+			if took, heap := time.Since(w.began), measure("/memory/classes/heap/objects:bytes"); w.running && (took > mutantSeconds*time.Second || heap > mutantHeap) {
+				panic(fmt.Sprintf("MSPECC_SEED=%d takes %.0f s, and the heap is %d MB:\n%s", w.seed, took.Seconds(), heap>>20, w.src))
 			}
 		}
 	}()
 	t.Cleanup(func() {
 		tick.Stop()
-		w.turn <- func() { w.ending = true }
+		close(w.turn)
 	})
 	return w
 }
 
+func measure(name string) uint64 {
+	sample := []metrics.Sample{{Name: name}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
+
+const allocated = "/gc/heap/allocs:bytes"
+
 func (w *watcher) begin(seed uint64, src []byte) {
-	w.turn <- func() { w.began, w.seed, w.src, w.running = time.Now(), seed, src, true }
+	w.turn <- func() { w.running, w.seed, w.src, w.began, w.before = true, seed, src, time.Now(), measure(allocated) }
 }
 
 func (w *watcher) end() {
@@ -271,6 +275,9 @@ func (w *watcher) end() {
 	w.turn <- func() {
 		if took := time.Since(w.began); took > w.slowest {
 			w.slowest, w.slow = took, w.seed
+		}
+		if n := measure(allocated) - w.before; n > w.largest {
+			w.largest, w.large = n, w.seed
 		}
 		w.running = false
 		close(done)
