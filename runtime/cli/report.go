@@ -54,6 +54,15 @@ func sizes(r *overview.Run) string {
 	return fmt.Sprintf("%d lines of metrics, reconstructions of %d steps, %d evaluations", len(r.Records), len(r.Panels), len(r.Evaluations))
 }
 
+// renewReport brings the page of a run up to date that says that the run is going on although it does not, since
+// its trainer was killed before it could say something else.
+func renewReport(r *overview.Run) error {
+	if r.State == runs.Running || overview.StatePage(r.Dir.Report()) != runs.Running {
+		return nil
+	}
+	return r.WriteReport(r.Dir.Report())
+}
+
 // writeReport brings the page of a run up to date.
 func writeReport(dir runs.Dir) error {
 	r, err := overview.Open(dir)

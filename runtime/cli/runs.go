@@ -59,7 +59,9 @@ same method and protocol.
   finished   the last step is done
   stopped    by a signal or the time limit; train --resume goes on
   failed     run.json says why; train --resume goes on, from before the step that failed
-  killed     it ended without a word; train --resume goes on from the newest checkpoint`,
+  killed     it ended without a word; train --resume goes on from the newest checkpoint
+
+A page (report.html) that says of a run that it is going on, although its trainer was killed, is brought up to date.`,
 		Example: `  BIN runs
   BIN runs /data/runs --json`,
 		Args: cobra.ArbitraryArgs,
@@ -83,6 +85,9 @@ same method and protocol.
 						a.note("%s", n)
 					}
 					list = append(list, lineOf(r))
+					if err := renewReport(r); err != nil {
+						a.note("%s: its page still says that it is going on: %v", r.Dir, err)
+					}
 				}
 			}
 			star(list)

@@ -35,6 +35,7 @@ type session struct {
 	loader   *data.Loader
 	set      *sets // nil for a model without data
 	trained  bool  // something was done
+	unended  bool  // the session before was killed
 	data     runs.Data
 	logLines []string // said before there was a log
 	leftOut  leftOut
@@ -85,14 +86,19 @@ func (s *session) run(ctx context.Context) error {
 	for _, l := range s.logLines {
 		s.keep.Say("%s", l)
 	}
-	if s.state.Step >= s.state.Steps {
+	left := s.state.Steps - s.state.Step
+	if left <= 0 && !(left == 0 && s.unended) {
 		s.app.note("the run is at step %d of %d already; give more --steps to go on", s.state.Step, s.state.Steps)
 		return nil
 	}
 	if err := s.keep.Begin(s.manifest(), s.m.Program, s.m.Threads(), s.state.Step); err != nil {
 		return err
 	}
-	s.keep.Say("training steps %d to %d, threads: %d", s.state.Step+1, s.state.Steps, s.m.Threads())
+	if left == 0 {
+		s.warn("the session before was killed behind its last checkpoint: what belongs to that is made up for")
+	} else {
+		s.keep.Say("training steps %d to %d, threads: %d", s.state.Step+1, s.state.Steps, s.m.Threads())
+	}
 	return s.train(ctx)
 }
 
@@ -191,6 +197,7 @@ func (s *session) goOn() error {
 		if s.keep, err = runs.Acquire(from); err != nil {
 			return err
 		}
+		s.unended = s.old == nil || s.old.Unended()
 		s.sayKilled()
 	}
 	found, err := s.app.find(f.resume)
@@ -460,7 +467,7 @@ func (s *session) manifest() *runs.Manifest {
 // train trains and keeps the user informed.
 func (s *session) train(ctx context.Context) error {
 	a, p, state := s.app, s.m.Program, s.state
-	if !a.json && !a.quiet {
+	if !a.json && !a.quiet && state.Step < state.Steps {
 		fmt.Fprintf(a.out, "%s %s: %d parameters, batch %d, steps %d to %d, seed %d, %d threads, %s\n", p.Name, p.Modality.Name,
 			p.ParamCount(), p.Batch, state.Step+1, state.Steps, state.Seed, s.m.Threads(), s.dir)
 	}
@@ -500,7 +507,10 @@ func (s *session) train(ctx context.Context) error {
 	if e := s.keep.End(how, r.Step, err); e != nil {
 		a.note("how the run ended is not recorded: %v", e)
 	}
-	if err == nil && r.Step > state.Step && ctx.Err() == nil { // else there may be no time for it
+	if state.Step == state.Steps {
+		sum.last = 0 // nothing says that the killed session has come to it
+	}
+	if err == nil && (r.Step > state.Step || r.Step == state.Steps) && ctx.Err() == nil { // else there may be no time for it
 		sum.take(ctx, r.Step)
 	}
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mspecc/runtime"
+	"mspecc/runtime/overview"
 	"mspecc/runtime/runs"
 )
 
@@ -150,9 +151,9 @@ func (a *app) runTrain(ctx context.Context, f *trainFlags) error {
 	if e := s.close(); e != nil {
 		err = errors.Join(err, e)
 	}
-	if s.trained {
+	if s.keep != nil {
 		// Now that the run is nobody's any more: the report says how it ended.
-		if e := writeReport(s.dir); e != nil {
+		if e := s.report(); e != nil {
 			a.note("no report: %v", e)
 		}
 	}
@@ -165,6 +166,20 @@ func (a *app) runTrain(ctx context.Context, f *trainFlags) error {
 		return a.runEval(ctx, &o)
 	}
 	return nil
+}
+
+// report brings the page of the run up to date.
+func (s *session) report() error {
+	r, err := overview.Open(s.dir)
+	switch {
+	case s.trained && err == nil:
+		return r.WriteReport(s.dir.Report())
+	case s.trained:
+		return err
+	case err == nil:
+		return renewReport(r)
+	}
+	return nil // what is no run has no page
 }
 
 // most is how many lines of a list are shown; the log has them all.

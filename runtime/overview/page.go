@@ -92,6 +92,19 @@ func (r *Run) WriteReport(name string) error {
 	return ckpt.Atomic(name, func(w io.Writer) error { return pages.ExecuteTemplate(w, "report.html", page) })
 }
 
+// StatePage gives the state that a page written by WriteReport shows, "" for none.
+func StatePage(name string) string {
+	f, _, err := files.Open(name)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	head, _ := io.ReadAll(io.LimitReader(f, 1<<18)) // the state stands at the head, behind the style
+	_, text, _ := strings.Cut(string(head), `<span class="badge `)
+	state, _, _ := strings.Cut(text, `"`)
+	return state
+}
+
 func (r *Run) page() (*reportPage, error) {
 	m := r.Manifest
 	sh, err := newShell(r.Name() + ": " + r.title())

@@ -169,7 +169,7 @@ func (d Dir) writeManifest(m *Manifest) error {
 // Killed and Running are states of a run beside those that a session ends with.
 const (
 	Running = "running"
-	Killed  = "killed" // it ended without a word: the process, the machine or its power
+	Killed  = "killed" // it ended without a word, before its last checkpoint: the process, the machine or its power
 )
 
 // State says how a run stands: Running, Finished, Stopped, Failed or Killed. An error is that of
@@ -188,8 +188,20 @@ func (d Dir) State() (string, *Manifest, error) {
 		return "", nil, err
 	case held:
 		return Running, m, nil
-	case len(m.Sessions) == 0 || m.Sessions[len(m.Sessions)-1].End == "":
-		return Killed, m, nil
+	case !m.Unended():
+		return m.Sessions[len(m.Sessions)-1].End, m, nil
+	case m.Options.Steps > 0 && isFile(d.Checkpoint(m.Options.Steps)):
+		return Finished, m, nil // killed behind its last checkpoint
 	}
-	return m.Sessions[len(m.Sessions)-1].End, m, nil
+	return Killed, m, nil
+}
+
+// Unended says whether no session is known to have ended last: it runs, or was killed.
+func (m *Manifest) Unended() bool {
+	return len(m.Sessions) == 0 || m.Sessions[len(m.Sessions)-1].End == ""
+}
+
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
 }

@@ -55,7 +55,8 @@ type run struct {
 }
 
 // Run trains from o.State.Step to o.State.Steps. When ctx ends, in the midst of a step, which is then
-// not done, or the deadline comes near, it writes a checkpoint and returns with Stopped set. A step that fails is a *FailedError; the run is
+// not done, or the deadline comes near, it writes a checkpoint and returns with Stopped set. With no
+// step left to do it writes the last checkpoint again, and what belongs to it. A step that fails is a *FailedError; the run is
 // then kept as it was before that step.
 func Run(ctx context.Context, m *runtime.Machine, batches Batches, o Options) (Result, error) {
 	now := time.Now()
@@ -70,6 +71,9 @@ func Run(ctx context.Context, m *runtime.Machine, batches Batches, o Options) (R
 	}
 	if note != "" {
 		r.warn("%s", note)
+	}
+	if list := r.log.Records(); len(list) > 0 && list[len(list)-1].Step == o.State.Step {
+		r.result.Last = list[len(list)-1]
 	}
 	r.guard.take(m, r.State)
 	r.waited, _ = r.dataStats()
