@@ -24,23 +24,23 @@ var bf16Opcodes = map[string]struct{ pp, op byte }{
 
 // bf16 emits an instruction. Sources are in the order of Go's assembler; VDPBF16PS also reads
 // dst.
-func (e *emitter) bf16(opcode string, src []operand.Op, dst reg.VecVirtual) {
+func (e *vectors) bf16(opcode string, src []operand.Op, dst reg.VecVirtual) {
 	in := src
 	if opcode == "VDPBF16PS" {
 		in = append(in, dst)
 	}
-	e.c.Instruction(&ir.Instruction{Opcode: opcode, ISA: []string{"AVX512BF16"},
+	e.C.Instruction(&ir.Instruction{Opcode: opcode, ISA: []string{"AVX512BF16"},
 		Operands: append(src[:len(src):len(src)], dst), Inputs: in, Outputs: []operand.Op{dst}})
 }
 
 // dot adds to the destination; an addend that lies elsewhere is moved there first.
-func (e *emitter) dot(s *loop.Instr) {
-	d, x, y := e.v(s.Dst), e.in(s.Args[0]), e.in(s.Args[1])
+func (e *vectors) dot(s *loop.Instr) {
+	d, x, y := e.V(s.Dst), e.In(s.Args[0]), e.In(s.Args[1])
 	if z := s.Args[2]; z.Const || z.V != s.Dst {
-		t := e.c.ZMM() // x and y may be the destination
-		e.c.VMOVAPS(e.in(z), t)
+		t := e.C.ZMM() // x and y may be the destination
+		e.C.VMOVAPS(e.In(z), t)
 		e.bf16("VDPBF16PS", []operand.Op{y, x}, t)
-		e.c.VMOVAPS(t, d)
+		e.C.VMOVAPS(t, d)
 		return
 	}
 	e.bf16("VDPBF16PS", []operand.Op{y, x}, d)

@@ -1,6 +1,7 @@
-// Package avx512 prints loop IR as Go assembly for amd64 with AVX-512 F, DQ
-// (through avo, which allocates the registers and checks the operands).
-package avx512
+// Package amd64 is what the targets of amd64 have in common: it prints loop IR as Go assembly
+// (through avo, which allocates the registers and checks the operands). A target gives the
+// vector instructions, as an ISA.
+package amd64
 
 import (
 	"fmt"
@@ -22,21 +23,18 @@ import (
 	"mspecc/ir/loop"
 )
 
-// Machine has 16 lanes; one of its 32 registers is left to the printer.
-var Machine = loop.Machine{Name: "avx512", Lanes: 16, VecRegs: 31, TileRegs: 31, PtrRegs: 11}
-
-// Emit prints kernels lowered for Machine as one assembly file and the Go
+// Emit prints kernels lowered for the instruction set's machine as one assembly file and the Go
 // declarations (package pkg) that belong to it. Each kernel becomes
 //
 //	func name(a *runtime.Args)
 //
 // The same kernels give the same bytes.
-func Emit(kernels []*loop.Kernel, pkg string) (asm, stubs string, err error) {
+func (isa *ISA) Emit(kernels []*loop.Kernel, pkg string) (asm, stubs string, err error) {
 	file := ir.NewFile()
 	file.Constraints = buildtags.Constraints{{{buildtags.Term("amd64")}}}
 	globals := map[string]*ir.Global{}
 	docs := map[string][]string{}
-	parts, err := compileAll(kernels)
+	parts, err := isa.compileAll(kernels)
 	if err != nil {
 		return "", "", err
 	}
@@ -72,13 +70,13 @@ func Emit(kernels []*loop.Kernel, pkg string) (asm, stubs string, err error) {
 
 // compileAll compiles kernels side by side: allocating registers takes most of a build's time,
 // and each kernel has its own.
-func compileAll(kernels []*loop.Kernel) ([]*ir.File, error) {
+func (isa *ISA) compileAll(kernels []*loop.Kernel) ([]*ir.File, error) {
 	parts := make([]*ir.File, len(kernels))
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i, k := range kernels {
 		g.Go(func() (err error) {
-			if parts[i], err = compile(k); err != nil {
+			if parts[i], err = isa.compile(k); err != nil {
 				err = fmt.Errorf("kernel %s: %w", k.Name, err)
 			}
 			return err
@@ -89,9 +87,9 @@ func compileAll(kernels []*loop.Kernel) ([]*ir.File, error) {
 
 // compile runs one kernel through avo; an error of its register allocation
 // then belongs to a kernel.
-func compile(k *loop.Kernel) (*ir.File, error) {
-	if k.Lanes != Machine.Lanes {
-		return nil, fmt.Errorf("it was lowered for %d lanes, AVX-512 has %d", k.Lanes, Machine.Lanes)
+func (isa *ISA) compile(k *loop.Kernel) (*ir.File, error) {
+	if k.Lanes != isa.Lanes {
+		return nil, fmt.Errorf("it was lowered for %d lanes, %s has %d", k.Lanes, isa.Title, isa.Lanes)
 	}
 	if err := loop.Verify(k); err != nil {
 		return nil, err
@@ -100,7 +98,7 @@ func compile(k *loop.Kernel) (*ir.File, error) {
 	c.Function(k.Name)
 	c.Attributes(attr.NOSPLIT)
 	c.Signature(signature())
-	e := newEmitter(c, k)
+	e := newEmitter(isa, c, k)
 	e.prologue()
 	if err := e.block(k.Body); err != nil {
 		return nil, err
@@ -121,7 +119,10 @@ func compile(k *loop.Kernel) (*ir.File, error) {
 	if err := pass.Compile.Execute(f); err != nil {
 		return nil, err
 	}
-	return f, encode(f)
+	if isa.Encode == nil {
+		return f, nil
+	}
+	return f, isa.Encode(f)
 }
 
 // signature is that of every kernel: func(a *runtime.Args).

@@ -1,4 +1,4 @@
-package avx512
+package amd64
 
 import (
 	"sort"
