@@ -2,6 +2,7 @@ package codegen
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/dave/jennifer/jen"
@@ -194,7 +195,66 @@ func modality(m build.Modality) *jen.Statement {
 		jen.Id("Grid"):     ints(m.Grid),
 		jen.Id("Patch"):    ints(m.Patch),
 		jen.Id("Channels"): jen.Lit(m.Channels),
+		jen.Id("Layouts"):  layouts(m.Layouts),
 	})
+}
+
+func layouts(list []build.Layout) *jen.Statement {
+	if list == nil {
+		return jen.Nil()
+	}
+	return jen.Index().Add(rt("Layout")).ValuesFunc(func(g *jen.Group) {
+		for _, l := range list {
+			d := jen.Dict{jen.Id("As"): jen.Lit(l.As), jen.Id("Tokens"): jen.Lit(l.Tokens), jen.Id("Values"): jen.Lit(l.Values)}
+			if extents, strides, start := steps(l.Places); start == 0 && len(extents) > 0 {
+				d[jen.Id("Extents")], d[jen.Id("Strides")] = ints(extents), ints(strides)
+			} else if l.Places != nil {
+				d[jen.Id("List")] = ints(l.Places)
+			}
+			g.Line().Values(d)
+		}
+	})
+}
+
+// steps writes a list as start plus the digits of its index times strides, as far as it has that form: what
+// rearrangements by reshape and permute have. Without it extents are nil.
+func steps(list []int) (extents, strides []int, start int) {
+	for len(list) > 1 {
+		n, by := run(list)
+		if n < 2 {
+			return nil, nil, 0
+		}
+		extents, strides = append(extents, n), append(strides, by)
+		var firsts []int
+		for i := 0; i < len(list); i += n {
+			firsts = append(firsts, list[i])
+		}
+		list = firsts
+	}
+	if len(list) == 0 {
+		return nil, nil, 0
+	}
+	slices.Reverse(extents)
+	slices.Reverse(strides)
+	return extents, strides, list[0]
+}
+
+// run is the largest n that divides a list into parts of n numbers that are the same steps apart, everywhere.
+func run(list []int) (n, by int) {
+	by = list[1] - list[0]
+	for n = len(list); n > 1; n-- {
+		if len(list)%n != 0 {
+			continue
+		}
+		fits := true
+		for i := 1; i < len(list) && fits; i++ {
+			fits = i%n == 0 || list[i]-list[i-1] == by
+		}
+		if fits {
+			return n, by
+		}
+	}
+	return 1, by
 }
 
 func train(t build.Train) *jen.Statement {

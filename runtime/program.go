@@ -126,9 +126,38 @@ type Modality struct {
 	Metric  string     `json:"metric"`  // "accuracy", "weighted_f1", "auroc", "spearman" or "pearson"; "" follows from the labels
 	Tasks   []EvalTask `json:"tasks"`
 
-	Grid     []int `json:"grid"`  // tokens per axis: [L], or [rows, columns] for images
-	Patch    []int `json:"patch"` // patch size per axis
-	Channels int   `json:"channels"`
+	Grid     []int    `json:"grid"`  // tokens per axis: [L], or [rows, columns] for images; for people
+	Patch    []int    `json:"patch"` // patch size per axis
+	Channels int      `json:"channels"`
+	Layouts  []Layout `json:"-"` // how the inputs are shown; nil of a model without a reconstruct block, and in modules of earlier compilers
+}
+
+// Layout says how an input is shown, and where the values of its tokens lie in it.
+type Layout struct {
+	As             string // "table", "series", "image", "spectrogram", "video", "points", "tokens" or "none"
+	Tokens, Values int    // of an example, and of a token; 1, the id, of tokens
+
+	// The place of value j of token t in the input: of t*Values + j as a number with digits of these extents, the slowest
+	// first, the sum of each digit times its stride; where there are no such extents, List.
+	Extents, Strides, List []int
+}
+
+// Places are the places of all values; nil where the input is not shown.
+func (l Layout) Places() []int {
+	if l.Extents == nil {
+		return l.List
+	}
+	places := []int{0}
+	for i, n := range l.Extents {
+		next := make([]int, 0, len(places)*n)
+		for _, p := range places {
+			for k := range n {
+				next = append(next, p+k*l.Strides[i])
+			}
+		}
+		places = next
+	}
+	return places
 }
 
 // ReaderOptions are a reader's options as a map.

@@ -12,6 +12,7 @@ import (
 
 	"mspecc/codegen"
 	"mspecc/ir/build"
+	"mspecc/runtime/report"
 	"mspecc/spec"
 )
 
@@ -27,6 +28,18 @@ kind picture(side, across, channels) {
     let length = side * side / (across * across)
     let width  = channels * across * across
     fn target(x) = 0.5 * reshape(x, [dim(x, 0), length, width])
+}
+kind lead(leads, samples) {
+    input f32[leads, samples] as series
+    let length = leads
+    let width  = samples
+    fn target(x) = x
+}
+kind number(leads, samples) {
+    input f32[leads, samples] as none
+    let length = leads
+    let width  = samples
+    fn target(x) = x * x
 }
 kind two(n, vocab) {
     input values f32[n] as none
@@ -57,6 +70,8 @@ modality pictures = picture(4, 2, 1) { data csv(columns: "a..p", window: 0)  sam
 modality ids = tokens(vocab: 40, length: 1) { data csv(columns: "h", tokens: "numbers")  sample "data" }
 modality fewids = tokens(vocab: 3, length: 1) { data csv(columns: "h", tokens: "numbers")  sample "data" }
 modality both = two(4, 5)
+modality leads = lead(2, 4) { data csv(columns: "a..h", window: 0)  sample "data" }
+modality numbers = number(2, 4) { data csv(columns: "a..h", window: 0)  sample "data" }
 
 model m(d: modality) {
     set batch = 8, width = 2
@@ -109,7 +124,8 @@ var modalityCases = map[string]func(m *modalityTrainer) bool{
 	},
 	"Input.Shape": func(m *modalityTrainer) bool { return m.shape("base", "x") == "[8 2 4]" },
 	"Input.As": func(m *modalityTrainer) bool {
-		return m.refuses("input f32[channels, side, side]", "input f32[channels, side, side] as series")
+		return m.refuses("input f32[channels, side, side]", "input f32[channels, side, side] as series") &&
+			m.drawn("leads") == "series, hidden [{0 3}] []" && m.drawn("numbers") == "none" && m.fails("reconstruct", "numbers", "--checkpoint", "runs/numbers", "--out", "p.png")
 	},
 	"Input.Below": func(m *modalityTrainer) bool { return m.fails("data check", "fewids") && !m.fails("data check", "ids") },
 	// What a kind tells by names, not by declarations.
@@ -212,6 +228,26 @@ func (m *modalityTrainer) refuses(old, new string) bool {
 	}
 	_, diags := build.Load(file, build.Options{Modalities: []string{"pictures"}})
 	return spec.HasErrors(diags)
+}
+
+// drawn is what examples are shown as, and what is hidden of each channel of a series; a model without an inner loop has nothing adapted.
+func (m *modalityTrainer) drawn(modality string) string {
+	m.t.Helper()
+	m.says(modality, "train", "--out", filepath.Join("runs", modality))
+	file := modality + ".safetensors"
+	said := m.says(modality, "reconstruct", "--checkpoint", filepath.Join("runs", modality), "--out", file)
+	p, err := report.ReadPanel(filepath.Join(m.dir, file))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if !p.Plain || strings.Contains(said, "adapt") {
+		m.t.Errorf("%s has no inner loop, reconstruct says %s", modality, said)
+	}
+	if p.Kind != report.Series {
+		return p.Kind
+	}
+	m.says(modality, "reconstruct", "--checkpoint", filepath.Join("runs", modality), "--out", modality+".png")
+	return fmt.Sprint(p.Kind, ", hidden ", p.Hidden(p.Rows[0], 0), " ", p.Hidden(p.Rows[0], 1))
 }
 
 func (m *modalityTrainer) eval(modality string, more ...string) string {

@@ -12,7 +12,38 @@ import (
 	"mspecc/runtime/train"
 )
 
-// layouts say how the inputs of a modality's examples are shown, one each.
+// arrangements say how the inputs of a modality's examples are shown, one each; as, where it is not "", what the first is
+// shown as instead.
+func arrangements(m runtime.Modality, look data.Look, as string) ([]report.Arrangement, error) {
+	var list []report.Arrangement
+	if m.Layouts == nil { // of a program that an earlier compiler wrote
+		for _, l := range layouts(m, look) {
+			list = append(list, report.Arrangement{Layout: l})
+		}
+		if as != "" && len(list) > 0 && list[0].Kind != report.Tokens {
+			list[0].Kind = as
+		}
+		return list, nil
+	}
+	for k, l := range m.Layouts {
+		kind := l.As
+		switch {
+		case k == 0 && as != "" && kind != report.Tokens && kind != report.None:
+			kind = as
+		case kind == report.Image && look.Spectrogram:
+			kind = report.Spectrogram
+		}
+		a, err := report.Arrange(kind, m.Inputs[k].Shape, l.Tokens, l.Values, l.Places())
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, a)
+	}
+	return list, nil
+}
+
+// layouts say how the inputs of a modality's examples are shown, one each, by what a program of an earlier compiler says: the grid
+// of the first.
 func layouts(m runtime.Modality, look data.Look) []report.Layout {
 	image := report.Image
 	if look.Spectrogram || m.Kind == report.Spectrogram {
@@ -80,10 +111,10 @@ func divide(kind string, shape []int, tokens int) (grid, patch []int) {
 // sample is what a panel is made of.
 type sample struct {
 	next        func(step int) (*data.Batch, error)
-	layouts     []report.Layout // of each input
-	words       []string        // of tokens
-	count, keep int             // examples that are measured, and how many of them stay in the panel
-	seed        uint64          // decides what is hidden
+	layouts     []report.Arrangement // of each input
+	words       []string             // of tokens
+	count, keep int                  // examples that are measured, and how many of them stay in the panel
+	seed        uint64               // decides what is hidden
 }
 
 // panel lets the model fill in the sample's examples.
@@ -112,13 +143,17 @@ func (s *sample) panel(ctx context.Context, m *runtime.Machine) (*report.Panel, 
 		n := min(b.Count, s.count-done)
 		for k, o := range streams {
 			if k == len(all) {
-				all, sums = append(all, &report.Panel{Layout: fit(s.layouts[k], m.Program.Modality.Inputs[k], o.tokens, o.width), Measure: o.measure()}), append(sums, [2]tally{})
+				l := s.layouts[k].Layout
+				if m.Program.Modality.Layouts == nil {
+					l = fit(l, m.Program.Modality.Inputs[k], o.tokens, o.width)
+				}
+				all, sums = append(all, &report.Panel{Layout: l, Measure: o.measure(), Plain: o.plain}), append(sums, [2]tally{})
 			}
 			for i := range n {
 				sums[k][0].add(o, o.reconstruction, i)
 				sums[k][1].add(o, o.adapted, i)
 				if done+i < s.keep {
-					all[k].Rows = append(all[k].Rows, o.example(i))
+					all[k].Rows = append(all[k].Rows, s.layouts[k].Example(o.example(i)))
 				}
 			}
 		}
@@ -164,6 +199,7 @@ type reconstruction struct {
 	mask                            []float32 // of all tokens
 	target, reconstruction, adapted []float32
 	ids                             []int32 // the target where it is tokens: the others are then scores of each
+	plain                           bool    // the model has no inner loop: what is adapted is the reconstruction
 }
 
 // readReconstruction checks the outputs' shapes: mask [B, L], reconstruction and adapted [B, L,
@@ -196,11 +232,11 @@ func readReconstruction(m *runtime.Machine) ([]*reconstruction, error) {
 // input of that number.
 func readStream(m *runtime.Machine, suffix string, mask runtime.Tensor, first, input int) (*reconstruction, error) {
 	f := m.Program.Reconstruct
-	get := map[string]runtime.Tensor{}
+	get, plain := map[string]runtime.Tensor{}, false
 	for _, name := range []string{"target", "reconstruction", "adapted"} {
 		t, ok := f.Output(name + suffix)
 		if !ok && name == "adapted" {
-			t, ok = get["reconstruction"], true // a model without inner loop
+			t, ok, plain = get["reconstruction"], true, true
 		}
 		if !ok || len(t.Shape) < 2 {
 			return nil, fmt.Errorf("the model's reconstruct block gives no %q per token", name+suffix)
@@ -208,7 +244,7 @@ func readStream(m *runtime.Machine, suffix string, mask runtime.Tensor, first, i
 		get[name] = t
 	}
 	target, out := get["target"], get["reconstruction"]
-	r := &reconstruction{batch: mask.Shape[0], tokens: target.Shape[1], first: first, all: mask.Shape[1], mask: m.Floats(mask)}
+	r := &reconstruction{batch: mask.Shape[0], tokens: target.Shape[1], first: first, all: mask.Shape[1], mask: m.Floats(mask), plain: plain}
 	head := []int{r.batch, r.tokens}
 	if !slices.Equal(out.Shape[:2], head) || !slices.Equal(get["adapted"].Shape, out.Shape) || !slices.Equal(target.Shape[:2], head) ||
 		r.tokens < 1 || first+r.tokens > r.all || suffix == "" && r.tokens != r.all || (target.DType == runtime.F32 && target.Len() != out.Len()) {
@@ -283,6 +319,9 @@ func (r *reconstruction) example(i int) report.Example {
 			copy(e.Reconstruction[lo:hi], e.Target[lo:hi])
 			copy(e.Adapted[lo:hi], e.Target[lo:hi])
 		}
+	}
+	if r.plain {
+		e.Adapted = nil
 	}
 	return e
 }

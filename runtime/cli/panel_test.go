@@ -94,6 +94,41 @@ func TestLayoutFollowsTheModality(t *testing.T) {
 	}
 }
 
+// What the compiler says of an input goes before the grid; what a reader knows, and the flag --as, go before that.
+func TestArrangements(t *testing.T) {
+	shown := func(as string, shape ...int) runtime.Modality {
+		n := 1
+		for _, e := range shape {
+			n *= e
+		}
+		return runtime.Modality{Kind: "own", Grid: []int{2, 2}, Inputs: []runtime.Input{{Shape: shape}}, Layouts: []runtime.Layout{{As: as, Tokens: n, Values: 1, Extents: []int{n}, Strides: []int{1}}}}
+	}
+	for _, c := range []struct {
+		m    runtime.Modality
+		look data.Look
+		as   string
+		want string
+	}{
+		{shown("series", 2, 3), data.Look{}, "", "series [3] [1] 2"},
+		{shown("image", 2, 3), data.Look{}, "", "image [2 3] [1 1] 1"},
+		{shown("image", 2, 3), data.Look{Spectrogram: true}, "", "spectrogram [2 3] [1 1] 1"},
+		{shown("image", 2, 3), data.Look{}, "series", "series [3] [1] 2"},
+		{shown("image", 1, 2, 3), data.Look{}, "series", "an input [1 2 3] cannot be shown as series"},
+		{shown("table", 3), data.Look{}, "", "series [3] [1] 1"},
+		{shown("none", 5), data.Look{}, "", "none [5] [1] 1"},
+		{shown("none", 5), data.Look{}, "series", "none [5] [1] 1"},
+	} {
+		list, err := arrangements(c.m, c.look, c.as)
+		got := fmt.Sprint(err)
+		if err == nil {
+			got = fmt.Sprint(list[0].Kind, " ", list[0].Grid, " ", list[0].Patch, " ", list[0].Channels)
+		}
+		if got != c.want {
+			t.Errorf("%v as %q is shown as %s, expected %s", c.m.Layouts, c.as, got, c.want)
+		}
+	}
+}
+
 // Of a large vocabulary a panel keeps the words that occur.
 func TestSpell(t *testing.T) {
 	s := sample{words: []string{"a", "b", "c"}}

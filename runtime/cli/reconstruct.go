@@ -32,7 +32,7 @@ func (a *app) reconstruct() *cobra.Command {
 	var f reconstructFlags
 	c := &cobra.Command{
 		Use:   "reconstruct",
-		Short: "Show what the model makes of hidden parts, before and after adaptation",
+		Short: "Show what the model makes of hidden parts, of one with an inner loop before and after adaptation",
 		Long: `Hide tokens of a few examples and let the model fill them in. The visible tokens are shown as
 they are. What comes out depends on the kind of data:
 
@@ -41,6 +41,11 @@ they are. What comes out depends on the kind of data:
   series                 a PNG of line plots: the original, the hidden stretches in grey, and
                          there both reconstructions; the first three channels, or --channels
   tokens                 aligned text, hidden tokens marked · and wrong ones ^ below
+  none                   the errors alone
+
+A model without an inner loop has one reconstruction. A kind of the user's own says what its
+examples are shown as: input ... as series; a table is drawn as a series of its columns, a
+video as its frames side by side, points as a series of each coordinate.
 
 The errors on visible and hidden tokens are printed for every kind. An --out that ends in
 .safetensors keeps the numbers instead, of any number of examples; a PNG shows at most ` + strconv.Itoa(report.MaxDrawn) + `.`,
@@ -54,7 +59,7 @@ The errors on visible and hidden tokens are printed for every kind. An --out tha
 	fl := c.Flags()
 	fl.StringVar(&f.checkpoint, "checkpoint", "", "checkpoint or run directory")
 	fl.StringVar(&f.split, "split", "test", "train or test")
-	fl.StringVar(&f.out, "out", "", "file to write (default reconstruction.png; for tokens none, they are printed)")
+	fl.StringVar(&f.out, "out", "", "file to write (default reconstruction.png; for tokens and what is shown by numbers none, they are printed)")
 	fl.StringVar(&f.as, "as", "", "show the examples as image, spectrogram or series (default follows from the modality)")
 	fl.IntSliceVar(&f.channels, "channels", nil, "channels of series to draw, such as 0,3,7 (default the first three)")
 	fl.IntVar(&f.count, "count", 8, fmt.Sprintf("number of examples, of a PNG at most %d", report.MaxDrawn))
@@ -65,6 +70,7 @@ The errors on visible and hidden tokens are printed for every kind. An --out tha
 // check refuses flags that make no sense for a program.
 func (f *reconstructFlags) check(l report.Layout) error {
 	kinds := []string{report.Image, report.Spectrogram, report.Series}
+	endings := slices.DeleteFunc([]string{l.Ending(), ".safetensors"}, func(s string) bool { return s == "" })
 	switch {
 	case f.count < 1:
 		return usagef("--count is %d, expected at least 1", f.count)
@@ -72,9 +78,9 @@ func (f *reconstructFlags) check(l report.Layout) error {
 		return usagef("--channels is for series, the examples are shown as %s", l.Kind)
 	case f.as != "" && !slices.Contains(kinds, f.as):
 		return usagef("--as is %q, expected %s", f.as, strings.Join(kinds, ", "))
-	case f.out != "" && !slices.Contains([]string{l.Ending(), ".safetensors"}, filepath.Ext(f.out)):
-		return usagef("--out is %q, expected a name ending in %s or .safetensors", f.out, l.Ending())
-	case f.count > report.MaxDrawn && l.Kind != report.Tokens && filepath.Ext(f.out) != ".safetensors":
+	case f.out != "" && !slices.Contains(endings, filepath.Ext(f.out)):
+		return usagef("--out is %q, expected a name ending in %s", f.out, strings.Join(endings, " or "))
+	case f.count > report.MaxDrawn && l.Kind != report.Tokens && l.Kind != report.None && filepath.Ext(f.out) != ".safetensors":
 		return usagef("--count is %d, a picture shows at most %d examples; lower it, or keep the numbers of all with an --out that ends in .safetensors", f.count, report.MaxDrawn)
 	}
 	for _, c := range f.channels {
@@ -136,25 +142,25 @@ func (a *app) runReconstruct(f *reconstructFlags) error {
 }
 
 // layouts say how the inputs are shown where the flags have their say.
-func (f *reconstructFlags) layouts(m runtime.Modality, look data.Look) ([]report.Layout, error) {
-	list := layouts(m, look)
+func (f *reconstructFlags) layouts(m runtime.Modality, look data.Look) ([]report.Arrangement, error) {
+	list, err := arrangements(m, look, f.as)
+	if err != nil {
+		return nil, usagef("--as: %v", err)
+	}
 	if len(list) == 0 {
 		return nil, fmt.Errorf("the modality %s has no examples to reconstruct", m.Name)
 	}
-	if f.as != "" && list[0].Kind == report.Tokens {
-		return nil, usagef("--as is %q, but the examples are tokens", f.as)
-	}
-	if f.as != "" {
-		list[0].Kind = f.as
+	if first := list[0].Kind; f.as != "" && (first == report.Tokens || first == report.None) {
+		return nil, usagef("--as is %q, but the examples are shown as %s", f.as, first)
 	}
 	list[0].Show = f.channels
-	return list, f.check(list[0])
+	return list, f.check(list[0].Layout)
 }
 
 // showPanel writes the panel's file and prints the rest: texts where no file was asked for.
 func (a *app) showPanel(p *report.Panel, out string) error {
 	texts := out == ""
-	if out == "" && p.Kind != report.Tokens {
+	if out == "" && p.Kind != report.Tokens && p.Kind != report.None {
 		out = "reconstruction" + p.Ending()
 	}
 	write := p.WritePicture
@@ -198,18 +204,23 @@ func writePanel(w io.Writer, p *report.Panel, out string, texts bool) {
 	}
 	fmt.Fprintf(w, "%d examples, %s\n", p.Count, p.Measure)
 	fmt.Fprintf(w, "                 visible     hidden\n")
-	for _, row := range []struct {
-		name   string
-		errors report.Errors
-	}{{"reconstruction", p.Before}, {"adapted", p.After}} {
-		fmt.Fprintf(w, "%-14s  %8s   %8s\n", row.name, measured(row.errors[0]), measured(row.errors[1]))
+	for i, e := range []report.Errors{p.Before, p.After} {
+		if i == 0 || !p.Plain {
+			fmt.Fprintf(w, "%-14s  %8s   %8s\n", [2]string{"reconstruction", "adapted"}[i], measured(e[0]), measured(e[1]))
+		}
 	}
 	switch {
 	case out == "":
+	case filepath.Ext(out) == ".png" && p.Kind == report.Series && p.Plain:
+		fmt.Fprintf(w, "%s: original, and reconstruction of the hidden stretches\n", out)
 	case filepath.Ext(out) == ".png" && p.Kind == report.Series:
 		fmt.Fprintf(w, "%s: original, and reconstructions of the hidden stretches before and after adaptation\n", out)
 	case filepath.Ext(out) == ".png":
-		fmt.Fprintf(w, "%s: original, masked, reconstruction, reconstruction after adaptation\n", out)
+		what := "original, masked, reconstruction"
+		if !p.Plain {
+			what += ", reconstruction after adaptation"
+		}
+		fmt.Fprintf(w, "%s: %s\n", out, what)
 	default:
 		fmt.Fprintf(w, "%s\n", out)
 	}

@@ -76,15 +76,18 @@ func (s *summaries) openData(set *sets) {
 	var err error
 	if p.Reconstruct != nil && set.test.Len() > 0 {
 		s.examples, err = data.NewLoader(set.test.Data, set.test.Want, data.LoaderOptions{Batch: p.Batch, Seed: panelSeed, Shuffle: true, Partial: true})
-		s.said("reconstructions", err)
 		look := data.LookOf(set.test.Data)
-		s.sample = sample{layouts: layouts(p.Modality, look), words: look.Words, count: min(p.Batch, set.test.Len()), seed: panelSeed}
+		layouts, wrong := arrangements(p.Modality, look, "")
+		err = errors.Join(err, wrong)
+		s.sample = sample{layouts: layouts, words: look.Words, count: min(p.Batch, set.test.Len()), seed: panelSeed}
 		values := 1
 		for _, l := range s.sample.layouts {
 			values += 3 * l.Size() * max(1, l.Width())
 		}
 		s.sample.keep = max(1, min(panelRows, panelValues/values))
-		if err == nil {
+		if s.said("reconstructions", err) {
+			s.examples = nil
+		} else {
 			s.sample.next = s.examples.Batch
 		}
 	}
@@ -224,10 +227,17 @@ func draw(p *report.Panel, sum *tensorboard.Summary) error {
 	if p.Measure == tokenAccuracy {
 		what = "accuracy"
 	}
-	for i, v := range []float64{p.Before[1], p.After[1]} {
-		if !math.IsNaN(v) { // no token of the examples was hidden
-			sum.Scalar("test/"+of+"hidden_"+what+[]string{"_before", "_adapted"}[i], v)
+	tags := []string{"_before", "_adapted"}
+	if p.Plain {
+		tags = []string{""}
+	}
+	for i, t := range tags {
+		if v := [2]float64{p.Before[1], p.After[1]}[i]; !math.IsNaN(v) { // no token of the examples was hidden
+			sum.Scalar("test/"+of+"hidden_"+what+t, v)
 		}
+	}
+	if p.Kind == report.None {
+		return nil
 	}
 	if p.Kind == report.Tokens {
 		var b strings.Builder

@@ -170,9 +170,13 @@ func (c *Comparison) panelErrors(text func(float64) string) {
 		if in.measure == "token accuracy" {
 			better = higher
 		}
-		for k, when := range []string{", before adaptation", ", after adaptation"} {
+		when := []string{", before adaptation", ", after adaptation"}
+		if !slices.ContainsFunc(c.Runs, func(r *Run) bool { p := find(r, in); return p != nil && !p.Plain }) {
+			when = []string{""}
+		}
+		for k, when := range when {
 			c.numbers("result", name+when, better, (*Run).lossBasis, func(r *Run) float64 {
-				if p := find(r, in); p != nil {
+				if p := find(r, in); p != nil && (k == 0 || !p.Plain) {
 					return [2]float64{p.Before[1], p.After[1]}[k]
 				}
 				return nan

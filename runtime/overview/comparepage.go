@@ -19,6 +19,7 @@ type comparePage struct {
 	Charts  []figure
 	Tiles   []compareTiles
 	Panels  []comparePanel
+	Adapted bool // at least one of the models has an inner loop
 	Notes   []string
 }
 
@@ -49,6 +50,7 @@ func (c *Comparison) WritePage(name string) error {
 	for _, r := range c.Runs {
 		page.Runs = append(page.Runs, compareHead{r.Name(), string(r.Dir), r.State})
 		page.Notes = append(page.Notes, r.Notes...)
+		page.Adapted = page.Adapted || len(r.Panels) > 0 && !r.Panels[len(r.Panels)-1].Plain
 	}
 	for _, row := range c.Rows {
 		if n := len(page.Groups); n == 0 || page.Groups[n-1].Name != row.Group {
@@ -120,7 +122,7 @@ func sameImages(a, b *report.Panel) bool {
 		return false
 	}
 	for i := range a.Rows {
-		if !slices.Equal(a.Rows[i].Target, b.Rows[i].Target) {
+		if !slices.EqualFunc(a.Rows[i].Target, b.Rows[i].Target, func(x, y float32) bool { return x == y || x != x && y != y }) {
 			return false
 		}
 	}
@@ -136,7 +138,7 @@ func sideBySide(list []*Run, panel func(*Run) *report.Panel) ([]compareTiles, er
 		}
 		row := compareTiles{[]picture{{Data: original, Alt: fmt.Sprintf("example %d: original", i+1), Caption: "original"}}}
 		for _, r := range list {
-			data, err := dataURL(panel(r).Tiles(panel(r).Rows[i])[3])
+			data, err := dataURL(final(panel(r), i))
 			if err != nil {
 				return nil, err
 			}

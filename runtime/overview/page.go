@@ -150,7 +150,11 @@ func (r *Run) tiles() []tile {
 	}
 	if n := len(r.Panels); n > 0 {
 		p := r.Panels[n-1]
-		list = append(list, tile{p.Measure, short(p.After[1]), fmt.Sprintf("on hidden tokens after adaptation, %s before", short(p.Before[1]))})
+		note := "on hidden tokens"
+		if !p.Plain {
+			note += fmt.Sprintf(" after adaptation, %s before", short(p.Before[1]))
+		}
+		list = append(list, tile{p.Measure, short(p.After[1]), note})
 	}
 	if b := r.Best(); b != nil {
 		list = append(list, tile{"test " + Metric(b.Metric), Score(b.Metric, b.Test), Method(b.Result) + " on " + b.Input + ", " + b.Evaluation.Where()})

@@ -22,7 +22,9 @@ type (
 	panelView struct {
 		Title, Errors string
 		More          []*panelView  // of further inputs
-		Tiles         [][][]picture // two halves of the examples, each example four pictures
+		Captions      []string      // of an example's pictures
+		Tiles         [][][]picture // two halves of the examples
+		Plain         bool          // there is no inner loop to adapt
 		Text          template.HTML // of tokens
 		Series        []figure
 		Strip         []picture
@@ -69,9 +71,14 @@ func viewPanel(p *report.Panel) (*panelView, error) {
 }
 
 func viewInput(p *report.Panel) (*panelView, error) {
-	v := &panelView{Errors: fmt.Sprintf("%s on hidden tokens: %s → %s after adaptation", p.Measure, short(p.Before[1]), short(p.After[1]))}
+	v := &panelView{Errors: fmt.Sprintf("%s on hidden tokens: %s", p.Measure, short(p.Before[1])), Plain: p.Plain}
+	if !p.Plain {
+		v.Errors += fmt.Sprintf(" → %s after adaptation", short(p.After[1]))
+	}
 	rows := p.Rows[:min(len(p.Rows), shownExamples)]
 	switch p.Kind {
+	case report.None:
+		return v, nil
 	case report.Tokens:
 		return v, v.text(p, rows[:min(2, len(rows))])
 	case report.Series:
@@ -82,18 +89,19 @@ func viewInput(p *report.Panel) (*panelView, error) {
 		}
 		return v, nil
 	}
+	v.Captions = p.Captions()
 	half := (len(rows) + 1) / 2
 	v.Tiles = make([][][]picture, (len(rows)+half-1)/half)
 	for i, e := range rows {
-		var four []picture
+		var list []picture
 		for k, t := range p.Tiles(e) {
 			data, err := dataURL(t)
 			if err != nil {
 				return nil, err
 			}
-			four = append(four, picture{Data: data, Alt: fmt.Sprintf("example %d: %s", i+1, [4]string{"original", "what the model saw", "reconstruction", "reconstruction after adaptation"}[k])})
+			list = append(list, picture{Data: data, Alt: fmt.Sprintf("example %d: %s", i+1, v.Captions[k])})
 		}
-		v.Tiles[i/half] = append(v.Tiles[i/half], four)
+		v.Tiles[i/half] = append(v.Tiles[i/half], list)
 	}
 	return v, nil
 }
@@ -120,7 +128,7 @@ func viewSeries(p *report.Panel, e report.Example, example, channel int) figure 
 	for t := range x {
 		x[t] = float64(t)
 	}
-	hidden := p.Hidden(e)
+	hidden := p.Hidden(e, channel)
 	only := func(values []float64) []float64 {
 		out := make([]float64, len(values))
 		for t := range out {
@@ -136,8 +144,10 @@ func viewSeries(p *report.Panel, e report.Example, example, channel int) figure 
 		bands: hidden, width: 420, height: 150, bare: true, lines: []line{
 			{name: "reconstruction", x: x, y: only(p.Channel(e.Reconstruction, channel)), colour: 5, broad: true},
 			{name: "original", x: x, y: p.Channel(e.Target, channel), colour: 6},
-			{name: "after adaptation", x: x, y: only(p.Channel(e.Adapted, channel)), colour: 1},
 		}}
+	if !p.Plain {
+		c.lines = append(c.lines, line{name: "after adaptation", x: x, y: only(p.Channel(e.Adapted, channel)), colour: 1})
+	}
 	title := fmt.Sprintf("example %d", example+1)
 	if p.Channels > 1 {
 		title += fmt.Sprintf(", channel %d", channel)
@@ -146,7 +156,7 @@ func viewSeries(p *report.Panel, e report.Example, example, channel int) figure 
 }
 
 // strip shows what became of the first example in the course of the run: the original and the
-// adapted reconstruction of some steps. Series and tokens have none.
+// reconstruction, adapted where that is done, of some steps. Series and tokens have none.
 func strip(list []*report.Panel) ([]picture, error) {
 	last := list[len(list)-1]
 	if len(list) < 2 || last.Kind != report.Image && last.Kind != report.Spectrogram || len(last.Rows) == 0 {
@@ -164,12 +174,18 @@ func strip(list []*report.Panel) ([]picture, error) {
 	n := min(len(list), stripLength)
 	for k := range n {
 		if p := list[k*(len(list)-1)/max(1, n-1)]; len(p.Rows) > 0 && p.Kind == last.Kind {
-			if err := add(p.Tiles(p.Rows[0])[3], "step "+count(p.Step)); err != nil {
+			if err := add(final(p, 0), "step "+count(p.Step)); err != nil {
 				return nil, err
 			}
 		}
 	}
 	return out, add(last.Tiles(last.Rows[0])[0], "original")
+}
+
+// final is the last reconstruction of an example.
+func final(p *report.Panel, row int) image.Image {
+	tiles := p.Tiles(p.Rows[row])
+	return tiles[len(tiles)-1]
 }
 
 // panelErrors is a chart of the errors on hidden tokens of test examples over the steps.
@@ -183,9 +199,12 @@ func panelErrors(list []*report.Panel) *figure {
 		after.x, after.y = append(after.x, float64(p.Step)), append(after.y, p.After[1])
 	}
 	measure := list[len(list)-1].Measure
-	c := &chart{label: measure + " on hidden tokens of test examples over the steps", lines: []line{before, after}, width: 1060, height: 200, log: true}
-	return &figure{Title: measure + " on hidden tokens of test examples", Wide: true, Chart: c.svg(),
-		Legend: []legendEntry{{before.name, before.colour}, {after.name, after.colour}}}
+	lines, legend := []line{before, after}, []legendEntry{{before.name, before.colour}, {after.name, after.colour}}
+	if list[len(list)-1].Plain {
+		lines, legend = lines[:1], legend[:1]
+	}
+	c := &chart{label: measure + " on hidden tokens of test examples over the steps", lines: lines, width: 1060, height: 200, log: true}
+	return &figure{Title: measure + " on hidden tokens of test examples", Wide: true, Chart: c.svg(), Legend: legend}
 }
 
 // dataURL is a picture as part of a page.

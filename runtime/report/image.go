@@ -7,6 +7,7 @@ import (
 	"image/png"
 	"io"
 	"math"
+	"slices"
 
 	"mspecc/runtime/ckpt"
 )
@@ -27,13 +28,22 @@ func (l Layout) at(y, x int) int {
 // extent is an image's height and width in pixels.
 func (l Layout) extent() (h, w int) { return l.Grid[0] * l.Patch[0], l.Grid[1] * l.Patch[1] }
 
-// Tiles are the pictures of an example: original, what the model saw, reconstruction,
-// reconstruction after adaptation. One scale of brightness, that of the original, serves all.
-func (p *Panel) Tiles(e Example) [4]*image.RGBA {
+// Captions say what the Tiles of an example are.
+func (p *Panel) Captions() []string {
+	list := []string{"original", "what the model saw", "reconstruction", "reconstruction after adaptation"}
+	if p.Plain {
+		list = list[:3]
+	}
+	return list
+}
+
+// Tiles are the pictures of an example, as Captions says. One scale of brightness, that of the original, serves all.
+func (p *Panel) Tiles(e Example) []*image.RGBA {
 	low, high := bounds(e.Target)
 	h, w := p.extent()
-	var out [4]*image.RGBA
-	for i, values := range [][]float32{e.Target, e.Target, e.Reconstruction, e.Adapted} {
+	out := make([]*image.RGBA, len(p.Captions()))
+	for i := range out {
+		values := [][]float32{e.Target, e.Target, e.Reconstruction, e.Adapted}[i]
 		out[i] = image.NewRGBA(image.Rect(0, 0, w, h))
 		for y := range h {
 			row := y
@@ -41,22 +51,34 @@ func (p *Panel) Tiles(e Example) [4]*image.RGBA {
 				row = h - 1 - y // low frequencies at the bottom
 			}
 			for x := range w {
-				c := p.colour(values[p.at(row, x):][:p.Channels], low, high)
-				if i == 1 && e.Mask[row/p.Patch[0]*p.Grid[1]+x/p.Patch[1]] > 0.5 {
-					c = hiddenGrey
+				at := p.at(row, x)
+				px := values[at : at+p.Channels]
+				if slices.ContainsFunc(px, isNaN) || i == 1 && p.hidden(e, at) {
+					out[i].SetRGBA(x, y, hiddenGrey)
+					continue
 				}
-				out[i].SetRGBA(x, y, c)
+				out[i].SetRGBA(x, y, p.colour(px, low, high))
 			}
 		}
 	}
 	return out
 }
 
+// hidden says whether a pixel was hidden, in one channel at least.
+func (p *Panel) hidden(e Example, at int) bool {
+	if len(e.Mask) == p.Size() {
+		return e.Mask[at/p.Width()] > 0.5
+	}
+	return slices.Max(e.Mask[at:at+p.Channels]) > 0.5
+}
+
+func isNaN(v float32) bool { return v != v }
+
 // images draws one row of tiles per example, enlarged where they are small.
 func (p *Panel) images() image.Image {
 	h, w := p.extent()
 	zoom := max(1, 128/max(h, w))
-	picture := image.NewRGBA(image.Rect(0, 0, 4*(w*zoom+gap)+gap, len(p.Rows)*(h*zoom+gap)+gap))
+	picture := image.NewRGBA(image.Rect(0, 0, len(p.Captions())*(w*zoom+gap)+gap, len(p.Rows)*(h*zoom+gap)+gap))
 	draw.Draw(picture, picture.Bounds(), image.White, image.Point{}, draw.Src)
 	for i, e := range p.Rows {
 		for column, tile := range p.Tiles(e) {
@@ -108,7 +130,9 @@ func heat(level uint8) color.RGBA {
 func bounds(values []float32) (low, high float32) {
 	low, high = float32(math.Inf(1)), float32(math.Inf(-1))
 	for _, v := range values {
-		low, high = min(low, v), max(high, v)
+		if !isNaN(v) {
+			low, high = min(low, v), max(high, v)
+		}
 	}
 	switch {
 	case low >= 0 && high <= 1:

@@ -14,6 +14,7 @@ const (
 	Spectrogram = "spectrogram" // an image of time (to the right) and frequency (upwards, row 0 lowest)
 	Series      = "series"
 	Tokens      = "tokens"
+	None        = "none" // by numbers alone
 )
 
 // Layout says how the tokens of an example make up what a person sees.
@@ -69,9 +70,9 @@ func (l Layout) check() error {
 	switch l.Kind {
 	case Image, Spectrogram:
 		axes = 2
-	case Series, Tokens:
+	case Series, Tokens, None:
 	default:
-		return fmt.Errorf("examples cannot be shown as %q, expected %s, %s, %s or %s", l.Kind, Image, Spectrogram, Series, Tokens)
+		return fmt.Errorf("examples cannot be shown as %q, expected %s, %s, %s, %s or %s", l.Kind, Image, Spectrogram, Series, Tokens, None)
 	}
 	if len(l.Grid) != axes || slices.Min(l.Grid) < 1 || l.Kind != Tokens && (len(l.Patch) != axes || slices.Min(l.Patch) < 1 || l.Channels < 1) {
 		return fmt.Errorf("tokens %v of patches %v with %d channels make no %s", l.Grid, l.Patch, l.Channels, l.Kind)
@@ -92,8 +93,9 @@ func (l Layout) check() error {
 }
 
 // Example is what was shown, which tokens were hidden (1, else 0), and what the model made of
-// it before and after adaptation: Target, Reconstruction and Adapted hold Size*Width values,
-// Mask Size.
+// it before and after adaptation: Target, Reconstruction and Adapted hold Size*Width values, NaN where no token
+// lies; Mask holds Size, or one for each value where channels are hidden one by one. A model without an inner loop has
+// nothing Adapted.
 type Example struct {
 	Target, Mask, Reconstruction, Adapted []float32
 }
@@ -102,10 +104,11 @@ type Example struct {
 // first one, and More holds the others.
 type Panel struct {
 	Layout
-	Name    string    `json:"name,omitempty"` // of the input, where there are several
-	Step    int       `json:"step"`           // of the parameters
-	Measure string    `json:"measure"`        // such as "mean squared error"
-	Before  Errors    `json:"reconstruction"` // over Count examples
+	Name    string    `json:"name,omitempty"`  // of the input, where there are several
+	Step    int       `json:"step"`            // of the parameters
+	Plain   bool      `json:"plain,omitempty"` // the model has no inner loop: After is Before, and nothing is Adapted
+	Measure string    `json:"measure"`         // such as "mean squared error"
+	Before  Errors    `json:"reconstruction"`  // over Count examples
 	After   Errors    `json:"adapted"`
 	Count   int       `json:"examples"`
 	Rows    []Example `json:"-"`
@@ -122,7 +125,11 @@ func (p *Panel) Check() error {
 	}
 	n, values := p.Size(), p.Size()*p.Width()
 	for i, e := range p.Rows {
-		if len(e.Mask) != n || len(e.Target) != values || len(e.Reconstruction) != values || len(e.Adapted) != values {
+		adapted := values
+		if p.Plain {
+			adapted = 0
+		}
+		if len(e.Mask) != n && len(e.Mask) != values || len(e.Target) != values || len(e.Reconstruction) != values || len(e.Adapted) != adapted {
 			return fmt.Errorf("example %d has %d values and %d mask entries, an example of this modality has %d and %d", i, len(e.Target), len(e.Mask), values, n)
 		}
 	}
@@ -142,14 +149,19 @@ func (e *Example) parts() map[string]*[]float32 {
 	return map[string]*[]float32{"target": &e.Target, "mask": &e.Mask, "reconstruction": &e.Reconstruction, "adapted": &e.Adapted}
 }
 
-// partNames fixes their order.
-var partNames = []string{"target", "mask", "reconstruction", "adapted"}
+// partNames are those of a panel's examples, in the order of a file.
+func (p *Panel) partNames() []string {
+	if p.Plain {
+		return []string{"target", "mask", "reconstruction"}
+	}
+	return []string{"target", "mask", "reconstruction", "adapted"}
+}
 
 // panelKey is where all but the values stands in the file's metadata.
 const panelKey = "mspecc.panel"
 
-// WriteFile stores a panel as safetensors: target, reconstruction and adapted [n, tokens, values], mask
-// [n, tokens]; of further inputs target.NAME and so on.
+// WriteFile stores a panel as safetensors: target, reconstruction and, after an inner loop, adapted [n, tokens, values], mask
+// [n, tokens], or [n, tokens, values] where channels are hidden one by one; of further inputs target.NAME and so on.
 func (p *Panel) WriteFile(name string) error {
 	if err := p.Check(); err != nil {
 		return err
@@ -160,13 +172,13 @@ func (p *Panel) WriteFile(name string) error {
 	}
 	f := &ckpt.File{Metadata: map[string]string{panelKey: string(head)}}
 	for k, q := range p.All() {
-		for _, part := range partNames {
+		for _, part := range q.partNames() {
 			var all []float32
 			for i := range q.Rows {
 				all = append(all, *q.Rows[i].parts()[part]...)
 			}
 			shape := []int{len(q.Rows), q.Size(), q.Width()}
-			if part == "mask" {
+			if part == "mask" && len(all) == len(q.Rows)*q.Size() {
 				shape = shape[:2]
 			}
 			f.Tensors = append(f.Tensors, ckpt.Floats(tensorName(part, k, q), shape, all))
@@ -194,7 +206,7 @@ func ReadPanel(name string) (*Panel, error) {
 		return nil, fmt.Errorf("%s: holds no reconstructions", name)
 	}
 	for k, q := range p.All() {
-		for _, part := range partNames {
+		for _, part := range q.partNames() {
 			if err := q.read(f, part, tensorName(part, k, q)); err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}

@@ -78,10 +78,10 @@ func TestSeveralInputs(t *testing.T) {
 
 func TestSeries(t *testing.T) {
 	p := ramp()
-	if got := p.Hidden(p.Rows[0]); !reflect.DeepEqual(got, []Span{{4, 7}}) {
+	if got := p.Hidden(p.Rows[0], 1); !reflect.DeepEqual(got, []Span{{4, 7}}) {
 		t.Errorf("hidden are %v", got)
 	}
-	if got := p.Hidden(Example{Mask: []float32{1, 1, 0}}); !reflect.DeepEqual(got, []Span{{0, 7}}) {
+	if got := p.Hidden(Example{Mask: []float32{1, 1, 0}}, 0); !reflect.DeepEqual(got, []Span{{0, 7}}) {
 		t.Errorf("hidden are %v", got)
 	}
 	one := *p

@@ -17,16 +17,19 @@ const textColumns = 100
 // of them all takes gigabytes of memory.
 const MaxDrawn = 100
 
-// Ending is that of the file that shows a panel: a picture, or text for tokens.
+// Ending is that of the file that shows a panel: a picture, or text for tokens; "" where nothing is shown.
 func (l Layout) Ending() string {
-	if l.Kind == Tokens {
+	switch l.Kind {
+	case Tokens:
 		return ".txt"
+	case None:
+		return ""
 	}
 	return ".png"
 }
 
 // Picture draws the panel: images and spectrograms side by side, series as line plots. Tokens
-// have none; Text writes them.
+// have none; Text writes them. What is shown by numbers alone has none either.
 func (p *Panel) Picture() (image.Image, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
@@ -36,12 +39,14 @@ func (p *Panel) Picture() (image.Image, error) {
 		return p.plots()
 	case Tokens:
 		return nil, fmt.Errorf("tokens are shown as text, not as a picture")
+	case None:
+		return nil, fmt.Errorf("these examples are shown by numbers alone")
 	}
 	return p.images(), nil
 }
 
 // WritePicture writes the file that shows the panel, a picture or a text, and for each further
-// input one of its own, NAME-INPUT.
+// input one of its own, NAME-INPUT; none for what is shown by numbers alone.
 func (p *Panel) WritePicture(name string) error {
 	for k, q := range p.All() {
 		file := name
@@ -61,6 +66,9 @@ func (p *Panel) FileName(first string) string {
 }
 
 func (p *Panel) write(name string) error {
+	if p.Kind == None {
+		return p.Check()
+	}
 	if p.Kind == Tokens {
 		if err := p.Check(); err != nil {
 			return err

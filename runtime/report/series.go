@@ -16,11 +16,15 @@ import (
 // Span is a stretch of samples First..Last that is hidden.
 type Span struct{ First, Last int }
 
-// Hidden lists the stretches of a series that the model did not see.
-func (p *Panel) Hidden(e Example) []Span {
+// Hidden lists the stretches of a channel that the model did not see.
+func (p *Panel) Hidden(e Example, channel int) []Span {
 	var list []Span
 	step := p.Patch[0]
-	for t, m := range e.Mask {
+	for t := range p.Size() {
+		m := e.Mask[t]
+		if len(e.Mask) > p.Size() { // a token is one sample of all channels
+			m = e.Mask[t*p.Channels+channel]
+		}
 		if m <= 0.5 {
 			continue
 		}
@@ -78,7 +82,7 @@ func (p *Panel) plots() (image.Image, error) {
 	canvas := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(110))
 	all := draw.New(canvas)
 	all.FillPolygon(color.White, []vg.Point{all.Min, {X: all.Max.X, Y: all.Min.Y}, all.Max, {X: all.Min.X, Y: all.Max.Y}})
-	legend(&all)
+	legend(&all, p.Plain)
 	below := draw.Crop(all, 0, 0, 0, -vg.Centimeter)
 	tiles := draw.Tiles{Rows: len(p.Rows), Cols: channels, PadX: 3 * vg.Millimeter, PadY: 2 * vg.Millimeter, PadLeft: vg.Millimeter, PadRight: 2 * vg.Millimeter, PadBottom: vg.Millimeter}
 	for i, row := range plot.Align(grid, tiles, below) {
@@ -89,14 +93,26 @@ func (p *Panel) plots() (image.Image, error) {
 	return canvas.Image(), nil
 }
 
+// seriesLine is a line of a plot, drawn in some stretches.
+type seriesLine struct {
+	values []float64
+	spans  []Span
+	style  draw.LineStyle
+}
+
 // plot draws a channel of an example.
 func (p *Panel) plot(e Example, c int) (*plot.Plot, error) {
 	one := plot.New()
 	one.X.Tick.Marker, one.Y.Tick.Marker = plot.DefaultTicks{}, plot.DefaultTicks{}
-	target, before, adapted := p.Channel(e.Target, c), p.Channel(e.Reconstruction, c), p.Channel(e.Adapted, c)
+	hidden := p.Hidden(e, c)
+	target, before := p.Channel(e.Target, c), p.Channel(e.Reconstruction, c)
+	lines := []seriesLine{{target, []Span{{0, len(target) - 1}}, targetLine}, {before, hidden, beforeLine}}
+	if !p.Plain {
+		lines = append(lines, seriesLine{p.Channel(e.Adapted, c), hidden, adaptedLine})
+	}
 	low, high := math.Inf(1), math.Inf(-1)
-	for _, list := range [][]float64{target, before, adapted} {
-		for _, v := range list {
+	for _, l := range lines {
+		for _, v := range l.values {
 			if finite(v) {
 				low, high = min(low, v), max(high, v)
 			}
@@ -110,7 +126,7 @@ func (p *Panel) plot(e Example, c int) (*plot.Plot, error) {
 	if len(target) == 1 {
 		one.X.Max = 1
 	}
-	for _, s := range p.Hidden(e) {
+	for _, s := range hidden {
 		l, r := float64(s.First)-0.5, float64(s.Last)+0.5
 		area, err := plotter.NewPolygon(plotter.XYs{{X: l, Y: one.Y.Min}, {X: r, Y: one.Y.Min}, {X: r, Y: one.Y.Max}, {X: l, Y: one.Y.Max}})
 		if err != nil {
@@ -119,12 +135,7 @@ func (p *Panel) plot(e Example, c int) (*plot.Plot, error) {
 		area.Color, area.LineStyle.Width = shade, 0
 		one.Add(area)
 	}
-	whole := []Span{{0, len(target) - 1}}
-	for _, l := range []struct {
-		values []float64
-		spans  []Span
-		style  draw.LineStyle
-	}{{target, whole, targetLine}, {before, p.Hidden(e), beforeLine}, {adapted, p.Hidden(e), adaptedLine}} {
+	for _, l := range lines {
 		for _, s := range l.spans {
 			if err := stroke(one, l.values, s.Around(len(target)), l.style); err != nil {
 				return nil, err
@@ -156,7 +167,7 @@ func stroke(one *plot.Plot, values []float64, s Span, style draw.LineStyle) erro
 }
 
 // legend says at the top which line is which.
-func legend(c *draw.Canvas) {
+func legend(c *draw.Canvas, plain bool) {
 	style := plot.New().Legend.TextStyle
 	x, y := c.Min.X+4*vg.Millimeter, c.Max.Y-5*vg.Millimeter
 	entry := func(name string, line draw.LineStyle) {
@@ -167,6 +178,8 @@ func legend(c *draw.Canvas) {
 	}
 	entry("original", targetLine)
 	entry("reconstruction", beforeLine)
-	entry("after adaptation", adaptedLine)
+	if !plain {
+		entry("after adaptation", adaptedLine)
+	}
 	entry("hidden", draw.LineStyle{Color: shade, Width: vg.Points(7)})
 }

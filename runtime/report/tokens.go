@@ -49,7 +49,7 @@ type textLine struct {
 }
 
 // lines are an example as aligned text: the original, what the model saw, and what it filled in
-// before and after adaptation, with a mark below what is wrong.
+// before and, where there is an inner loop, after adaptation, with a mark below what is wrong.
 func (p *Panel) lines(e Example) []textLine {
 	n := len(e.Mask)
 	line := func(name string) textLine { return textLine{name, make([]string, n), make([]Mark, n)} }
@@ -62,7 +62,11 @@ func (p *Panel) lines(e Example) []textLine {
 		}
 	}
 	list := []textLine{original, seen}
-	for i, filled := range [][]float32{e.Reconstruction, e.Adapted} {
+	guesses := [][]float32{e.Reconstruction, e.Adapted}
+	if p.Plain {
+		guesses = guesses[:1]
+	}
+	for i, filled := range guesses {
 		guess, below := line([2]string{"reconstruction", "after adaptation"}[i]), line("")
 		for t, m := range e.Mask {
 			guess.cells[t] = p.word(e.Target[t])
