@@ -125,7 +125,6 @@ type Reader struct {
 	Several bool   // it serves models with several inputs; others are refused them
 	Fixed   bool   // its option standardize brings values to published means and deviations, not to those of the data
 	Fetch   string // where users get the files, for a reader of one data set; "" for a format
-	Letters string // how tokens 0, 1, ... are written, a letter each; "" where the reader has no tokens or no letters for them
 	// Open opens the data set; what it returns may hold files open until the process ends.
 	Open func(s *Source) (train, test Dataset, err error)
 }

@@ -169,10 +169,11 @@ func (x *index) lacks(t table, name string, names []string, option string) error
 }
 
 // chooseValues are the columns of an example: those that the model was trained with, where the options
-// choose them as they did then; otherwise those of the option, or all that have no other use.
+// choose them as they did then, or leave the choice open and all of them are there; otherwise those of the option, or all that have no other use.
 func (x *index) chooseValues(first table, all []column, f *fields) ([]string, error) {
 	was := x.s.Schema
-	if was != nil && len(was.Columns) > 0 && was.Chosen == x.s.Text("columns") {
+	chosen := x.s.Text("columns")
+	if was != nil && len(was.Columns) > 0 && (was.Chosen == chosen || chosen == "" && containsAll(namesOf(all), was.Names())) {
 		names := was.Names()
 		if len(names) == 1 && !slices.Contains(namesOf(all), names[0]) && (x.tok != nil || was.Columns[0].Size() > 1) {
 			return x.only(first, all, f, names[0])
@@ -196,6 +197,11 @@ func (x *index) chooseValues(first table, all []column, f *fields) ([]string, er
 		x.s.Note("the columns %s stand for those that the model was trained with, %s", listed(names), listed(trained))
 	}
 	return names, nil
+}
+
+// containsAll says whether all of some names are there.
+func containsAll(there, names []string) bool {
+	return !slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(there, name) })
 }
 
 // only is the single column that can stand for the model's single one, whatever its name.

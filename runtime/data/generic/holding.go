@@ -11,6 +11,7 @@ import (
 
 	"mspecc/runtime/data"
 	"mspecc/runtime/data/filetype"
+	"mspecc/runtime/options"
 )
 
 // holding counts the files of a folder by the ends of their names.
@@ -53,6 +54,9 @@ func (h holding) missing(s *data.Source, option string, patterns []string, of fi
 				fix = t.Fix
 			}
 		}
+		if name := readerOf(k.end); of == filetype.Table && name != "" && (fix == "" || k.end == ".npz") { // an .npz is a zip archive, too
+			fix = "read it with the reader " + name
+		}
 		there = append(there, text)
 	}
 	if len(there) > 0 {
@@ -65,6 +69,16 @@ func (h holding) missing(s *data.Source, option string, patterns []string, of fi
 		fix = "give the right folder, or name the files with the option " + option
 	}
 	return s.Fail("", "", msg, fix)
+}
+
+// readerOf is the reader of files with this end, "" where there is none.
+func readerOf(end string) string {
+	for _, r := range options.Readers() {
+		if files, ok := r.Option("files"); ok && !r.Several && slices.Contains(strings.Split(files.Default, ","), "*"+end) {
+			return r.Name
+		}
+	}
+	return ""
 }
 
 // sorted are the ends of names, those of most files first.

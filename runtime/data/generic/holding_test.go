@@ -26,6 +26,9 @@ func TestWhatTheFolderHolds(t *testing.T) {
 			"is an Arrow stream, as Hugging Face's datasets write", "to_parquet"},
 		{"images", fstest.MapFS{"t.parquet": {Data: []byte("PAR1")}}, "1 *.parquet (t.parquet is a Parquet file)", "write what is in the table to files"},
 		{"csv", fstest.MapFS{"t.parquet": {Data: []byte("PAR1")}}, "1 *.parquet (t.parquet is a Parquet file)", "reader parquet"},
+		{"csv", fstest.MapFS{"t.npz": {Data: []byte("PK\x03\x04")}}, "1 *.npz", "reader npy"},
+		{"npy", fstest.MapFS{"t.jsonl": {Data: []byte("{}")}}, "1 *.jsonl", "reader jsonl"},
+		{"jsonl", fstest.MapFS{"t.tsv": {Data: []byte("a\tb")}}, "1 *.tsv", "reader csv"},
 		{"fasta", fstest.MapFS{"x.txt": {Data: []byte("hello")}}, "1 *.txt", "option files"},
 	} {
 		want := data.Want{{Shape: []int{3, 4, 4}}}

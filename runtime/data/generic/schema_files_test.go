@@ -364,6 +364,14 @@ func TestSchemaOfTheModel(t *testing.T) {
 		if got, _, err = open(other, map[string]string{"columns": "c,b"}, kept); err != nil || got[0] != "[7 8] [2]" {
 			t.Errorf("columns that the user names: %v, %v", got, err)
 		}
+		// Columns that were chosen from more are the model's wherever nobody chooses others.
+		_, chosen, err := open(records{[]string{"n", "a", "y", "b"}, [][]any{{6.0, 1.0, "u", 2.0}, {6.0, 3.0, "v", 4.0}, {6.0, 5.0, "w", 6.0}}}, map[string]string{"columns": "b,a"}, data.Learned{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _, err = open(records{[]string{"n", "a", "y", "b"}, [][]any{{0.0, 7.0, "w", 8.0}, {0.0, 9.0, "v", 10.0}}}, nil, chosen); err != nil || !slices.Equal(got, []string{"[8 7] [2]", "[10 9] [1]"}) {
+			t.Errorf("columns that nobody chooses: %v, %v", got, err)
+		}
 		if reader == "parquet" || reader == "npy" {
 			texts := records{[]string{"a", "y", "b"}, [][]any{{"x", "w", 7.0}, {"x", "v", 9.0}}}
 			if _, _, err := open(texts, nil, kept); err == nil || !strings.Contains(err.Error(), "column a is of the type text, expected float64, with which the model was trained") {

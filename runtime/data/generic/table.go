@@ -2,6 +2,7 @@ package generic
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -80,7 +81,7 @@ func (c cell) mark() string {
 	case c.numbers != nil:
 		return "NaN"
 	}
-	return string(bytes.TrimSpace(c.text))
+	return cmp.Or(string(bytes.TrimSpace(c.text)), "nothing")
 }
 
 // dims is the shape of the cell's n values: none for a single one that is no list.

@@ -140,7 +140,7 @@ func TestWordsForNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a := data.SchemaOf(train).Columns[0]; a.Missing != len(marks) || len(a.Marks) != 8 || a.Marks[1] != "NA" {
+	if a := data.SchemaOf(train).Columns[0]; a.Missing != len(marks) || len(a.Marks) != 8 || a.Marks[0] != "nothing" || a.Marks[1] != "NA" {
 		t.Errorf("column %+v", a)
 	}
 	refused(t, "csv", fstest.MapFS{"a.csv": file("a;b\n3,14;1\n")}, row(2), map[string]string{"separator": "semicolon"}, "column a", "with a point, not a comma")
