@@ -163,7 +163,18 @@ func (p programInfo) write(w io.Writer) {
 		bits += " and its kernels, " + p.Numerics.Kernels
 	}
 	line("bits", "depend on %s; not on the number of threads or the system", bits)
-	line("modality", "%s, %s of %s, patch %v, tokens %v", m.Name, m.Kind, want(m), m.Patch, m.Grid)
+	tokens := ""
+	switch {
+	case len(m.Grid) > 0:
+		tokens = fmt.Sprintf(", patch %v, tokens %v", m.Patch, m.Grid)
+	case len(m.Layouts) > 0: // a kind that names no grid
+		n := 0
+		for _, l := range m.Layouts {
+			n += l.Tokens
+		}
+		tokens = fmt.Sprintf(", %d tokens", n)
+	}
+	line("modality", "%s, %s of %s%s", m.Name, m.Kind, want(m), tokens)
 	for _, in := range m.Inputs {
 		if in.Vocab > 0 {
 			line("vocabulary", "%d", in.Vocab)

@@ -149,6 +149,18 @@ func TestHiggsErrors(t *testing.T) {
 	} {
 		refused(t, "higgs", nil, mutate(files, "HIGGS_train.csv", []byte(c.content)), want, append(c.parts, "HIGGS_train.csv")...)
 	}
+	ordered := fstest.MapFS{"HIGGS_train.csv": {Data: []byte("label,a,b\n0,1,2\n1,3,4\n")}, "HIGGS_test.csv": {Data: []byte("label,\"b\",a\n0,2,1\n")}}
+	refused(t, "higgs", nil, ordered, want, "HIGGS_test.csv, line 1", `has the feature "b" where HIGGS_train.csv has "a"`, "reader csv")
+	refused(t, "higgs", map[string]string{"train": "HIGGS_test.csv", "test": "HIGGS_train.csv"}, ordered, want, "HIGGS_train.csv, line 1", `has the feature "a"`)
+	ordered["HIGGS_test.csv"] = &fstest.MapFile{Data: []byte("0,2,1\n")} // without a header nothing is known
+	named, _, err := Open("higgs", nil, ordered, "f", want, OpenOptions{})
+	if err != nil || fmt.Sprint(SchemaOf(named).Names()) != "[a b]" {
+		t.Errorf("%v, %v", SchemaOf(named), err)
+	}
+	ordered["HIGGS_train.csv"] = &fstest.MapFile{Data: []byte("label,b,a\n0,2,1\n1,4,3\n")}
+	if _, _, err := Open("higgs", nil, ordered, "f", want, OpenOptions{Learned: LearnedOf(named)}); err == nil || !strings.Contains(err.Error(), `has the feature "b" where the data that the model was trained with has "a"`) {
+		t.Errorf("a model of other columns: %v", err)
+	}
 	refused(t, "higgs", map[string]string{"test": "split"}, files, want, "test_fraction", "leaves some of 2 examples on both sides")
 	refused(t, "higgs", map[string]string{"test": "split", "test_fraction": "NaN"}, files, want, "test_fraction", "between 0 and 1")
 	refused(t, "higgs", map[string]string{"classes": "0"}, files, want, "classes", "at least 1")

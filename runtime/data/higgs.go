@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 var higgsReader = Builtin("higgs", openHiggs)
@@ -16,11 +17,38 @@ type table struct {
 	rows    Places
 	size    int // features
 	classes int
-	skip    int // leading columns to drop
+	skip    int      // leading columns to drop
+	names   []string // of the features, nil without a header
 }
 
 func (t *table) Len() int       { return t.rows.n }
 func (t *table) Labels() Labels { return Labels{Classes: t.classes, Each: 1} }
+
+// Schema is that of the header, nil without one.
+func (t *table) Schema() *Schema {
+	if t.names == nil {
+		return nil
+	}
+	s := &Schema{}
+	for _, name := range t.names {
+		s.Columns = append(s.Columns, Column{Name: name, Type: NumberType})
+	}
+	return s
+}
+
+// sameColumns refuses a table whose header has other features than those wanted, or has them in another order. Nothing is known
+// of tables without a header.
+func (t *table) sameColumns(want []string, of string) error {
+	if t.names == nil || len(want) != len(t.names) || slices.Equal(t.names, want) {
+		return nil
+	}
+	i := 0
+	for t.names[i] == want[i] {
+		i++
+	}
+	return t.b.Fail("line 1", fmt.Sprintf("has the feature %q where %s has %q", t.names[i], of, want[i]),
+		"give files of the same columns in the same order, or read them with the reader csv, which finds columns by name")
+}
 
 func (t *table) Example(i int, _ uint64, e *Example) error {
 	from, to, before := t.rows.Around(i)
@@ -117,6 +145,11 @@ func openHiggs(s *Source) (Dataset, Dataset, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if s.Schema != nil {
+		if err := file.sameColumns(s.Schema.Names(), "the data that the model was trained with"); err != nil {
+			return nil, nil, err
+		}
+	}
 	var train, test Dataset = file, nil
 	switch s.Text("test") {
 	case "split":
@@ -124,7 +157,10 @@ func openHiggs(s *Source) (Dataset, Dataset, error) {
 	case "tenth":
 		train, test, err = s.Tenths(file, "42")
 	default:
-		test, err = s.table("test", "HIGGS_test.csv", "higgsTransfer.csv", "particle_physics/higgsTransfer.csv")
+		var other *table
+		if other, err = s.table("test", "HIGGS_test.csv", "higgsTransfer.csv", "particle_physics/higgsTransfer.csv"); err == nil {
+			test, err = other, other.sameColumns(file.names, file.b.Name)
+		}
 	}
 	if err != nil || !standardize {
 		return train, test, err
@@ -178,6 +214,10 @@ func (t *table) each(use func(l *lines, line []byte) error) error {
 			}
 			if _, err := strconv.ParseFloat(string(cols[t.skip]), 64); err != nil && l.n == 1 {
 				first = true // the line below says how many columns there are
+				t.names = nil
+				for _, name := range cols[t.skip+1:] {
+					t.names = append(t.names, strings.Trim(string(name), ` "`))
+				}
 				continue
 			}
 		}
