@@ -23,8 +23,9 @@ func (a *app) bench() *cobra.Command {
 	var steps, warmup int
 	var timed bool
 	c := &cobra.Command{
-		Use:   "bench",
-		Short: "Time training steps",
+		Use:         "bench",
+		Annotations: map[string]string{prints: "true"},
+		Short:       "Time training steps",
 		Long: `Time training steps from fresh parameters, on random data unless --data is given. Nothing
 is written. The machine should be idle; where the slowest step takes much longer than the
 median, it was not. With --data it also says how many examples a second one core decodes, and

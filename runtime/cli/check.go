@@ -385,7 +385,7 @@ func (p checkedPart) text() string {
 func (a *app) dataReaders() *cobra.Command {
 	return &cobra.Command{
 		Use:         "readers [NAME]",
-		Annotations: map[string]string{ofRuns: "true"},
+		Annotations: map[string]string{ofRuns: "true", prints: "true"},
 		Short:       "List the data readers, or the options of one",
 		Example: `  BIN data readers
   BIN data readers csv`,

@@ -41,8 +41,9 @@ type tensorInfo struct {
 
 func (a *app) info() *cobra.Command {
 	return &cobra.Command{
-		Use:   "info",
-		Short: "Say what was compiled: parameters, shapes, settings, modality, target",
+		Use:         "info",
+		Annotations: map[string]string{prints: "true"},
+		Short:       "Say what was compiled: parameters, shapes, settings, modality, target",
 		Example: `  BIN info
   BIN info --modality NAME --json`,
 		RunE: func(*cobra.Command, []string) error {

@@ -30,10 +30,14 @@ func Main(programs ...*runtime.Program) {
 
 // Run runs one command line and gives the exit code.
 func Run(ctx context.Context, name string, args []string, stdout, stderr io.Writer, programs ...*runtime.Program) int {
-	a := &app{programs: programs, out: stdout, err: stderr, begun: time.Now()}
+	out, note := &outlet{to: stdout, name: "standard output"}, &outlet{to: stderr, name: "standard error"}
+	a := &app{programs: programs, out: out, err: note, begun: time.Now()}
 	root := a.root(filepath.Base(name))
 	root.SetArgs(args)
 	command, err := root.ExecuteContextC(ctx)
+	if lost := out.lost(); err == nil && lost != "" && command.Annotations[outlives] == "" {
+		err = errors.New(lost)
+	}
 	if err == nil {
 		return 0
 	}
@@ -43,10 +47,10 @@ func Run(ctx context.Context, name string, args []string, stdout, stderr io.Writ
 	}
 	var wrong usageError
 	if errors.As(err, &wrong) || !a.started {
-		fmt.Fprintf(stderr, "%s: %v\nTry '%s --help'.\n", root.Name(), err, command.CommandPath())
+		fmt.Fprintf(a.err, "%s: %v\nTry '%s --help'.\n", root.Name(), err, command.CommandPath())
 		return 2
 	}
-	fmt.Fprintf(stderr, "%s: %v\n", root.Name(), err)
+	fmt.Fprintf(a.err, "%s: %v\n", root.Name(), err)
 	return 1
 }
 
@@ -58,7 +62,7 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 // app is one invocation.
 type app struct {
 	programs []*runtime.Program
-	out, err io.Writer
+	out, err io.Writer // an outlet each, but in tests
 	modality string
 	threads  int
 	json     bool
@@ -95,6 +99,9 @@ func (a *app) prepare(above *cobra.Command, name string) {
 		run := c.RunE
 		c.RunE = func(cmd *cobra.Command, args []string) error {
 			a.started = true
+			if cmd.Annotations[prints] == "" {
+				outlive()
+			}
 			if err := noneEmpty(cmd); err != nil {
 				return err
 			}

@@ -30,8 +30,8 @@ const (
 
 // terminal says whether w is one.
 func terminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	f := file(w)
+	return f != nil && term.IsTerminal(int(f.Fd()))
 }
 
 func (a *app) progress(what string, total, done int) *progress {
@@ -40,8 +40,8 @@ func (a *app) progress(what string, total, done int) *progress {
 	if !terminal(a.err) || a.json || a.quiet {
 		return p
 	}
-	p.out = a.err.(*os.File)
-	p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(a.err), progressbar.OptionSetDescription(what),
+	p.out = file(a.err)
+	p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(p.out), progressbar.OptionSetDescription(what),
 		progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false), progressbar.OptionShowCount(),
 		progressbar.OptionShowDescriptionAtLineEnd(), progressbar.OptionThrottle(refresh), progressbar.OptionSetWidth(barWidth),
 		progressbar.OptionUseANSICodes(true), progressbar.OptionClearOnFinish())

@@ -236,7 +236,7 @@ func measured(v float64) string {
 
 // columns is the width of a terminal, and what suits a file.
 func columns(w io.Writer) int {
-	if f, ok := w.(*os.File); ok {
+	if f := file(w); f != nil {
 		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 20 {
 			return n
 		}

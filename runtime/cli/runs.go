@@ -48,7 +48,7 @@ type runBest struct {
 func (a *app) runs() *cobra.Command {
 	return &cobra.Command{
 		Use:         "runs [DIR...]",
-		Annotations: map[string]string{ofRuns: "true"},
+		Annotations: map[string]string{ofRuns: "true", prints: "true"},
 		Short:       "List runs: state, step, loss, best evaluation",
 		Long: `List the runs in folders (default runs), at any depth, the newest last: how each stands, its step, its last
 and lowest loss, and the highest test metric that its newest evaluation, or another one on the same

@@ -45,8 +45,9 @@ type serveFlags struct {
 func (a *app) serve() *cobra.Command {
 	var f serveFlags
 	c := &cobra.Command{
-		Use:   "serve",
-		Short: "Answer requests for embeddings over HTTP",
+		Use:         "serve",
+		Annotations: map[string]string{outlives: "true"},
+		Short:       "Answer requests for embeddings over HTTP",
 		Long: `Answer requests for the features of a checkpoint over HTTP. Inputs that arrive together
 share a batch.
 

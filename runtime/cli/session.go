@@ -47,6 +47,17 @@ func (s *session) say(format string, args ...any) {
 	s.logLines = append(s.logLines, fmt.Sprintf(format, args...))
 }
 
+// tellLost says, in the log and where it can still be seen, that the trainer's output goes nowhere.
+func (s *session) tellLost() {
+	for _, w := range []io.Writer{s.app.out, s.app.err} {
+		if o, ok := w.(*outlet); ok {
+			if text := o.news(); text != "" {
+				s.warn("%s", text)
+			}
+		}
+	}
+}
+
 // warn is say once the log is open.
 func (s *session) warn(format string, args ...any) {
 	s.app.note(format, args...)
@@ -482,6 +493,7 @@ func (s *session) train(ctx context.Context) error {
 		OnStep: func(step int, values []float64) {
 			show.step(step, values)
 			s.leftOut.tell(s.warn)
+			s.tellLost()
 			if sum.due(step) {
 				sum.take(ctx, step)
 			}
@@ -516,7 +528,9 @@ func (s *session) train(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.summary(r)
+	err = s.summary(r)
+	s.tellLost()
+	return err
 }
 
 // summary says how the session ended.

@@ -41,8 +41,9 @@ type trainFlags struct {
 func (a *app) train() *cobra.Command {
 	var f trainFlags
 	c := &cobra.Command{
-		Use:   "train",
-		Short: "Train the model",
+		Use:         "train",
+		Annotations: map[string]string{outlives: "true"},
+		Short:       "Train the model",
 		Long: `Train the model. The run directory gets settings and sessions (run.json), the spec (spec/),
 checkpoints (checkpoints/step-*.safetensors, best.safetensors), losses (metrics.jsonl, pictures/curve.png),
 reconstructions of test examples (pictures/), all of this for TensorBoard (events/), and what was said

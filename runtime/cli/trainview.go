@@ -50,7 +50,7 @@ func (v *trainView) record(r report.Record) {
 	v.last = r
 	switch {
 	case v.a.json:
-		_ = v.a.print(r, nil) // an output that is gone shows in the summary
+		_ = v.a.print(r, nil) // what cannot be written is told of elsewhere
 	case v.bar.bar == nil && !v.a.quiet:
 		left, _ := v.bar.meter.left()
 		fmt.Fprintf(v.a.out, "step %d/%d  %s  %s%s left\n", r.Step, v.steps, values(r.Names, r.Values), speed(r), duration(left))
