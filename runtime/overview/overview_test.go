@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -177,6 +178,56 @@ func TestReport(t *testing.T) {
 		}
 		if again := readReport(t, d); again != page {
 			t.Errorf("%s: the same run gives another page", kind)
+		}
+	}
+}
+
+// Pages of models without an inner loop do not speak of adaptation, and examples that are told by numbers alone have no pictures.
+func TestReportOfPlainModels(t *testing.T) {
+	for _, kind := range []string{report.Image, report.Series, report.Tokens, report.None} {
+		var list []*Run
+		for _, lines := range []int{5, 8} {
+			d := example(t, report.Image, lines)
+			for _, step := range []int{10, 10 * lines} {
+				p := panel(kind)
+				if kind == report.None {
+					p = panel(report.Series)
+					p.Layout = report.Layout{Kind: kind, Grid: []int{4}, Patch: []int{6}, Channels: 1}
+				}
+				p.Step, p.Plain = step, true
+				for i := range p.Rows {
+					p.Rows[i].Adapted = nil
+				}
+				if err := p.WriteFile(d.Panel(step)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			page := readReport(t, d)
+			wellFormed(t, page)
+			if n := strings.Count(page, "adapt"); n > 0 || !strings.Contains(page, "mean squared error on hidden tokens: 0.3") {
+				t.Errorf("%s: the page speaks of adaptation %d times", kind, n)
+			}
+			if shown := strings.Count(page, "<img") + strings.Count(page, `"band"`) + strings.Count(page, "original  "); (shown > 0) != (kind != report.None) {
+				t.Errorf("%s: the page has %d pictures", kind, shown)
+			}
+			r, err := Open(d)
+			if err == nil {
+				err = r.ReadPanels()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			list = append(list, r)
+		}
+		file := filepath.Join(t.TempDir(), "compare.html")
+		c := Compare(list, false)
+		if err := c.WritePage(file); err != nil {
+			t.Fatal(err)
+		}
+		page, _ := os.ReadFile(file)
+		wellFormed(t, string(page))
+		if strings.Contains(string(page), "adapt") || !slices.ContainsFunc(c.Rows, func(r CompareRow) bool { return r.Name == "mean squared error on hidden tokens" }) {
+			t.Errorf("%s: the comparison speaks of adaptation", kind)
 		}
 	}
 }
