@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"unicode/utf8"
 
 	"mspecc/runtime/data"
 )
@@ -90,6 +91,20 @@ func classOf(rank []float64, found float64) float64 {
 		return found
 	}
 	return rank[int(found)]
+}
+
+// length is the number of a cell's labels of tokens, and without those at the end that count for nothing.
+func (c *classes) length(x cell) (all, counted int) {
+	if c.p.numbered == 0 {
+		n := utf8.RuneCountInString(x.string())
+		return n, n
+	}
+	values, _ := x.values(nil)
+	n := len(values)
+	for n > 0 && (math.IsNaN(values[n-1]) || c.p.numbered > 1 && slices.Contains(data.NoLabel, values[n-1])) {
+		n--
+	}
+	return len(values), n
 }
 
 // each writes the labels of the tokens: a list of numbers, or text with a character for each.

@@ -39,6 +39,7 @@ type index struct {
 	columns []data.Column // of an example
 	width   []int         // values of each in a row; 0: not known yet
 	label   *data.Column  // nil without labels
+	uneven  uneven        // records with other numbers of labels than of tokens
 	perRow  int           // values of a row
 	to      []int32       // where each value of a row goes in an example; nil: they lie in the same order
 

@@ -109,6 +109,9 @@ func openAll(s *data.Source, p *plan, names, tests []string, open opener) (table
 func (x *index) sets(trainTables int) (data.Dataset, data.Dataset, error) {
 	s, p := x.s, x.p
 	x.countUnlabelled()
+	if u := x.uneven; u.records > 0 {
+		s.Note("%d records have another number of labels than of tokens; the first, %s: label i is that of token i, and tokens beyond have none", u.records, u.first)
+	}
 	if err := x.tellShort(); err != nil {
 		return nil, nil, err
 	}

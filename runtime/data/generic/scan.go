@@ -73,6 +73,9 @@ func (c *scan) row(row int, cells []cell) error {
 	}
 	if message == "" && c.label >= 0 {
 		message = c.labelOf(row, cells[c.label])
+		if message == "" && x.p.each && x.tok != nil {
+			x.countUneven(c.t.name()+", "+c.t.at(row), cells[0], cells[c.label])
+		}
 	}
 	if message == "" && c.id >= 0 {
 		message = cells[c.id].badText()
@@ -213,6 +216,25 @@ func hint(c cell) string {
 		return ": with a point, not a comma, before the decimals"
 	}
 	return ""
+}
+
+// uneven counts the records that have another number of labels than of tokens.
+type uneven struct {
+	records int
+	first   string // where the first is, and what it has
+}
+
+// countUneven compares the numbers of a row's tokens and of their labels. Labels that count for nothing, and padding, may stand
+// behind the others; a row without labels has none to compare.
+func (x *index) countUneven(at string, tokens, labels cell) {
+	n, padded := x.tok.length(tokens)
+	have, counted := x.class.length(labels)
+	if labels.missing() || have == 0 || counted <= n && have >= padded {
+		return
+	}
+	if x.uneven.records++; x.uneven.records == 1 {
+		x.uneven.first = fmt.Sprintf("%s, has %d labels and %d tokens", at, have, n)
+	}
 }
 
 // labelOf looks at a row's label.

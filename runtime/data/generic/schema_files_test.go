@@ -109,6 +109,32 @@ func TestNullLabelsOfTokens(t *testing.T) {
 	}
 }
 
+// Labels of tokens that are not as many as the tokens are told of; padding at the end of either is none.
+func TestLabelsOfOtherTokens(t *testing.T) {
+	numbers := map[string]string{"columns": "k", "tokens": "numbers", "label": "y", "labels": "each", "classes": "3"}
+	letters := map[string]string{"columns": "k", "alphabet": "ACD", "label": "y", "labels": "each", "classes": "h,e"}
+	for _, c := range []struct {
+		options map[string]string
+		line    string
+		want    string
+	}{
+		{numbers, `{"k": [1, 2, 3], "y": [0, 1, 2]}`, ""},
+		{numbers, `{"k": [1, 2, 3], "y": [0, 1]}`, "20 records have another number of labels than of tokens; the first, a.jsonl, line 1, has 2 labels and 3 tokens"},
+		{numbers, `{"k": [1, 2], "y": [0, 1, 2]}`, "has 3 labels and 2 tokens"},
+		{numbers, `{"k": [1, 2, 0, 0], "y": [0, 1]}`, ""},
+		{numbers, `{"k": [1, 2], "y": [0, 1, -100, null]}`, ""},
+		{numbers, `{"k": [1, 2], "y": null}`, ""},
+		{letters, `{"k": "ACD", "y": "heh"}`, ""},
+		{letters, `{"k": "ACD", "y": "he"}`, "has 2 labels and 3 tokens"},
+	} {
+		var notes []string
+		_, _, err := data.Open("jsonl", c.options, fstest.MapFS{"a.jsonl": file(strings.Repeat(c.line+"\n", 20))}, "folder", words(4, 6), data.OpenOptions{Note: func(text string) { notes = append(notes, text) }})
+		if err != nil || (len(notes) > 0) != (c.want != "") || c.want != "" && !strings.Contains(notes[0], c.want) {
+			t.Errorf("%s: %q, %v", c.line, notes, err)
+		}
+	}
+}
+
 // Row labels that pandas wrote are left out, in every format, unless they are asked for.
 func TestPandasIndex(t *testing.T) {
 	jsonl := file("{\"a\": 0, \"b\": 1.0, \"__index_level_0__\": 0}\n{\"a\": 2, \"b\": 1.0, \"__index_level_0__\": 2}\n{\"a\": 4, \"b\": 1.0, \"__index_level_0__\": 4}\n{\"a\": 6, \"b\": 1.0, \"__index_level_0__\": 6}\n")

@@ -185,6 +185,21 @@ func (t *tokenizer) build() error {
 	return t.special(padToken)
 }
 
+// length is the number of a cell's tokens, and without padding at the end.
+func (t *tokenizer) length(c cell) (all, padded int) {
+	if !t.numbers {
+		n := 0
+		t.words.Split(c.string(), func(string) bool { n++; return true })
+		return n, n
+	}
+	values, _ := c.values(nil)
+	n := len(values)
+	for n > 0 && values[n-1] == float64(t.words.Pad) {
+		n--
+	}
+	return len(values), n
+}
+
 // encode writes the ids of a cell into dst, cut or padded. The message says what is wrong.
 func (t *tokenizer) encode(dst []int32, c cell) (message string) {
 	if !t.numbers {
