@@ -450,3 +450,47 @@ func TestShutdownGrace(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// Whatever becomes of a body, its memory is given back.
+func TestMemoryIsGivenBack(t *testing.T) {
+	f := start(t, func(_ *runtime.Program, c *Config) { c.MaxBody, c.Memory, c.Read = 1<<20, 128<<20, 300*time.Millisecond })
+	const head = "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: " + typeJSON + "\r\n"
+	blanks := strings.Repeat(" ", 700<<10)
+	chunk := fmt.Sprintf("%x\r\n%s\r\n", len(blanks), blanks)
+	var all sync.WaitGroup
+	for want, request := range map[string]string{
+		"HTTP/1.1 400 (an empty body)":         head + "Content-Length: 0\r\n\r\n",
+		"HTTP/1.1 400 (blanks)":                head + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(blanks), blanks),
+		"HTTP/1.1 400 (blanks in a chunk)":     head + "Transfer-Encoding: chunked\r\n\r\n" + chunk + "0\r\n\r\n",
+		"HTTP/1.1 413 (chunks without end)":    head + "Transfer-Encoding: chunked\r\n\r\n" + chunk + chunk + chunk,
+		"HTTP/1.1 413 (a length of too much)":  head + "Content-Length: 100000000\r\n\r\n",
+		"HTTP/1.1 400 (no chunk)":              head + "Transfer-Encoding: chunked\r\n\r\nnothing\r\n",
+		"HTTP/1.1 408 (a body that stops)":     head + fmt.Sprintf("Content-Length: 1000000\r\n\r\n%s", blanks),
+		"HTTP/1.1 408 (chunks that stop)":      head + "Transfer-Encoding: chunked\r\n\r\n" + chunk,
+		"HTTP/1.0 400 (no length in HTTP/1.0)": strings.Replace(head, "HTTP/1.1", "HTTP/1.0", 1) + "\r\n" + blanks,
+		"HTTP/1.0 400 (a length in HTTP/1.0)":  strings.Replace(head, "HTTP/1.1", "HTTP/1.0", 1) + "Content-Length: 2\r\n\r\n{}",
+	} {
+		all.Go(func() {
+			c, err := net.Dial("tcp", f.addr)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			go func() { _, _ = io.WriteString(c, request) }() // the server may answer before it has all
+			got := make([]byte, len("HTTP/1.1 200"))
+			if _, err := io.ReadFull(c, got); err != nil || !strings.HasPrefix(want, string(got)) {
+				t.Errorf("%s: answer %q, %v", want, got, err)
+			}
+		})
+	}
+	all.Wait()
+	f.waitUntil("all memory is free", func() bool {
+		f.s.memory.mu.Lock()
+		defer f.s.memory.mu.Unlock()
+		return f.s.memory.free == f.s.memory.size
+	})
+	if status, _, _ := f.post(typeJSON, jsonBody(t, nested(example(0)))); status != 200 {
+		t.Errorf("status %d", status)
+	}
+}
