@@ -453,7 +453,9 @@ func TestShutdownGrace(t *testing.T) {
 
 // Whatever becomes of a body, its memory is given back.
 func TestMemoryIsGivenBack(t *testing.T) {
-	f := start(t, func(_ *runtime.Program, c *Config) { c.MaxBody, c.Memory, c.Read = 1<<20, 128<<20, 300*time.Millisecond })
+	f := start(t, func(_ *runtime.Program, c *Config) {
+		c.MaxBody, c.Memory, c.Read = 1<<20, 128<<20, 300*time.Millisecond
+	})
 	const head = "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: " + typeJSON + "\r\n"
 	blanks := strings.Repeat(" ", 700<<10)
 	chunk := fmt.Sprintf("%x\r\n%s\r\n", len(blanks), blanks)
