@@ -5,6 +5,12 @@ import (
 	"fmt"
 )
 
+// columnForm is one way to walk the columns.
+type columnForm struct {
+	width  int  // vectors of a tile
+	frugal bool // values are computed in an order that takes few registers
+}
+
 // Lower makes a kernel that walks the columns in tiles of several vectors and,
 // for each tile, all rows; the sums stay in registers.
 func (r *ColReduce) Lower(t Machine) (*Kernel, error) {
@@ -19,9 +25,9 @@ func (r *ColReduce) Lower(t Machine) (*Kernel, error) {
 	limits := t
 	limits.VecRegs -= printerRegs
 	var last error
-	for width := 4; width >= 1; width /= 2 {
-		k := lowerColumns(g, t, width)
-		if n := k.Instructions(); n > maxUnrolled && width > 1 {
+	for _, f := range []columnForm{{width: 4}, {width: 2}, {width: 1}, {width: 1, frugal: true}} {
+		k := lowerColumns(g, t, f)
+		if n := k.Instructions(); n > maxUnrolled && f.width > 1 {
 			continue
 		}
 		last = Allocate(k, limits)
@@ -72,11 +78,14 @@ type columnsCode struct {
 	last int // active lanes
 }
 
-func lowerColumns(g *graph, t Machine, width int) *Kernel {
+func lowerColumns(g *graph, t Machine, f columnForm) *Kernel {
 	b := newBuilder(t, g.names(), []string{"rows"})
 	c := &columnsCode{}
 	c.evaluator = evaluator{builder: b, g: g, chunk: c.element, kept: func(int) bool { return false }}
 	c.begin = func(o int) P { return c.ptr[o] }
+	if f.frugal {
+		c.demand = g.demands()
+	}
 	b.k.Doc = g.doc("rows, reduced over the rows,")
 	c.tile = make([]P, len(g.operands))
 	for i := range c.tile {
@@ -91,9 +100,9 @@ func lowerColumns(g *graph, t Machine, width int) *Kernel {
 		c.from = b.newV()
 		b.emit(&Instr{Op: OpIota, Dst: c.from, Args: []Arg{imm(0)}})
 	}
-	columns := width * t.Lanes
+	columns := f.width * t.Lanes
 	whole := g.width / columns * columns
-	b.up("columns", whole, columns, func(N) { c.oneTile(width, t.Lanes) })
+	b.up("columns", whole, columns, func(N) { c.oneTile(f.width, t.Lanes) })
 	if rest := g.width - whole; rest > 0 {
 		vectors := (rest + t.Lanes - 1) / t.Lanes
 		c.oneTile(vectors, rest-(vectors-1)*t.Lanes)

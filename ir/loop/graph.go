@@ -2,6 +2,7 @@ package loop
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -225,6 +226,9 @@ type evaluator struct {
 	chunk func(n int) Arg // load or iota at the current chunk, or a kept value
 	kept  func(n int) bool
 	begin func(operand int) P // start of the row
+	// demand, if set, is how many vectors it takes to evaluate a node: arguments that take more are
+	// evaluated first.
+	demand []int
 }
 
 // value emits node n, if it is not there yet.
@@ -257,6 +261,46 @@ func (e *evaluator) value(n int) Arg {
 	return v
 }
 
+// demands estimates how many vectors it takes to evaluate each node, where nothing is known yet: an
+// argument that is kept while the next is evaluated takes one (Sethi and Ullman, "The generation of
+// optimal code for arithmetic expressions", 1970).
+func (g *graph) demands() []int {
+	demand := make([]int, len(g.nodes))
+	for n, node := range g.nodes {
+		if !g.full[n] {
+			continue
+		}
+		demand[n] = max(1, internal[node.Op])
+		for i, a := range g.byDemand(node.Args, demand) {
+			demand[n] = max(demand[n], demand[a]+i)
+		}
+	}
+	return demand
+}
+
+// internal is how many vectors an expanded function takes.
+var internal = map[string]int{"exp": 3, "exp2": 3, "log": 5, "tanh": 5, "erf": 6, "sin": 8, "cos": 8}
+
+func (g *graph) byDemand(args []int, demand []int) []int {
+	args = slices.Clone(args)
+	slices.SortStableFunc(args, func(a, b int) int { return demand[b] - demand[a] })
+	return args
+}
+
+// evaluate emits nodes, in an order that takes few vectors if that is asked for.
+func (e *evaluator) evaluate(nodes ...int) []Arg {
+	if e.demand != nil {
+		for _, n := range e.g.byDemand(nodes, e.demand) {
+			e.value(n)
+		}
+	}
+	values := make([]Arg, len(nodes))
+	for i, n := range nodes {
+		values[i] = e.value(n)
+	}
+	return values
+}
+
 // apply emits an operation; a product that only a sum uses is fused into it.
 func (e *evaluator) apply(n int) Arg {
 	node := e.g.nodes[n]
@@ -276,14 +320,10 @@ func (e *evaluator) apply(n int) Arg {
 	if node.Op == "select" && e.g.uses[node.Args[0]] == 1 && e.g.full[node.Args[0]] == e.g.full[n] {
 		m := e.g.nodes[node.Args[0]]
 		if op, ok := map[string]Op{"lt": OpSelLt, "le": OpSelLe, "eq": OpSelEq}[m.Op]; ok { // choose directly
-			return e.op(op, e.value(m.Args[0]), e.value(m.Args[1]), e.value(node.Args[1]), e.value(node.Args[2]))
+			return e.op(op, e.evaluate(m.Args[0], m.Args[1], node.Args[1], node.Args[2])...)
 		}
 	}
-	args := make([]Arg, len(node.Args))
-	for i, a := range node.Args {
-		args[i] = e.value(a)
-	}
-	v, _ := e.function(node.Op, args) // check has seen the operation
+	v, _ := e.function(node.Op, e.evaluate(node.Args...)) // check has seen the operation
 	return v
 }
 
@@ -293,6 +333,5 @@ func (e *evaluator) fusible(x, user int) bool {
 
 func (e *evaluator) fused(op Op, product, other int) Arg {
 	p := e.g.nodes[product]
-	a, b := e.value(p.Args[0]), e.value(p.Args[1])
-	return e.op(op, a, b, e.value(other))
+	return e.op(op, e.evaluate(p.Args[0], p.Args[1], other)...)
 }

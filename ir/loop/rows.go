@@ -19,6 +19,7 @@ type form struct {
 	unrolled bool
 	keepAll  bool // unrolled: all values stay in registers; otherwise the expensive ones
 	group    int  // rolled: chunks per iteration
+	frugal   bool // values are computed in an order that takes few registers
 }
 
 // Lower makes a kernel that visits each row once. A row that fits the
@@ -36,7 +37,7 @@ func (r *Rows) Lower(t Machine) (*Kernel, error) {
 			return nil, fmt.Errorf("rows: node %d has a value per element, operand %d takes one per row", s.Node, s.Operand)
 		}
 	}
-	forms := []form{{group: 4}, {group: 2}, {group: 1}}
+	forms := []form{{group: 4}, {group: 2}, {group: 1}, {group: 1, frugal: true}}
 	// Without reductions a loop over the row does as well, in less code.
 	if chunks := (r.Width + t.Lanes - 1) / t.Lanes; chunks <= maxUnrolledChunks && (t.Lanes > 1 && g.reduces() || chunks <= 4) {
 		forms = append([]form{{unrolled: true, keepAll: true}, {unrolled: true}}, forms...)
@@ -92,6 +93,9 @@ func lowerRows(g *graph, t Machine, f form) *Kernel {
 	c := &rowsCode{form: f, chunks: (g.width + t.Lanes - 1) / t.Lanes, saved: map[int]map[int]Arg{}}
 	c.plan = newPlan(g, f)
 	c.evaluator = evaluator{builder: b, g: g, chunk: c.element}
+	if f.frugal {
+		c.demand = g.demands()
+	}
 	c.kept = func(n int) bool { return !c.unrolled && c.slot[n] > 0 && c.first[n] < c.stage }
 	c.begin = func(o int) P { return c.ptr[o] }
 	b.k.Doc = g.doc("rows")
