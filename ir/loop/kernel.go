@@ -17,7 +17,9 @@ type Machine struct {
 	Lanes    int    // f32 lanes of a vector
 	VecRegs  int    // vector registers a kernel may keep live
 	TileRegs int    // of these, how many a matrix tile may use
+	DotRegs  int    // how many fewer it may use for products of pairs: printers take them
 	PtrRegs  int    // pointers and counters that stay in registers; printers spill the rest
+	Line     int    // elements of a cache line, if a vector is shorter
 }
 
 // A Kernel is one function over operands in the arena.

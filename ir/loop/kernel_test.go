@@ -11,6 +11,7 @@ import (
 
 	"mspecc/ir/loop"
 	"mspecc/ir/loop/looptest"
+	"mspecc/kernels/gen/avx2"
 	"mspecc/kernels/gen/avx512"
 	"mspecc/kernels/gen/portable"
 )
@@ -24,7 +25,7 @@ type lowerer interface {
 // interpreter instead of a printer.
 const interpreted = " interpreted"
 
-// suite collects specs, prints each for both targets and runs them.
+// suite collects specs, prints each for all targets and runs them.
 type suite struct {
 	t       testing.TB
 	kernels map[string][]*loop.Kernel // by target
@@ -36,23 +37,33 @@ type suite struct {
 
 func newSuite(t testing.TB) *suite {
 	s := &suite{t: t, kernels: map[string][]*loop.Kernel{}, byName: map[string]*loop.Kernel{}}
-	s.targets = []string{"portable", "portable" + interpreted, "avx512" + interpreted, "avx512"}
-	if !hasAVX512() {
-		t.Log("no AVX-512 here: its kernels are interpreted, not run")
-		s.targets = s.targets[:3]
+	s.targets = []string{"portable", "portable" + interpreted, "avx2" + interpreted, "avx512" + interpreted}
+	for _, target := range []string{"avx2", "avx512"} {
+		if runs(target) {
+			s.targets = append(s.targets, target)
+		} else {
+			t.Logf("this CPU is none for %s: its kernels are interpreted, not run", target)
+		}
 	}
 	return s
 }
 
-func hasAVX512() bool {
-	return cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL
+// runs reports whether this CPU runs the kernels of a target.
+func runs(target string) bool {
+	switch target {
+	case "avx2":
+		return cpu.X86.HasAVX2 && cpu.X86.HasFMA
+	case "avx512":
+		return cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL
+	}
+	return true
 }
 
 // add lowers a spec and returns the kernel's name.
 func (s *suite) add(spec lowerer) string {
 	name := fmt.Sprintf("kernel%d", len(s.names))
 	s.names = append(s.names, name)
-	for _, target := range []loop.Machine{portable.Machine, avx512.Machine} {
+	for _, target := range []loop.Machine{portable.Machine, avx2.Machine, avx512.Machine} {
 		k, err := spec.Lower(target)
 		if err != nil {
 			s.t.Fatalf("%+v for %s: %v", spec, target.Name, err)
@@ -68,32 +79,45 @@ func (s *suite) add(spec lowerer) string {
 	return name
 }
 
-// build prints and compiles everything added so far.
-func (s *suite) build() {
-	asm, stubs, err := avx512.Emit(s.kernels["avx512"], "main")
+// assembly are the printers of assembly.
+var assembly = map[string]func(kernels []*loop.Kernel, pkg string) (asm, stubs string, err error){
+	"avx2": avx2.Emit, "avx512": avx512.Emit,
+}
+
+// printed is the text of kernels by target, for those of them that run here, which it lists.
+func printed(t testing.TB, kernels map[string][]*loop.Kernel) (files map[string]string, run []string) {
+	t.Helper()
+	source, err := portable.Emit(kernels["portable"], "main")
 	if err != nil {
-		s.t.Fatal(err)
-	}
-	source, err := portable.Emit(s.kernels["portable"], "main")
-	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 	unrounded, err := looptest.Unrounded(source)
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 	for _, u := range unrounded {
-		s.t.Errorf("portable code has a product that is not rounded, line %s", u)
+		t.Errorf("portable code has a product that is not rounded, line %s", u)
 	}
-	files := map[string]string{"portable.go": source}
-	var names []string
-	for _, target := range s.targets {
-		if target == "avx512" {
-			files["kernels_amd64.s"], files["kernels_amd64.go"] = asm, stubs
-		}
-		if strings.HasSuffix(target, interpreted) {
+	files, run = map[string]string{"portable.go": source}, []string{"portable"}
+	for _, target := range []string{"avx2", "avx512"} {
+		if !runs(target) {
 			continue
 		}
+		asm, stubs, err := assembly[target](kernels[target], "main")
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[target+"_amd64.s"], files[target+"_amd64.go"] = asm, stubs
+		run = append(run, target)
+	}
+	return files, run
+}
+
+// build prints and compiles everything added so far.
+func (s *suite) build() {
+	files, run := printed(s.t, s.kernels)
+	var names []string
+	for _, target := range run {
 		for _, n := range s.names {
 			names = append(names, n+target)
 		}

@@ -23,6 +23,9 @@ func (m *MatMul) Lower(t Machine) (*Kernel, error) {
 	if m.Half && m.N%2 == 1 {
 		return nil, fmt.Errorf("matmul: N = %d: only an even number of columns is written in pairs", m.N)
 	}
+	if m.Pairs {
+		t.TileRegs -= t.DotRegs
+	}
 	tiling := m.tiling(t)
 	var k *Kernel
 	for unroll := 4; unroll >= 1; unroll /= 2 {
@@ -142,6 +145,7 @@ func (m *MatMul) remainders(rows int) []int {
 type matmulCode struct {
 	*builder
 	m      *MatMul
+	line   int // elements of a cache line
 	unroll int
 	b, c   P // of the current tile: first column of B, first row of C
 }
@@ -149,7 +153,7 @@ type matmulCode struct {
 func (m *MatMul) lower(t Machine, tiling []nTiles, unroll int) *Kernel {
 	b := newBuilder(t, []string{"A", "B", "C"}, []string{"M", "K", "add"})
 	b.k.Doc = m.doc(t, tiling)
-	g := &matmulCode{builder: b, m: m, unroll: unroll}
+	g := &matmulCode{builder: b, m: m, line: max(t.Line, t.Lanes), unroll: unroll}
 	g.b = b.base(1)
 	g.c = b.base(2)
 	for i, run := range tiling {
@@ -289,7 +293,7 @@ func (g *matmulCode) fetch(rows, width, spread int, c P, products func(steps int
 	if len(g.m.Ks) == 0 || slices.Min(g.m.Ks) < prefetchDepth {
 		return 0
 	}
-	width = (g.m.places(width*g.lanes) + g.lanes - 1) / g.lanes // lines of a row
+	width = (g.m.places(width*g.lanes) + g.line - 1) / g.line // lines of a row
 	lines := rows * width
 	steps := spread
 	for steps > 0 && lines*steps > slices.Min(g.m.Ks) {
@@ -298,7 +302,7 @@ func (g *matmulCode) fetch(rows, width, spread int, c P, products func(steps int
 	if steps == 0 {
 		for i := range rows {
 			for j := range width {
-				g.prefetch(at(c, i*g.m.CM+j*g.lanes))
+				g.prefetch(at(c, i*g.m.CM+j*g.line))
 			}
 		}
 		return 0
@@ -310,7 +314,7 @@ func (g *matmulCode) fetch(rows, width, spread int, c P, products func(steps int
 			products(steps)()
 			g.step(c, g.m.CM)
 		})
-		g.step(c, g.lanes-rows*g.m.CM)
+		g.step(c, g.line-rows*g.m.CM)
 	})
 	return lines * steps
 }
@@ -322,12 +326,12 @@ func (g *matmulCode) rankOne(acc [][]V, width int, a, b Mem, lanes func(int) int
 	if len(g.m.Ks) > 0 && slices.Min(g.m.Ks) >= prefetchDepth {
 		if g.m.AK > 1 {
 			g.prefetch(at(a.P, a.Off+ahead*g.m.AK))
-			if last := (len(acc) - 1) * g.m.AM; last > 0 && last < g.lanes { // mostly in the next line
+			if last := (len(acc) - 1) * g.m.AM; last > 0 && last < g.line { // mostly in the next line
 				g.prefetch(at(a.P, a.Off+ahead*g.m.AK+last))
 			}
 		}
-		for j := 0; j < width; j++ {
-			g.prefetch(at(b.P, b.Off+ahead*g.m.BK+j*g.lanes))
+		for j := 0; j < width*g.lanes; j += g.line {
+			g.prefetch(at(b.P, b.Off+ahead*g.m.BK+j))
 		}
 	}
 	op := OpFMA

@@ -34,7 +34,7 @@ type Emitter struct {
 	args reg.GPVirtual // *runtime.Args
 	mem  reg.GPVirtual // start of the arena
 
-	vec    map[loop.V]reg.VecVirtual
+	vec    map[loop.V]Vec
 	ptr    map[loop.P]place
 	cnt    map[loop.N]place
 	data   map[string][]operand.Constant
@@ -57,7 +57,7 @@ func (p place) op() operand.Op {
 
 func newEmitter(isa *ISA, c *build.Context, k *loop.Kernel) *Emitter {
 	e := &Emitter{
-		C: c, isa: isa, k: k, vec: map[loop.V]reg.VecVirtual{}, ptr: map[loop.P]place{}, cnt: map[loop.N]place{},
+		C: c, isa: isa, k: k, vec: map[loop.V]Vec{}, ptr: map[loop.P]place{}, cnt: map[loop.N]place{},
 		data: map[string][]operand.Constant{}, labels: map[string]int{},
 	}
 	e.vectors = isa.New(e)
@@ -247,7 +247,10 @@ func (e *Emitter) AddressHalf(m loop.Mem) operand.Mem {
 }
 
 // V is the register of an IR register.
-func (e *Emitter) V(v loop.V) reg.VecVirtual {
+func (e *Emitter) V(v loop.V) Vec {
+	if int(v) < len(e.isa.Fixed) {
+		return e.isa.Fixed[v]
+	}
 	r, ok := e.vec[v]
 	if !ok {
 		r = e.isa.Register(e.C)
@@ -300,7 +303,7 @@ func (e *Emitter) tables() []dataTable {
 }
 
 // Fill loads a constant into all lanes of r.
-func (e *Emitter) Fill(x float32, r reg.VecVirtual) {
+func (e *Emitter) Fill(x float32, r Vec) {
 	if math.Float32bits(x) == 0 {
 		e.C.VXORPS(r, r, r)
 		return
@@ -309,7 +312,7 @@ func (e *Emitter) Fill(x float32, r reg.VecVirtual) {
 }
 
 // In is the register that holds an argument; a constant takes a temporary.
-func (e *Emitter) In(a loop.Arg) reg.VecVirtual {
+func (e *Emitter) In(a loop.Arg) Vec {
 	if !a.Const {
 		return e.V(a.V)
 	}

@@ -2,7 +2,6 @@ package amd64
 
 import (
 	"github.com/mmcloughlin/avo/operand"
-	"github.com/mmcloughlin/avo/reg"
 
 	"mspecc/ir/loop"
 )
@@ -36,7 +35,7 @@ func (e *Emitter) instr(s *loop.Instr) error {
 	case loop.OpRound, loop.OpFloor, loop.OpTrunc:
 		e.isa.Round(e.C, roundings[s.Op], e.In(s.Args[0]), e.V(s.Dst))
 	case loop.OpHSum:
-		e.horizontal(s, func(x, y, d reg.VecVirtual) { e.C.VADDPS(y, x, d) })
+		e.horizontal(s, func(x, y, d Vec) { e.C.VADDPS(y, x, d) })
 	case loop.OpHMax:
 		e.horizontal(s, e.vectors.Larger)
 	case loop.OpTranspose:
@@ -102,7 +101,7 @@ func (e *Emitter) product(f ProductForms, s *loop.Instr) {
 
 // horizontal combines each lane with its partner half the lanes away, then a quarter and so on, so
 // that the result is in all lanes.
-func (e *Emitter) horizontal(s *loop.Instr, join func(x, y, d reg.VecVirtual)) {
+func (e *Emitter) horizontal(s *loop.Instr, join func(x, y, d Vec)) {
 	x, d, t := e.In(s.Args[0]), e.V(s.Dst), e.isa.Register(e.C)
 	for distance := e.isa.Lanes / 2; distance > 0; distance /= 2 {
 		switch distance {

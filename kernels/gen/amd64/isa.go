@@ -15,7 +15,10 @@ type ISA struct {
 	loop.Machine
 	Title string // its name in messages
 	// Register makes a virtual register that holds all lanes.
-	Register func(c *build.Context) reg.VecVirtual
+	Register func(c *build.Context) Vec
+	// Fixed are the registers of the first registers of the IR, which are the same throughout a
+	// kernel; others get virtual ones.
+	Fixed []reg.VecPhysical
 	// Copies is how often a constant stands in memory, for the Mem form of an instruction: once where
 	// it fills all lanes by itself, once for each lane elsewhere.
 	Copies   int
@@ -29,6 +32,12 @@ type ISA struct {
 	// Encode, if set, writes instructions that Go's assembler does not know as bytes, once they have
 	// their registers.
 	Encode func(f *ir.File) error
+}
+
+// Vec is a vector register, virtual or physical.
+type Vec interface {
+	reg.Register
+	reg.Vec
 }
 
 // Forms are the two forms of an instruction. Operands are in the order of Go's assembler: the last
@@ -50,11 +59,11 @@ type Vectors interface {
 	Instr(s *loop.Instr) error
 	// Exchange sets d to x where each lane has changed places with its partner, distance (a multiple
 	// of 4) lanes away.
-	Exchange(distance int, x, d reg.VecVirtual)
+	Exchange(distance int, x, d Vec)
 	// Larger sets d to the larger of x and y, lane by lane, NaN where one of them is; y may be
 	// destroyed.
-	Larger(x, y, d reg.VecVirtual)
+	Larger(x, y, d Vec)
 	// Quarters sets d to the quarters (of 4 lanes) with even numbers of x and after them those of y;
 	// if odd, those with odd numbers.
-	Quarters(odd bool, x, y, d reg.VecVirtual)
+	Quarters(odd bool, x, y, d Vec)
 }

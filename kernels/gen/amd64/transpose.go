@@ -1,8 +1,6 @@
 package amd64
 
 import (
-	"github.com/mmcloughlin/avo/reg"
-
 	"mspecc/ir/loop"
 )
 
@@ -11,7 +9,7 @@ import (
 // part in the one free register and its high part in place, so that one register more than rows
 // will do; the last moves put the rows in order.
 func (e *Emitter) transpose(block []loop.V) {
-	r := make([]reg.VecVirtual, len(block))
+	r := make([]Vec, len(block))
 	for i, v := range block {
 		r[i] = e.V(v)
 	}
@@ -26,7 +24,7 @@ func (e *Emitter) transpose(block []loop.V) {
 			}
 		}
 	}
-	at := make([]reg.VecVirtual, len(r)) // where row i of the result is
+	at := make([]Vec, len(r)) // where row i of the result is
 	for i := range at {
 		at[i] = r[i&^3|[4]int{0, 2, 1, 3}[i&3]]
 	}
@@ -34,7 +32,7 @@ func (e *Emitter) transpose(block []loop.V) {
 }
 
 // part sets d to the low or the high part of what rows x and y, step apart, exchange.
-func (e *Emitter) part(step int, high bool, x, y, d reg.VecVirtual) {
+func (e *Emitter) part(step int, high bool, x, y, d Vec) {
 	switch {
 	case step == 1 && high:
 		e.C.VUNPCKHPS(y, x, d)
@@ -51,7 +49,7 @@ func (e *Emitter) part(step int, high bool, x, y, d reg.VecVirtual) {
 
 // settle moves at[i] to the register of block[i], all at once; free is one
 // more register.
-func (e *Emitter) settle(at []reg.VecVirtual, block []loop.V, free reg.VecVirtual) {
+func (e *Emitter) settle(at []Vec, block []loop.V, free Vec) {
 	for {
 		next, ready := -1, false
 		for i, v := range block {

@@ -22,7 +22,7 @@ func Emit(kernels []*loop.Kernel, pkg string) (asm, stubs string, err error) {
 var isa = &amd64.ISA{
 	Machine:  Machine,
 	Title:    "AVX-512",
-	Register: func(c *build.Context) reg.VecVirtual { return c.ZMM() },
+	Register: func(c *build.Context) amd64.Vec { return c.ZMM() },
 	Copies:   1,
 	Binary:   binaries,
 	Products: map[loop.Op]amd64.ProductForms{

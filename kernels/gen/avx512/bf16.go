@@ -10,6 +10,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 
 	"mspecc/ir/loop"
+	"mspecc/kernels/gen/amd64"
 )
 
 // Neither avo nor Go's assembler knows the instructions of AVX512_BF16. They go through avo
@@ -24,7 +25,7 @@ var bf16Opcodes = map[string]struct{ pp, op byte }{
 
 // bf16 emits an instruction. Sources are in the order of Go's assembler; VDPBF16PS also reads
 // dst.
-func (e *vectors) bf16(opcode string, src []operand.Op, dst reg.VecVirtual) {
+func (e *vectors) bf16(opcode string, src []operand.Op, dst amd64.Vec) {
 	in := src
 	if opcode == "VDPBF16PS" {
 		in = append(in, dst)

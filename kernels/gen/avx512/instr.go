@@ -102,7 +102,7 @@ func (e *vectors) choose(s *loop.Instr) {
 }
 
 // blend sets d to a where k is set and to b elsewhere.
-func (e *vectors) blend(k reg.OpmaskVirtual, a, b loop.Arg, d reg.VecVirtual) {
+func (e *vectors) blend(k reg.OpmaskVirtual, a, b loop.Arg, d amd64.Vec) {
 	switch zero := b.Const && b.Imm == 0; {
 	case zero && a.Const:
 		e.C.VBROADCASTSS_Z(e.Constant(a.Imm), k, d)
@@ -116,7 +116,7 @@ func (e *vectors) blend(k reg.OpmaskVirtual, a, b loop.Arg, d reg.VecVirtual) {
 }
 
 // Exchange moves quarters.
-func (e *vectors) Exchange(distance int, x, d reg.VecVirtual) {
+func (e *vectors) Exchange(distance int, x, d amd64.Vec) {
 	order := operand.U8(0xb1)
 	if distance == 8 {
 		order = 0x4e
@@ -125,7 +125,7 @@ func (e *vectors) Exchange(distance int, x, d reg.VecVirtual) {
 }
 
 // Quarters gathers quarters of two registers.
-func (e *vectors) Quarters(odd bool, x, y, d reg.VecVirtual) {
+func (e *vectors) Quarters(odd bool, x, y, d amd64.Vec) {
 	order := operand.U8(0x88)
 	if odd {
 		order = 0xdd
@@ -134,7 +134,7 @@ func (e *vectors) Quarters(odd bool, x, y, d reg.VecVirtual) {
 }
 
 // Larger sets d to the larger of x and y, NaN where one of them is; VMAXPS gives y there.
-func (e *vectors) Larger(x, y, d reg.VecVirtual) {
+func (e *vectors) Larger(x, y, d amd64.Vec) {
 	k, t := e.C.K(), e.C.ZMM()
 	e.C.VCMPPS(unordered, x, x, k)
 	e.C.VMAXPS(y, x, t)
