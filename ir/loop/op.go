@@ -111,7 +111,7 @@ var elementwiseOps = map[Op]elementwise{
 		_, e := math.Frexp(x)
 		return float64(e - 1)
 	}),
-	OpGetMant: unary("|x| / 2^floor(log2|x|), in [1,2); 1 for 0", func(x float64) float64 {
+	OpGetMant: unary("|x| / 2^floor(log2|x|), in [1,2); 1 for 0 and where x is infinite", func(x float64) float64 {
 		if x == 0 || math.IsInf(x, 0) {
 			return 1
 		}

@@ -2,6 +2,7 @@ package avx512
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -103,7 +104,7 @@ func (e *vectors) choose(s *loop.Instr) {
 
 // blend sets d to a where k is set and to b elsewhere.
 func (e *vectors) blend(k reg.OpmaskVirtual, a, b loop.Arg, d amd64.Vec) {
-	switch zero := b.Const && b.Imm == 0; {
+	switch zero := b.Const && math.Float32bits(b.Imm) == 0; { // not -0
 	case zero && a.Const:
 		e.C.VBROADCASTSS_Z(e.Constant(a.Imm), k, d)
 	case zero:

@@ -67,21 +67,25 @@ func exponent(x float32) float32 {
 	return float32(e - 1)
 }
 `,
-	"mantissa": `// mantissa is |x| / 2^exponent(x), in [1,2).
+	"mantissa": `// mantissa is |x| / 2^exponent(x), in [1,2); 1 for 0 and where x is infinite.
 func mantissa(x float32) float32 {
-	if x == 0 || x-x != 0 {
-		return x - x + 1
+	switch {
+	case x == 0 || x > math.MaxFloat32 || x < -math.MaxFloat32:
+		return 1
+	case x != x:
+		return x
 	}
 	m, _ := math.Frexp(math.Abs(float64(x)))
 	return float32(2 * m)
 }
 `,
-	"scale": `// scale is x 2^n for an integer n, |n| <= 252, in two exact steps.
+	"scale": `// scale is x 2^n for an integer n, |n| <= 252, in two steps of which the first is exact, or else the
+// result is 0 or infinite.
 func scale(x, n float32) float32 {
 	k := int32(n)
-	h := k >> 1
-	x = float32(x * math.Float32frombits(uint32(h+127)<<23))
-	return float32(x * math.Float32frombits(uint32(k-h+127)<<23))
+	last := min(max(k, -126), 127)
+	x = float32(x * math.Float32frombits(uint32(k-last+127)<<23))
+	return float32(x * math.Float32frombits(uint32(last+127)<<23))
 }
 `,
 	"negate": `// negate changes the sign, also of 0.
