@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// The program reads requests (kernel index, repetitions, offsets, counts,
+// The program reads requests (kernel index, repetitions, place of the memory, offsets, counts,
 // memory) and answers with the memory after the first call and the shortest
 // time of one call in nanoseconds.
 const mainSource = `package main
@@ -33,7 +33,7 @@ import (
 func main() {
 	in, out := bufio.NewReader(os.Stdin), bufio.NewWriter(os.Stdout)
 	for {
-		var head [2]int64
+		var head [3]int64
 		if err := binary.Read(in, binary.LittleEndian, &head); err == io.EOF {
 			return
 		}
@@ -52,9 +52,14 @@ func main() {
 		for i, x := range n {
 			a.N[i] = int(x)
 		}
-		raw := make([]float32, floats+16)
-		skip := (64 - int(uintptr(unsafe.Pointer(&raw[0]))%64)) / 4 % 16
-		a.Mem = raw[skip : skip+int(floats)]
+		free := func() {}
+		if head[2] == 0 {
+			raw := make([]float32, floats+16)
+			skip := (64 - int(uintptr(unsafe.Pointer(&raw[0]))%64)) / 4 % 16
+			a.Mem = raw[skip : skip+int(floats)]
+		} else {
+			a.Mem, free = guarded(int(floats), head[2] == 2)
+		}
 		bytes := unsafe.Slice((*byte)(unsafe.Pointer(&a.Mem[0])), 4*floats)
 		if _, err := io.ReadFull(in, bytes); err != nil {
 			panic(err)
@@ -71,8 +76,47 @@ func main() {
 		}
 		binary.Write(out, binary.LittleEndian, int64(best))
 		out.Flush()
+		free()
 	}
 }
+`
+
+// guardedSource is memory between two pages that nothing may touch.
+const guardedSource = `//go:build unix
+
+package main
+
+import (
+	"os"
+	"syscall"
+	"unsafe"
+)
+
+func guarded(floats int, end bool) ([]float32, func()) {
+	page := os.Getpagesize()
+	inner := (4*floats + page - 1) / page * page
+	all, err := syscall.Mmap(-1, 0, inner+2*page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		panic(err)
+	}
+	for _, guard := range [][]byte{all[:page], all[page+inner:]} {
+		if err := syscall.Mprotect(guard, syscall.PROT_NONE); err != nil {
+			panic(err)
+		}
+	}
+	first := page
+	if end {
+		first += inner - 4*floats
+	}
+	return unsafe.Slice((*float32)(unsafe.Pointer(&all[first])), floats), func() { syscall.Munmap(all) }
+}
+`
+
+const unguardedSource = `//go:build !unix
+
+package main
+
+func guarded(floats int, end bool) ([]float32, func()) { panic("no guard pages on this system") }
 `
 
 const runtimeSource = `package runtime
@@ -109,6 +153,8 @@ func Build(t testing.TB, files map[string]string, kernels []string) *Runner {
 	write(t, dir, "runtime/args.go", runtimeSource)
 	write(t, dir, "main.go", mainSource)
 	write(t, dir, "table.go", table.String())
+	write(t, dir, "guarded.go", guardedSource)
+	write(t, dir, "unguarded.go", unguardedSource)
 	for name, text := range files {
 		write(t, dir, name, text)
 	}
@@ -163,6 +209,20 @@ func (r *Runner) Run(name string, mem []float32, off, n []int) { r.Time(name, me
 // Time is Run followed by repeated calls; it returns the shortest time of one
 // in nanoseconds. The memory is that after the first call.
 func (r *Runner) Time(name string, mem []float32, off, n []int, repeat int) int64 {
+	return r.call(name, mem, off, n, repeat, 0)
+}
+
+// RunGuarded is Run on memory between two pages that nothing may touch: it begins after the first or,
+// if end is set, ends before the second. What touches one ends the program, and the test.
+func (r *Runner) RunGuarded(name string, mem []float32, off, n []int, end bool) {
+	place := 1
+	if end {
+		place = 2
+	}
+	r.call(name, mem, off, n, 0, place)
+}
+
+func (r *Runner) call(name string, mem []float32, off, n []int, repeat, place int) int64 {
 	i, ok := r.names[name]
 	if !ok {
 		r.t.Fatalf("no kernel %s", name)
@@ -176,7 +236,7 @@ func (r *Runner) Time(name string, mem []float32, off, n []int, repeat int) int6
 		ns[i] = int64(x)
 	}
 	var best int64
-	err := send(r.in, [2]int64{int64(i), int64(repeat)}, offs, ns, int64(len(mem)), mem)
+	err := send(r.in, [3]int64{int64(i), int64(repeat), int64(place)}, offs, ns, int64(len(mem)), mem)
 	if err == nil {
 		err = r.in.Flush()
 	}
