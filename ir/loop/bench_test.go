@@ -76,7 +76,7 @@ func benchmarkMatMul(b *testing.B, machine loop.Machine) {
 	}
 	jobs := []job{
 		{2016, 256, 256, false}, {2016, 768, 256, false}, {126, 768, 256, false}, {65, 65, 32, false}, {65, 32, 65, false},
-		{126, 384, 128, false}, {252, 128, 512, false}, {768, 256, 256, true}, {256, 768, 256, true}, {128, 128, 260, true}, {128, 128, 130, true}, {128, 256, 130, true}, {384, 128, 130, true}, {256, 128, 65, true},
+		{126, 384, 128, false}, {252, 128, 512, false}, {768, 256, 256, true}, {256, 768, 256, true}, {128, 128, 260, true}, {128, 128, 130, true}, {128, 256, 130, true}, {384, 128, 130, true}, {256, 128, 65, true}, {768, 768, 2016, true}, {2016, 768, 768, false},
 	}
 	kernels := []*loop.Kernel{fmaPeak(machine)}
 	for i, j := range jobs {

@@ -20,6 +20,8 @@ type Machine struct {
 	DotRegs  int    // how many fewer it may use for products of pairs: printers take them
 	PtrRegs  int    // pointers and counters that stay in registers; printers spill the rest
 	Line     int    // elements of a cache line, if a vector is shorter
+	Latency  int    // cycles after which a sum of products can be added to again
+	Ahead    int    // steps of a matrix product by which operands are fetched ahead; 0: the processor does that
 }
 
 // A Kernel is one function over operands in the arena.

@@ -104,7 +104,7 @@ func (m *MatMul) bestRows(t Machine, width int) (rows int, cost float64) {
 	for r := 1; r <= 16 && (r*width+width+1 <= t.TileRegs || r == 1); r++ {
 		c := 0.0
 		for _, rows := range ms {
-			c += float64(rows/r)*m.tileCycles(r, width, depth) + m.tileCycles(rows%r, width, depth)
+			c += float64(rows/r)*m.tileCycles(t, r, width, depth) + m.tileCycles(t, rows%r, width, depth)
 		}
 		if c <= cost {
 			rows, cost = r, c
@@ -113,15 +113,15 @@ func (m *MatMul) bestRows(t Machine, width int) (rows int, cost float64) {
 	return rows, cost
 }
 
-// tileCycles estimates the time of one tile on a machine with two FMA units of
-// latency 4, or 6 for pairs, and two loads per cycle.
-func (m *MatMul) tileCycles(rows, width, depth int) float64 {
+// tileCycles estimates the time of one tile on a machine with two FMA units, whose results of pairs
+// come two cycles later, and two loads per cycle.
+func (m *MatMul) tileCycles(t Machine, rows, width, depth int) float64 {
 	if rows == 0 {
 		return 0
 	}
-	latency := 4.0
+	latency := float64(t.Latency)
 	if m.Pairs {
-		latency = 6
+		latency += 2
 	}
 	perStep := max(float64(rows*width)/2, float64(rows+width)/2, latency)
 	if width > 4 { // its panel of B takes more of the first-level cache
@@ -146,6 +146,7 @@ type matmulCode struct {
 	*builder
 	m      *MatMul
 	line   int // elements of a cache line
+	ahead  int // steps by which operands are fetched
 	unroll int
 	b, c   P // of the current tile: first column of B, first row of C
 }
@@ -153,7 +154,7 @@ type matmulCode struct {
 func (m *MatMul) lower(t Machine, tiling []nTiles, unroll int) *Kernel {
 	b := newBuilder(t, []string{"A", "B", "C"}, []string{"M", "K", "add"})
 	b.k.Doc = m.doc(t, tiling)
-	g := &matmulCode{builder: b, m: m, line: max(t.Line, t.Lanes), unroll: unroll}
+	g := &matmulCode{builder: b, m: m, line: max(t.Line, t.Lanes), ahead: t.Ahead, unroll: unroll}
 	g.b = b.base(1)
 	g.c = b.base(2)
 	for i, run := range tiling {
@@ -322,8 +323,7 @@ func (g *matmulCode) fetch(rows, width, spread int, c P, products func(steps int
 // rankOne adds column a times row b. The broadcast is a register of its own:
 // folded into the products it would be loaded once per product.
 func (g *matmulCode) rankOne(acc [][]V, width int, a, b Mem, lanes func(int) int) {
-	const ahead = 16
-	if len(g.m.Ks) > 0 && slices.Min(g.m.Ks) >= prefetchDepth {
+	if ahead := g.ahead; ahead > 0 && len(g.m.Ks) > 0 && slices.Min(g.m.Ks) >= prefetchDepth {
 		if g.m.AK > 1 {
 			g.prefetch(at(a.P, a.Off+ahead*g.m.AK))
 			if last := (len(acc) - 1) * g.m.AM; last > 0 && last < g.line { // mostly in the next line

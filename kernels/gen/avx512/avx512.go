@@ -11,7 +11,7 @@ import (
 )
 
 // Machine has 16 lanes; one of its 32 registers is left to the printer.
-var Machine = loop.Machine{Name: "avx512", Lanes: 16, VecRegs: 31, TileRegs: 31, PtrRegs: 11}
+var Machine = loop.Machine{Name: "avx512", Lanes: 16, VecRegs: 31, TileRegs: 31, PtrRegs: 11, Latency: 4, Ahead: 16}
 
 // Emit prints kernels lowered for Machine, as amd64.ISA.Emit does.
 func Emit(kernels []*loop.Kernel, pkg string) (asm, stubs string, err error) {

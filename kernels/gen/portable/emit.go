@@ -13,7 +13,7 @@ import (
 
 // Machine is scalar code: one lane. Its registers are Go variables, as many as needed, but tiles
 // are sized for the 15 floating-point registers that Go's compiler uses on amd64.
-var Machine = loop.Machine{Name: "portable", Lanes: 1, VecRegs: 1 << 20, TileRegs: 13, PtrRegs: 1 << 20}
+var Machine = loop.Machine{Name: "portable", Lanes: 1, VecRegs: 1 << 20, TileRegs: 13, PtrRegs: 1 << 20, Latency: 4, Ahead: 16}
 
 // Emit prints kernels as one Go file of package pkg. Each kernel becomes
 //
