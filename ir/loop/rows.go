@@ -47,27 +47,53 @@ func (r *Rows) Lower(t Machine) (*Kernel, error) {
 	if t.Lanes == 1 {
 		size = maxScalar
 	}
+	var written *Kernel // the first form that fits
+	var fit []form
 	var last error
 	for _, f := range forms {
+		if written != nil && f.group == 1 {
+			break
+		}
 		k := lowerRows(g, t, f)
 		if k.Instructions() > size && f.group != 1 {
 			continue
 		}
-		if last = Allocate(k, limits); last != nil {
-			if errors.Is(last, ErrPressure) {
-				continue
-			}
-			return nil, last
+		if last = Allocate(k, limits); errors.Is(last, ErrPressure) {
+			continue
 		}
-		if s := lowerRows(g, t, f); t.Lanes > 1 { // where the order does not fit, it stays as written
-			schedule(s, limits.VecRegs)
-			if Allocate(s, limits) == nil {
+		if last != nil || t.Lanes == 1 {
+			return k, last
+		}
+		fit = append(fit, f)
+		if written == nil {
+			written = k
+		}
+		if g.reduces() { // with fewer vectors at a time there are fewer partial sums: other numbers, less exact
+			break
+		}
+	}
+	if written == nil {
+		return nil, last
+	}
+	for _, f := range fit {
+		for most := limits.VecRegs; most > limits.VecRegs*4/5; most -= 2 {
+			if s := scheduled(g, t, f, limits, most); s != nil {
 				return s, nil
 			}
 		}
-		return k, nil
 	}
-	return nil, last
+	return written, nil // no order fits: it stays as written
+}
+
+// scheduled is a form in an order for so many live vectors, nil where it takes more than the limits: it
+// may take some more than it was asked to.
+func scheduled(g *graph, t Machine, f form, limits Machine, most int) *Kernel {
+	k := lowerRows(g, t, f)
+	schedule(k, most)
+	if Allocate(k, limits) != nil {
+		return nil
+	}
+	return k
 }
 
 // rowsCode is the state of one lowering.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"mspecc/ir/loop"
+	"mspecc/kernels/gen/avx2"
 	"mspecc/kernels/gen/avx512"
 )
 
@@ -117,5 +118,26 @@ func TestPressure(t *testing.T) {
 	few.VecRegs = 4
 	if _, err := layerNorm(256).Lower(few); !errors.Is(err, loop.ErrPressure) {
 		t.Errorf("error %v, want %v", err, loop.ErrPressure)
+	}
+}
+
+// TestOverlap: where registers are few, the longest run of vectors whose chains of instructions still
+// run side by side is worked on at a time: all of them are loaded before the first is stored.
+func TestOverlap(t *testing.T) {
+	var d dag
+	x := d.load(loop.Operand{Row: 512, Col: 1})
+	d.store(d.node("mul", x, d.node("erf", x)), loop.Operand{Row: 512, Col: 1})
+	for _, c := range []struct {
+		machine loop.Machine
+		vectors int
+	}{{avx2.Machine, 2}, {avx512.Machine, 4}} {
+		k, err := d.rows(512).Lower(c.machine)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, _, _ := strings.Cut(k.String(), "store ")
+		if n := strings.Count(before, "= load "); n != c.vectors {
+			t.Errorf("%s: %d vectors are loaded before the first store, want %d:\n%s", c.machine.Name, n, c.vectors, k)
+		}
 	}
 }

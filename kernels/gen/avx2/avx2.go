@@ -15,8 +15,8 @@ import (
 )
 
 // Machine has 8 lanes; one of its 16 registers is left to the printer, and a product of bf16 pairs
-// takes one more. Products come in tiles of 6 x 16, whose 12 sums are more than the latency of 4
-// demands: with 8, it is not hidden. Fetching ahead takes slots from the loads of tiles so small.
+// takes one more. The latency asks for the 12 sums of a tile of 6 x 16: with the 8 that two units of
+// latency 4 would do with, products wait. Fetching ahead takes slots from the loads of tiles so small.
 var Machine = loop.Machine{Name: "avx2", Lanes: 8, VecRegs: 15, TileRegs: 15, DotRegs: 1, PtrRegs: 11, Line: 16, Latency: 6}
 
 // Emit prints kernels lowered for Machine, as amd64.ISA.Emit does.
