@@ -9,6 +9,10 @@ import (
 	"golang.org/x/sys/cpu"
 
 	"mspecc/ir/loop"
+	"mspecc/ir/loop/looptest"
+	"mspecc/kernels/gen/avx2"
+	"mspecc/kernels/gen/avx512"
+	"mspecc/kernels/gen/portable"
 )
 
 // newBF16Suite leaves out what this CPU has no instructions for.
@@ -230,6 +234,82 @@ func TestInterleave(t *testing.T) {
 				}); err != nil {
 					t.Fatalf("%s, %s: %v", spec.Key(), target, err)
 				}
+			}
+		}
+	}
+}
+
+// TestDot: sums of products of pairs that are subnormal, or nearly, have the same bits on every target,
+// and numbers that are added after them stay as they are if they are subnormal.
+func TestDot(t *testing.T) {
+	const text = `kernel dot%s lanes %d
+operands "x" "y" "z" "c" "out"
+counts "vectors"
+p0 = base 0
+p1 = base 1
+p2 = base 2
+p3 = base 3
+p4 = base 4
+n0 = count 0
+loop vector down n0 step 1 {
+	v0 = load [p0]
+	v1 = load [p1]
+	v2 = load [p2]
+	v3 = load [p3]
+	v2 = dot v0, v1, v2
+	v2 = add v2, v3
+	store v2, [p4]
+	p0 = move p0 + %[2]d
+	p1 = move p1 + %[2]d
+	p2 = move p2 + %[2]d
+	p3 = move p3 + %[2]d
+	p4 = move p4 + %[2]d
+}
+`
+	kernels := map[string][]*loop.Kernel{}
+	for _, m := range []loop.Machine{portable.Machine, avx2.Machine, avx512.Machine} {
+		k, err := loop.Parse(fmt.Sprintf(text, m.Name, m.Lanes))
+		if err != nil {
+			t.Fatal(err)
+		}
+		kernels[m.Name] = []*loop.Kernel{k}
+	}
+	files, run := printed(t, kernels)
+	if run[len(run)-1] == "avx512" && !cpu.X86.HasAVX512BF16 {
+		run = run[:len(run)-1]
+		t.Log("no bf16 instructions here: AVX-512 kernels are not run")
+	}
+	var names []string
+	for _, target := range run {
+		names = append(names, "dot"+target)
+	}
+	program := looptest.Build(t, files, names)
+	const smallest = 0x1p-126
+	var x, y, z, c []float32
+	for _, sum := range []float64{0, smallest, -smallest, 0x1.8p-126, -0x1.000002p-126, 0x1p-125, 1, math.Inf(1), math.NaN()} {
+		for _, p := range []float64{0, 0x1p-64, -0x1p-75, 0x1p-75, 0x1.4p-75, -0x1.fep-63, 0x1p-62, 1, 0x1p100, math.Inf(-1)} {
+			for _, q := range []float64{0x1p-64, 0x1p-75, -0x1p-76, 0x1.8p-76, -0x1.8p-76, 0x1.02p-76, -0x1p-77, 0x1.04p-62, 0x1p100} {
+				for _, half := range []uint{0, 16} {
+					x = append(x, math.Float32frombits(math.Float32bits(float32(p))>>half))
+					y = append(y, math.Float32frombits(math.Float32bits(float32(q))>>half))
+					z = append(z, float32(sum))
+					c = append(c, float32([]float64{0, 0x1.8p-140, -0x1p-149}[len(c)%3]))
+				}
+			}
+		}
+	}
+	n := (len(x) + 15) / 16 * 16
+	mem := make([]float32, 5*n)
+	off := []int{0, n, 2 * n, 3 * n, 4 * n}
+	for i, part := range [][]float32{x, y, z, c} {
+		copy(mem[off[i]:], part)
+	}
+	for i, target := range run {
+		got := append([]float32(nil), mem...)
+		program.Run(names[i], got, off, []int{n / kernels[target][0].Lanes})
+		for j := range x {
+			if want := loop.Dot(x[j], y[j], z[j]) + c[j]; !sameBits(got[off[4]+j], want) {
+				t.Fatalf("%s: %g + (%08x . %08x) + %g is %g, want %g", target, z[j], math.Float32bits(x[j]), math.Float32bits(y[j]), c[j], got[off[4]+j], want)
 			}
 		}
 	}

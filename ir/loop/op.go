@@ -153,7 +153,7 @@ var elementwiseOps = map[Op]elementwise{
 	OpSelEq: choice("x == y ? z : w", func(x, y float32) bool { return x == y }),
 	OpSelNe: choice("x != y ? z : w", func(x, y float32) bool { return x != y }),
 
-	OpDot: {3, "z + x1 y1 + x0 y0 for the bf16 halves of x and y, each sum rounded once; subnormal numbers are 0", func(a []float32) float32 {
+	OpDot: {3, "z + x1 y1 + x0 y0 for the bf16 halves of x and y, each sum rounded once, to 0 if it would be subnormal; no argument is", func(a []float32) float32 {
 		return Dot(a[0], a[1], a[2])
 	}},
 	OpPair: {2, "the bf16 numbers x and y as halves 0 and 1 of an element", func(a []float32) float32 {
@@ -181,15 +181,16 @@ func Fused(x, y, z float32) float32 {
 
 // Dot adds the products of the upper and of the lower halves of x and y to z, as VDPBF16PS
 // does. A product of two bf16 numbers is exact in float64, and so is its sum with z to all
-// the bits that decide how it rounds to f32.
+// the bits that decide how it rounds to f32. A sum is subnormal if it is so once rounded to the
+// 24 bits of a normal number.
 func Dot(x, y, z float32) float32 {
 	a, b := math.Float32bits(x), math.Float32bits(y)
 	half := func(z float32, a, b uint32) float32 {
-		s := float32(float64(z) + float64(math.Float32frombits(a))*float64(math.Float32frombits(b)))
-		if math.Float32bits(s)&0x7f800000 == 0 {
-			return s * 0
+		s := float64(z) + float64(math.Float32frombits(a))*float64(math.Float32frombits(b))
+		if math.Abs(s) < 0x1p-126-0x1p-151 {
+			s *= 0
 		}
-		return s
+		return float32(s)
 	}
 	return half(half(z, a&^0xffff, b&^0xffff), a<<16, b<<16)
 }

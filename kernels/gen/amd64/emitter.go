@@ -30,6 +30,7 @@ type Emitter struct {
 	isa     *ISA
 	k       *loop.Kernel
 	vectors Vectors
+	dotMode bool // it has begun
 
 	args reg.GPVirtual // *runtime.Args
 	mem  reg.GPVirtual // start of the arena
@@ -89,7 +90,7 @@ func (e *Emitter) prologue() {
 		tails = append(tails, n)
 	}
 	sort.Ints(tails)
-	e.vectors.Prologue(tails)
+	e.vectors.Prologue(tails, u.dots)
 }
 
 func (e *Emitter) label(name string) string {
@@ -100,7 +101,34 @@ func (e *Emitter) label(name string) string {
 	return name
 }
 
+// block writes statements, runs of dots in their mode.
 func (e *Emitter) block(body []loop.Stmt) error {
+	modal, ok := e.vectors.(Modal)
+	if !ok || e.dotMode {
+		return e.statements(body)
+	}
+	for len(body) > 0 {
+		n := dotRun(body)
+		if n == 0 {
+			if err := e.statements(body[:1]); err != nil {
+				return err
+			}
+			body = body[1:]
+			continue
+		}
+		modal.DotMode(true)
+		e.dotMode = true
+		if err := e.statements(body[:n]); err != nil {
+			return err
+		}
+		modal.DotMode(false)
+		e.dotMode = false
+		body = body[n:]
+	}
+	return nil
+}
+
+func (e *Emitter) statements(body []loop.Stmt) error {
 	for _, s := range body {
 		switch s := s.(type) {
 		case *loop.Comment:

@@ -53,8 +53,9 @@ type ProductForms struct{ F231, F213, F132 Forms }
 
 // Vectors writes the instructions of one kernel that differ from ISA to ISA.
 type Vectors interface {
-	// Prologue prepares accesses to the first n lanes only, for each n of a sorted list.
-	Prologue(tails []int)
+	// Prologue prepares what instructions of the kernel want: accesses to the first n lanes only, for
+	// each n of a sorted list, and dots.
+	Prologue(tails []int, dots bool)
 	// Instr writes an instruction that is not written by the emitter itself.
 	Instr(s *loop.Instr) error
 	// Exchange sets d to x where each lane has changed places with its partner, distance (a multiple
@@ -66,4 +67,10 @@ type Vectors interface {
 	// Quarters sets d to the quarters (of 4 lanes) with even numbers of x and after them those of y;
 	// if odd, those with odd numbers.
 	Quarters(odd bool, x, y, d Vec)
+}
+
+// Modal is implemented by Vectors that compute dots in a mode of their own. The emitter begins it before
+// a run of statements with no other arithmetic and ends it after that.
+type Modal interface {
+	DotMode(begin bool)
 }

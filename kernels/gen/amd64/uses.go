@@ -17,6 +17,7 @@ type use struct {
 type uses struct {
 	ptr, cnt map[int]int
 	tails    map[int]bool // numbers of active lanes below all
+	dots     bool
 }
 
 func countUses(k *loop.Kernel) *uses {
@@ -36,6 +37,7 @@ func (u *uses) block(body []loop.Stmt, weight int) {
 					u.cnt[int(s.Mem.Index)] += 2 * weight
 				}
 			}
+			u.dots = u.dots || s.Op == loop.OpDot
 			if s.Lanes > 0 && s.Stride <= 1 {
 				u.tails[s.Lanes] = true
 			}

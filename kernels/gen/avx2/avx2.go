@@ -56,7 +56,7 @@ var isa = &amd64.ISA{
 	And:    both((*build.Context).VANDPS),
 	Xor:    both((*build.Context).VXORPS),
 	Round:  func(c *build.Context, imm, x, d operand.Op) { c.VROUNDPS(imm, x, d) },
-	New:    func(e *amd64.Emitter) amd64.Vectors { return &vectors{e} },
+	New:    func(e *amd64.Emitter) amd64.Vectors { return &vectors{Emitter: e} },
 	Encode: check,
 }
 

@@ -75,7 +75,7 @@ func (e *vectors) storeHalves(x amd64.Vec, a operand.Mem, n int) {
 
 // dot adds the products of the upper and then of the lower halves to the addend, as loop.Dot does:
 // the product of two bf16 numbers is exact in float32 or too small or large for it, so that a fused
-// product rounds its sum once.
+// product rounds its sum once. Sums that are subnormal become 0 by the mode that DotMode sets.
 func (e *vectors) dot(s *loop.Instr) {
 	x, y, d := e.In(s.Args[0]), e.In(s.Args[1]), e.V(s.Dst)
 	sum := d
@@ -87,20 +87,31 @@ func (e *vectors) dot(s *loop.Instr) {
 	e.C.VANDPS(e.Word(upperHalf), x, p)
 	e.C.VANDPS(e.Word(upperHalf), y, q)
 	e.C.VFMADD231PS(p, q, sum)
-	e.flush(sum, p)
 	e.C.VPSLLD(operand.U8(halfBits), x, p)
 	e.C.VPSLLD(operand.U8(halfBits), y, q)
 	e.C.VFMADD231PS(p, q, sum)
-	e.flush(sum, p)
 	if sum != d {
 		e.C.VMOVAPS(sum, d)
 	}
 }
 
-// flush makes subnormal numbers 0 and keeps their signs.
-func (e *vectors) flush(x, mask amd64.Vec) {
-	e.C.VANDPS(e.Word(magnitude), x, mask)
-	e.C.VCMPPS(less, e.Constant(smallestNormal), mask, mask)
-	e.C.VANDPS(e.Word(magnitude), mask, mask)
-	e.C.VANDNPS(x, mask, x)
+// flushToZero makes subnormal results 0, and subnormal arguments too: bits of MXCSR.
+const flushToZero = 1<<15 | 1<<6
+
+func (e *vectors) prepareDots() {
+	e.mode = e.C.AllocLocal(8)
+	t := e.C.GP32()
+	e.C.VSTMXCSR(e.mode)
+	e.C.MOVL(e.mode, t)
+	e.C.ORL(operand.U32(flushToZero), t)
+	e.C.MOVL(t, after(e.mode, 4))
+}
+
+// DotMode sets the mode in which subnormal numbers are 0, or again the one that the kernel found.
+func (e *vectors) DotMode(begin bool) {
+	if begin {
+		e.C.VLDMXCSR(after(e.mode, 4))
+	} else {
+		e.C.VLDMXCSR(e.mode)
+	}
 }

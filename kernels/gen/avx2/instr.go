@@ -13,10 +13,17 @@ import (
 
 // vectors writes the instructions of one kernel. None takes more than two registers beside those of
 // its arguments and result, and one for each argument that is a constant.
-type vectors struct{ *amd64.Emitter }
+type vectors struct {
+	*amd64.Emitter
+	mode operand.Mem // MXCSR as the kernel found it, and after that as dots want it
+}
 
-// Prologue has nothing to prepare: masks are read from memory.
-func (e *vectors) Prologue([]int) {}
+// Prologue prepares dots only: masks are read from memory.
+func (e *vectors) Prologue(_ []int, dots bool) {
+	if dots {
+		e.prepareDots()
+	}
+}
 
 // Instr writes what depends on the width, and what AVX-512 has an instruction for.
 func (e *vectors) Instr(s *loop.Instr) error {

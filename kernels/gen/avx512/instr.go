@@ -18,7 +18,7 @@ type vectors struct {
 }
 
 // Prologue makes the masks of the first tails, as many as there are registers to spare.
-func (e *vectors) Prologue(tails []int) {
+func (e *vectors) Prologue(tails []int, _ bool) {
 	for _, n := range tails[:min(len(tails), 5)] {
 		e.masks[n] = e.makeMask(n)
 	}

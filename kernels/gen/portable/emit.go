@@ -95,18 +95,20 @@ func negate(x float32) float32 { return math.Float32frombits(math.Float32bits(x)
 func magnitude(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }
 `,
 	"dot": `// dot adds the products of the upper and of the lower bf16 halves of x and y to z. Products
-// are exact in float64, sums exact enough to round as if they were; subnormal sums are 0.
+// are exact in float64, sums exact enough to round as if they were; those that are subnormal
+// once rounded to 24 bits are 0.
 func dot(x, y, z float32) float32 {
+	const normal = 0x1p-126 - 0x1p-151
 	a, b := math.Float32bits(x), math.Float32bits(y)
-	z = float32(float64(z) + float64(float64(math.Float32frombits(a&^0xffff))*float64(math.Float32frombits(b&^0xffff))))
-	if math.Float32bits(z)&0x7f800000 == 0 {
-		z = float32(z * 0)
+	s := float64(z) + float64(float64(math.Float32frombits(a&^0xffff))*float64(math.Float32frombits(b&^0xffff)))
+	if math.Abs(s) < normal {
+		s = float64(s * 0)
 	}
-	z = float32(float64(z) + float64(float64(math.Float32frombits(a<<16))*float64(math.Float32frombits(b<<16))))
-	if math.Float32bits(z)&0x7f800000 == 0 {
-		z = float32(z * 0)
+	s = float64(float32(s)) + float64(float64(math.Float32frombits(a<<16))*float64(math.Float32frombits(b<<16)))
+	if math.Abs(s) < normal {
+		s = float64(s * 0)
 	}
-	return z
+	return float32(s)
 }
 `,
 	"fused": `// fused is x y + z, rounded once: the product is exact in float64, and where the sum is not, its
