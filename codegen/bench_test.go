@@ -32,7 +32,7 @@ func BenchmarkRowKernels(b *testing.B) {
 	at := map[string]int{}
 	var kernels []*loop.Kernel
 	var names []string
-	for _, fn := range mod.Programs[0].Functions[:1] {
+	for _, fn := range mod.Targets[0].Programs[0].Functions[:1] {
 		for _, c := range fn.Calls {
 			for i, s := range c.Launch.Kernels() {
 				k := c.Kernels()[i]
@@ -43,8 +43,8 @@ func BenchmarkRowKernels(b *testing.B) {
 				if !ok {
 					j = len(jobs)
 					at[k.Name] = j
-					jobs = append(jobs, job{name: k.AVX512.Name, spec: s.Rows, doc: k.Doc})
-					kernels, names = append(kernels, k.AVX512), append(names, k.AVX512.Name)
+					jobs = append(jobs, job{name: k.Name, spec: s.Rows, doc: k.Doc})
+					kernels, names = append(kernels, k.Kernel), append(names, k.Name)
 				}
 				rows := s.Count * max(1, s.InBlocks)
 				for _, o := range s.Outer {

@@ -12,6 +12,7 @@ import (
 	"mspecc/codegen/fuse"
 	"mspecc/ir"
 	"mspecc/ir/build"
+	"mspecc/kernels/gen"
 	"mspecc/spec"
 )
 
@@ -25,7 +26,7 @@ func compile(t testing.TB, file string, opt build.Options) *codegen.Module {
 		spec.Render(&s, diags, nil)
 		t.Fatal(s.String())
 	}
-	mod, err := codegen.Compile(m, codegen.Options{Target: "auto"})
+	mod, err := codegen.Compile(m, codegen.Options{Targets: gen.Targets})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +56,7 @@ const maxInstructions = 1500
 func TestPaperConfigurations(t *testing.T) {
 	for _, c := range paper {
 		t.Run(c.modality, func(t *testing.T) {
-			mod := compile(t, "../examples/metamae.mspec", build.Options{Modalities: []string{c.modality}, Set: append(c.settings, "dropout=0.0")})
+			mod := compile(t, "../examples/metamae.mspec", build.Options{Modalities: []string{c.modality}, Set: append(c.settings, "dropout=0.0")}).Targets[0]
 			r := mod.Explain(mod.Programs[0], mod.Programs[0].Functions[0], codegen.TwoCores)
 			flop, again := 0, 0
 			for _, p := range r.Phases {
@@ -83,7 +84,7 @@ func TestPaperConfigurations(t *testing.T) {
 			}
 			longest := 0
 			for _, k := range mod.Kernels {
-				n := k.AVX512.Instructions()
+				n := k.Instructions()
 				longest = max(longest, n)
 				if n > maxInstructions {
 					t.Errorf("%s has %d instructions, at most %d are good: %s", k.Name, n, maxInstructions, k.Doc)
@@ -149,7 +150,7 @@ func TestDeterminism(t *testing.T) {
 
 // TestExplain compares the report on a small model with testdata/small.explain.
 func TestExplain(t *testing.T) {
-	mod := compile(t, "testdata/small.mspec", build.Options{})
+	mod := compile(t, "testdata/small.mspec", build.Options{}).Targets[0]
 	var got bytes.Buffer
 	for _, fn := range mod.Programs[0].Functions {
 		mod.Explain(mod.Programs[0], fn, codegen.TwoCores).Write(&got, fn.Name == "Step")
@@ -172,7 +173,7 @@ func TestExplain(t *testing.T) {
 
 // TestExplainAddsUp: phases, kernels and launches tell of the same work.
 func TestExplainAddsUp(t *testing.T) {
-	mod := compile(t, "../examples/metamae.mspec", build.Options{Modalities: []string{"sensor"}, Set: []string{"enc_layers=1", "dec_layers=1"}})
+	mod := compile(t, "../examples/metamae.mspec", build.Options{Modalities: []string{"sensor"}, Set: []string{"enc_layers=1", "dec_layers=1"}}).Targets[0]
 	for _, fn := range mod.Programs[0].Functions {
 		r := mod.Explain(mod.Programs[0], fn, codegen.TwoCores)
 		var phases, kernels, calls [3]int

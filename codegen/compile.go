@@ -1,6 +1,6 @@
 // Package codegen turns an elaborated model into a Go module: it differentiates and
 // optimises each function's graph, fuses it into kernels, lays out the arena, and writes
-// AVX-512 assembly, portable Go and the Go code that drives them.
+// kernels for each target and the Go code that drives them.
 package codegen
 
 import (
@@ -21,28 +21,40 @@ import (
 	"mspecc/ir/loop"
 	"mspecc/ir/optim"
 	"mspecc/ir/pass"
-	"mspecc/kernels/gen/avx512"
-	"mspecc/kernels/gen/portable"
+	"mspecc/kernels/gen"
 )
 
 // Options steers a compilation.
 type Options struct {
-	Target  string   // auto, avx512 or portable
-	Disable []string // optional passes to leave out
-	Memory  int      // bytes that the arena may take; 0: no limit
+	Targets []gen.Target // what kernels are written for, the best first
+	Disable []string     // optional passes to leave out
+	Memory  int          // bytes that the arena may take; 0: no limit
 	// Observe is called with every stage of every function's graph.
 	Observe func(function, stage string, p *pass.Program)
 }
 
 // Module is a compiled model: everything that is written out, and what explain shows.
 type Module struct {
-	Model    *build.Model
-	Target   string
-	Library  bool // a package with func Programs, for a main of the user's own, rather than a program
-	Programs []*Program
+	Model   *build.Model
+	Library bool      // a package with func Programs, for a main of the user's own, rather than a program
+	Targets []*Target // a trainer takes the first that its CPU runs
+	Graphs  []Graph   // one for each modality
+}
+
+// Graph is the ONNX graph of a modality's features, for other programs.
+type Graph struct {
+	*onnx.Graph       // nil where there is none
+	Missing     error // why
+}
+
+// Target is a model compiled for one target: fused, laid out and lowered for its machine.
+type Target struct {
+	gen.Target
+	Programs []*Program // one for each modality
 	Kernels  []*Kernel
 	Drivers  []*Driver
 
+	mod     *Module
 	mu      sync.Mutex // of kernels, while functions are compiled side by side
 	kernels map[string]*Kernel
 	drivers map[string]*Driver
@@ -61,10 +73,6 @@ type Program struct {
 	Scratch   int // floats of scratch for each worker
 	Local     int // floats of each worker for values that live within one block of a launch
 	Constants []Constant
-	Graph     *onnx.Graph // features for other programs; nil where there is none
-	NoGraph   error       // why
-
-	constants map[string]*fuse.Buffer
 }
 
 // bf16 reports whether matrix products take operands in bf16.
@@ -101,15 +109,13 @@ type Call struct {
 	Driver *Driver // nil where the run-time library does the work
 }
 
-// Kernel is one generated kernel in both forms.
+// Kernel is one generated kernel.
 type Kernel struct {
-	Name     string
-	Doc      []string
-	AVX512   *loop.Kernel
-	Portable *loop.Kernel
-	Scratch  int
+	*loop.Kernel
 	Launches int // how many calls use it
-	err      error
+
+	once sync.Once // lowers it
+	err  error
 }
 
 // Driver is the Go function that runs a kernel, or the kernels of a chain, over the tasks
@@ -182,15 +188,18 @@ type lowering interface {
 	Lower(loop.Machine) (*loop.Kernel, error)
 }
 
-// Compile compiles every modality of a model.
+// Compile compiles every modality of a model for every target.
 func Compile(m *build.Model, opt Options) (*Module, error) {
-	mod := &Module{Model: m, Target: opt.Target, kernels: map[string]*Kernel{}, drivers: map[string]*Driver{}}
+	mod := &Module{Model: m}
+	for _, t := range opt.Targets {
+		mod.Targets = append(mod.Targets, &Target{Target: t, mod: mod, kernels: map[string]*Kernel{}, drivers: map[string]*Driver{}})
+	}
 	for _, v := range m.Variants {
-		p, err := mod.program(v, opt)
-		if err != nil {
+		if err := mod.variant(v, opt); err != nil {
 			return nil, fmt.Errorf("modality %s: %w", v.Modality.Name, err)
 		}
-		mod.Programs = append(mod.Programs, p)
+		g, err := onnx.Features(v)
+		mod.Graphs = append(mod.Graphs, Graph{g, err})
 	}
 	return mod, nil
 }
@@ -198,42 +207,78 @@ func Compile(m *build.Model, opt Options) (*Module, error) {
 // regionAlign makes a region divide into rows of a good length for the optimiser.
 const regionAlign = 1024
 
-func (mod *Module) program(v *build.Variant, opt Options) (*Program, error) {
-	p := &Program{Variant: v, constants: map[string]*fuse.Buffer{}}
-	if o, ok := optim.Find(v.Train.Optimizer); ok {
-		p.State = o.State(v.Train.Settings)
+// variant compiles one modality: each function is differentiated and optimised once, and then compiled for
+// each target.
+func (mod *Module) variant(v *build.Variant, opt Options) error {
+	for _, t := range mod.Targets {
+		t.Programs = append(t.Programs, newProgram(v))
 	}
-	p.regions()
 	list := entries(v)
-	all, errs := make([]*compilation, len(list)), make([]error, len(list))
+	all, errs := make([][]*compilation, len(list)), make([]error, len(list))
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	if opt.Observe != nil {
 		g.SetLimit(1) // stages are seen in order
 	}
 	for i, f := range list {
-		all[i] = &compilation{mod: mod, prog: p, opt: opt, fn: &Function{Name: f.name}, leaves: map[string]*fuse.Buffer{}}
 		g.Go(func() error {
-			errs[i] = all[i].compile(f.fn)
+			all[i], errs[i] = mod.function(f, opt)
 			return nil
 		})
 	}
 	g.Wait()
 	for i, err := range errs { // the first in the list, whichever was first in time
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", list[i].name, err)
+			return fmt.Errorf("%s: %w", list[i].name, err)
 		}
 	}
-	for _, c := range all { // one after another: kernels and drivers are numbered as they come
-		for _, l := range c.launches {
-			c.fn.Calls = append(c.fn.Calls, Call{l, mod.driver(l)})
+	for i, t := range mod.Targets {
+		p := t.Programs[len(t.Programs)-1]
+		for _, f := range all { // one after another: kernels and drivers are numbered as they come
+			t.finish(p, f[i])
 		}
-		p.Local = max(p.Local, c.local)
-		p.Functions = append(p.Functions, c.fn)
+		p.layout()
 	}
-	p.Graph, p.NoGraph = onnx.Features(v)
-	p.layout()
-	return p, nil
+	return nil
+}
+
+// function compiles one function of the newest programs, for every target.
+func (mod *Module) function(f entry, opt Options) ([]*compilation, error) {
+	var all []*compilation
+	var graph *graph
+	for _, t := range mod.Targets {
+		c := &compilation{target: t, prog: t.Programs[len(t.Programs)-1], opt: opt, fn: &Function{Name: f.name}, leaves: map[string]*fuse.Buffer{}}
+		if graph == nil {
+			var err error
+			if graph, err = c.differentiate(f.fn); err != nil {
+				return nil, err
+			}
+		}
+		if err := c.compile(graph); err != nil {
+			return nil, fmt.Errorf("for %s: %w", t.Name, err)
+		}
+		opt.Observe = nil // once is enough
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// finish adds a function to its program.
+func (t *Target) finish(p *Program, c *compilation) {
+	for _, l := range c.launches {
+		c.fn.Calls = append(c.fn.Calls, Call{l, t.driver(l)})
+	}
+	p.Local = max(p.Local, c.local)
+	p.Functions = append(p.Functions, c.fn)
+}
+
+func newProgram(v *build.Variant) *Program {
+	p := &Program{Variant: v}
+	if o, ok := optim.Find(v.Train.Optimizer); ok {
+		p.State = o.State(v.Train.Settings)
+	}
+	p.regions()
+	return p
 }
 
 // regions settles where parameters lie. Those that no gradient reaches come last, where no optimiser gets at them.
@@ -295,10 +340,10 @@ var LaunchPasses = []pass.Pass{
 	{Name: localName, Doc: "what lives within one block is memory of the worker"},
 }
 
-// compilation is the work on one function. Those of one program run side by side: of the module
-// they share the kernels alone, and of the program they change nothing.
+// compilation is the work on one function for one target. Functions are compiled concurrently: they share
+// the target's table of kernels only, and do not modify the program.
 type compilation struct {
-	mod      *Module
+	target   *Target
 	prog     *Program
 	opt      Options
 	fn       *Function
@@ -316,10 +361,17 @@ type pinned struct {
 	buf  *fuse.Buffer
 }
 
-func (c *compilation) compile(fn *build.Func) error {
+// graph is what a function computes, in primitive operations; every target is compiled from it.
+type graph struct {
+	*pass.Program
+	named int // of the outputs, how many get places of their own; the others are gradients
+}
+
+// differentiate is a function with its gradients, after the passes.
+func (c *compilation) differentiate(fn *build.Func) (*graph, error) {
 	fn, err := c.prepare(fn)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	b := fn.B
 	roots := make([]ir.Output, 0, len(fn.Outputs)+len(c.prog.Variant.Params))
@@ -343,18 +395,21 @@ func (c *compilation) compile(fn *build.Func) error {
 			roots = append(roots, ir.Output{Name: "grad." + c.prog.Variant.Params[i].Attr.Name, Value: g})
 		}
 	}
+	g := &graph{&pass.Program{B: b, Outputs: roots}, named}
+	return g, pass.Run(g.Program, c.passOptions())
+}
+
+// compile makes launches of a function, and in a training step of the optimiser's update.
+func (c *compilation) compile(g *graph) error {
 	at := c.prog.gradients() * c.prog.Region
 	grads := &fuse.Buffer{Name: "gradients", Class: fuse.State, Len: c.prog.Region, Offset: at, Fixed: true}
-	err = c.graph(&pass.Program{B: b, Outputs: roots}, at+c.prog.Region, named, func(_ int, name string) (*fuse.Buffer, int) {
+	err := c.launch(g, at+c.prog.Region, func(name string) (*fuse.Buffer, int) {
 		return grads, c.prog.place(strings.TrimPrefix(name, "grad."))
 	})
-	if err != nil {
+	if err != nil || c.fn.Name != "Step" {
 		return err
 	}
-	if c.fn.Name == "Step" {
-		return c.optimiser()
-	}
-	return nil
+	return c.optimiser()
 }
 
 // place is where a parameter lies inside a region.
@@ -399,23 +454,20 @@ func (c *compilation) passOptions() pass.Options {
 	return o
 }
 
-// graph compiles a graph into calls. The first named outputs get places of their own; dest
-// gives the places of the others. Temporary memory starts at start.
-func (c *compilation) graph(p *pass.Program, start, named int, dest func(i int, name string) (*fuse.Buffer, int)) error {
-	if err := pass.Run(p, c.passOptions()); err != nil {
-		return err
-	}
+// launch compiles a graph into launches. dest gives the places of gradients and updated state. Temporary memory
+// starts at start.
+func (c *compilation) launch(g *graph, start int, dest func(name string) (*fuse.Buffer, int)) error {
 	roots := func(p *pass.Program) []fuse.Root {
 		out := make([]fuse.Root, len(p.Outputs))
 		for i, o := range p.Outputs {
 			out[i] = fuse.Root{Value: o.Value, Name: o.Name}
-			if i >= named {
-				out[i].Dest, out[i].At = dest(i-named, o.Name)
+			if i >= g.named {
+				out[i].Dest, out[i].At = dest(o.Name)
 			}
 		}
 		return out
 	}
-	f, err := c.fit(p, roots, start)
+	f, err := c.fit(g.Program, roots, start)
 	if err != nil {
 		return err
 	}
@@ -426,7 +478,7 @@ func (c *compilation) graph(p *pass.Program, start, named int, dest func(i int, 
 	}
 	c.fn.Floats, c.local = max(c.fn.Floats, end), max(c.local, local)
 	for i, o := range p.Outputs {
-		if w := res.Roots[i]; i < named || c.fn.Name != "Step" {
+		if w := res.Roots[i]; i < g.named || c.fn.Name != "Step" {
 			c.fn.Outputs = append(c.fn.Outputs, Tensor{o.Name, o.Value.Type, w.Buf.Offset + w.Offset})
 		}
 	}
@@ -463,7 +515,7 @@ func (c *compilation) lower(l *fuse.Launch) error {
 	if spec == nil {
 		return nil
 	}
-	k := c.mod.kernel(l, spec)
+	k := c.target.kernel(spec)
 	if errors.Is(k.err, loop.ErrPressure) && l.Half != nil {
 		return &fuse.Hint{Split: l.Half}
 	}
@@ -487,34 +539,29 @@ func kernelSpec(l *fuse.Launch) lowering {
 }
 
 // kernel returns the kernel of a spec; equal specs share one.
-func (mod *Module) kernel(l *fuse.Launch, spec lowering) *Kernel {
+func (t *Target) kernel(spec lowering) *Kernel {
 	key := spec.Key()
-	mod.mu.Lock()
-	defer mod.mu.Unlock()
-	if k, ok := mod.kernels[key]; ok {
-		return k
+	t.mu.Lock()
+	k := t.kernels[key]
+	if k == nil {
+		k = &Kernel{}
+		t.kernels[key] = k
 	}
-	k := &Kernel{}
-	mod.kernels[key] = k
-	if k.AVX512, k.err = spec.Lower(avx512.Machine); k.err == nil {
-		k.Portable, k.err = spec.Lower(portable.Machine)
-	}
-	if k.err == nil {
-		k.Scratch = max(k.AVX512.Scratch, k.Portable.Scratch)
-	}
+	t.mu.Unlock()
+	k.once.Do(func() { k.Kernel, k.err = spec.Lower(t.Machine) })
 	return k
 }
 
 // driver returns the driver of a launch; launches that differ only in their operands'
 // places share one. It is nil for what the run-time library does.
-func (mod *Module) driver(l *fuse.Launch) *Driver {
+func (t *Target) driver(l *fuse.Launch) *Driver {
 	d := &Driver{Launch: l, Stages: l.Stages}
 	key := ""
 	switch l.Kind {
 	case fuse.BlocksKind:
 		key = fmt.Sprint(l.Blocks, l.Lanes)
 		for _, s := range l.Stages {
-			p := mod.driver(s)
+			p := t.driver(s)
 			d.Parts = append(d.Parts, p)
 			if tasks, _ := s.Tasks(); p != nil {
 				key += fmt.Sprint("; ", p.Name, tasks)
@@ -535,7 +582,7 @@ func (mod *Module) driver(l *fuse.Launch) *Driver {
 	if l.Kind != fuse.BlocksKind {
 		key = fmt.Sprint(l.Outer, l.PerTask)
 		for _, s := range d.Stages {
-			k := mod.use(s)
+			k := t.use(s)
 			d.Kernels = append(d.Kernels, k)
 			key += fmt.Sprint("; ", k.Name, s.Count, s.Chunk, s.K, s.KBlock, s.Accumulate, s.Sum)
 			for _, o := range s.Operands {
@@ -546,12 +593,12 @@ func (mod *Module) driver(l *fuse.Launch) *Driver {
 			}
 		}
 	}
-	if known, ok := mod.drivers[key]; ok {
+	if known, ok := t.drivers[key]; ok {
 		return known
 	}
-	mod.drivers[key] = d
-	d.Name = mod.driverName(d)
-	mod.Drivers = append(mod.Drivers, d)
+	t.drivers[key] = d
+	d.Name = t.driverName(d)
+	t.Drivers = append(t.Drivers, d)
 	return d
 }
 
@@ -566,23 +613,21 @@ func reference(l *fuse.Launch, o fuse.Access) string {
 
 // use returns the kernel of a launch that is going to run. Kernels are named when first
 // used, so that those of discarded attempts at fusion leave no gap.
-func (mod *Module) use(l *fuse.Launch) *Kernel {
-	k := mod.kernel(l, kernelSpec(l))
+func (t *Target) use(l *fuse.Launch) *Kernel {
+	k := t.kernel(kernelSpec(l))
 	if k.Name == "" {
-		k.Name = fmt.Sprintf("%s%d", kernelName(l), len(mod.Kernels))
+		k.Name = fmt.Sprintf("%s%d", kernelName(l), len(t.Kernels))
 		k.Doc = describe(l)
-		k.AVX512.Name, k.Portable.Name = k.Name+"AVX512", k.Name+"Portable"
-		k.AVX512.Doc, k.Portable.Doc = k.Doc, k.Doc
-		mod.Kernels = append(mod.Kernels, k)
+		t.Kernels = append(t.Kernels, k)
 	}
 	k.Launches++
 	return k
 }
 
 // driverName is unique: run and the kernel's name, or chain or blocks and a number.
-func (mod *Module) driverName(d *Driver) string {
+func (t *Target) driverName(d *Driver) string {
 	n, kind := 1, d.Launch.Kind
-	for _, e := range mod.Drivers {
+	for _, e := range t.Drivers {
 		if len(d.Stages) > 1 && e.Launch.Kind == kind || d.Launch.Stages == nil && e.Launch.Stages == nil && e.Kernels[0] == d.Kernels[0] {
 			n++
 		}

@@ -6,14 +6,12 @@ import (
 	"strings"
 
 	"mspecc/ir/loop"
-	"mspecc/kernels/gen/avx512"
-	"mspecc/kernels/gen/portable"
 )
 
-// Dump writes one of the late stages of a module: loops, plan or asm.
-func (mod *Module) Dump(w io.Writer, stage, function string) error {
+// Dump writes one of the late stages of a module for one target: loops, plan or asm.
+func (t *Target) Dump(w io.Writer, stage, function string) error {
 	chosen, used := map[*Function]bool{}, map[*Kernel]bool{}
-	for _, p := range mod.Programs {
+	for _, p := range t.Programs {
 		for _, fn := range p.Functions {
 			if function == "" || strings.EqualFold(fn.Name, function) {
 				chosen[fn] = true
@@ -24,26 +22,22 @@ func (mod *Module) Dump(w io.Writer, stage, function string) error {
 		}
 	}
 	if len(chosen) == 0 {
-		return fmt.Errorf("%s has no function %q", mod.Model.File, function)
+		return fmt.Errorf("%s has no function %q", t.mod.Model.File, function)
 	}
 	if stage == "plan" {
-		for _, p := range mod.Programs {
+		for _, p := range t.Programs {
 			for _, fn := range p.Functions {
 				if chosen[fn] {
-					p.dumpPlan(w, fn)
+					t.dumpPlan(w, p, fn)
 				}
 			}
 		}
 		return nil
 	}
 	var kernels []*loop.Kernel
-	for _, k := range mod.Kernels {
-		switch {
-		case !used[k]:
-		case mod.Target == "portable":
-			kernels = append(kernels, k.Portable)
-		default:
-			kernels = append(kernels, k.AVX512)
+	for _, k := range t.Kernels {
+		if used[k] {
+			kernels = append(kernels, k.Kernel)
 		}
 	}
 	if stage == "loops" {
@@ -52,17 +46,11 @@ func (mod *Module) Dump(w io.Writer, stage, function string) error {
 		}
 		return nil
 	}
-	var text string
-	var err error
-	if mod.Target == "portable" {
-		text, err = portable.Emit(kernels, "main")
-	} else {
-		text, _, err = avx512.Emit(kernels, "main")
-	}
+	code, err := t.Emit(kernels, "main")
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(w, text)
+	_, err = io.WriteString(w, code.Text())
 	return err
 }
 
@@ -80,8 +68,8 @@ func (d *Driver) kernels(used map[*Kernel]bool) {
 }
 
 // dumpPlan lists the launches with the places of their operands.
-func (p *Program) dumpPlan(w io.Writer, fn *Function) {
-	fmt.Fprintf(w, "// %s, %s: arena of %d floats\n", p.Variant.Modality.Name, fn.Name, p.Floats)
+func (t *Target) dumpPlan(w io.Writer, p *Program, fn *Function) {
+	fmt.Fprintf(w, "// %s, %s for %s: arena of %d floats\n", p.Variant.Modality.Name, fn.Name, t.Name, p.Floats)
 	for i, c := range fn.Calls {
 		l := c.Launch
 		name := l.Kind.String()

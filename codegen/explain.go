@@ -15,6 +15,7 @@ import (
 type Report struct {
 	Modality string       `json:"modality"`
 	Function string       `json:"function"`
+	Target   string       `json:"target"`
 	Launches int          `json:"launches"`
 	Memory   Memory       `json:"memory_bytes"`
 	Again    int          `json:"recomputed_values"` // computed a second time to save memory
@@ -72,12 +73,12 @@ type CallCost struct {
 }
 
 // Explain reports the cost of a compiled function.
-func (mod *Module) Explain(p *Program, fn *Function, rates Rates) Report {
+func (t *Target) Explain(p *Program, fn *Function, rates Rates) Report {
 	computes := map[string][]string{}
-	for _, k := range mod.Kernels {
+	for _, k := range t.Kernels {
 		computes[k.Name] = k.Doc
 	}
-	r := Report{Modality: p.Variant.Modality.Name, Function: fn.Name, Launches: len(fn.Calls), Again: fn.Again}
+	r := Report{Modality: p.Variant.Modality.Name, Function: fn.Name, Target: t.Name, Launches: len(fn.Calls), Again: fn.Again}
 	constants := 0
 	for _, c := range p.Constants {
 		constants += len(c.Values)
@@ -146,7 +147,7 @@ func ms(seconds float64) string {
 
 // Write prints the report; verbose adds every launch in order.
 func (r Report) Write(w io.Writer, verbose bool) {
-	fmt.Fprintf(w, "%s, %s: %d launches of %d kernels\n\n", r.Modality, r.Function, r.Launches, len(r.Kernels))
+	fmt.Fprintf(w, "%s, %s for %s: %d launches of %d kernels\n\n", r.Modality, r.Function, r.Target, r.Launches, len(r.Kernels))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "phase\tlaunches\tmatrix GFLOP\tother GFLOP\tMB\tpredicted ms\tmeasured ms\t")
 	sum := PhaseCost{Phase: "total"}

@@ -13,13 +13,27 @@ import (
 
 const runtimePath = "mspecc/runtime"
 
-// header heads every generated Go file.
-func (mod *Module) header() *jen.File {
-	f := jen.NewFile(mod.pkg())
+// A generated module has a package for the program, one for what the model is whatever it is compiled for, and one
+// for each target.
+const (
+	moduleName  = "trainer"
+	modelFolder = "model"
+	modelPath   = moduleName + "/" + modelFolder
+)
+
+// header heads every generated Go file; goarch says what it is for, "" is every architecture.
+func (mod *Module) header(pkg, goarch string) *jen.File {
+	f := jen.NewFile(pkg)
 	f.HeaderComment(mod.generated())
+	if goarch != "" {
+		f.HeaderComment("//go:build " + goarch)
+	}
 	f.ImportName(runtimePath, "runtime")
+	f.ImportName(modelPath, modelFolder)
 	return f
 }
+
+func (t *Target) header() *jen.File { return t.mod.header(t.Name, t.GOARCH) }
 
 func render(f *jen.File) ([]byte, error) {
 	var b bytes.Buffer
@@ -29,10 +43,10 @@ func render(f *jen.File) ([]byte, error) {
 
 // driversFile holds one Go function for each way a kernel is run: it cuts the work into
 // tasks, and each task into kernel calls.
-func (mod *Module) driversFile() ([]byte, error) {
-	f := mod.header()
+func (t *Target) driversFile() ([]byte, error) {
+	f := t.header()
 	f.Line()
-	for _, d := range mod.Drivers {
+	for _, d := range t.Drivers {
 		l := d.Launch
 		tasks, chunks := l.Tasks()
 		params := func(task string) []jen.Code {
@@ -268,8 +282,8 @@ func times(x *jen.Statement, n int) *jen.Statement {
 }
 
 // runFile holds the run of one function: its launches in order.
-func (mod *Module) runFile(p *Program, fn *Function) ([]byte, error) {
-	f := mod.header()
+func (t *Target) runFile(p *Program, fn *Function) ([]byte, error) {
+	f := t.header()
 	f.Line()
 	f.Comment(fmt.Sprintf("%s computes %s of %s: %d launches.", runName(p, fn), fn.Name, p.Variant.Modality.Name, len(fn.Calls)))
 	f.Func().Id(runName(p, fn)).Params(jen.Id("m").Op("*").Qual(runtimePath, "Machine")).BlockFunc(func(g *jen.Group) {

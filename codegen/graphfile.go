@@ -1,20 +1,22 @@
 package codegen
 
 import (
+	"path"
+	"slices"
+
 	"github.com/dave/jennifer/jen"
 )
 
-// graphFolder holds, in a generated module, the ONNX graph of every modality's features.
+// graphFolder holds, in the folder of the model, the ONNX graph of every modality's features.
 const graphFolder = "onnx"
 
-// graph describes the ONNX graph to the run-time library.
-func (p *Program) graph() *jen.Statement {
-	g := p.Graph
-	if g == nil {
-		return rt("Graph").Values(jen.Dict{jen.Id("Missing"): jen.Lit(p.NoGraph.Error())})
+// value describes the graph to the run-time library.
+func (g Graph) value(modality string) *jen.Statement {
+	if g.Graph == nil {
+		return rt("Graph").Values(jen.Dict{jen.Id("Missing"): jen.Lit(g.Missing.Error())})
 	}
 	return rt("Graph").Values(jen.Dict{
-		jen.Id("Proto"): jen.Id("graph").Call(jen.Lit(p.Variant.Modality.Name)),
+		jen.Id("Proto"): jen.Id("graph").Call(jen.Lit(modality)),
 		jen.Id("Batch"): jen.Lit(g.Batch),
 		jen.Id("Params"): jen.Index().String().ValuesFunc(func(list *jen.Group) {
 			for _, name := range g.Params {
@@ -26,20 +28,16 @@ func (p *Program) graph() *jen.Statement {
 
 // addGraphs writes the graphs beside the code.
 func (mod *Module) addGraphs(files map[string][]byte) {
-	for _, p := range mod.Programs {
-		if p.Graph != nil {
-			files[graphFolder+"/"+p.Variant.Modality.Name] = p.Graph.Proto
+	for i, v := range mod.Model.Variants {
+		if g := mod.Graphs[i].Graph; g != nil {
+			files[path.Join(modelFolder, graphFolder, v.Modality.Name)] = g.Proto
 		}
 	}
 }
 
 // graphFile declares what embeds the graphs, where there are any.
 func (mod *Module) graphFile(f *jen.File) {
-	any := false
-	for _, p := range mod.Programs {
-		any = any || p.Graph != nil
-	}
-	if !any {
+	if !slices.ContainsFunc(mod.Graphs, func(g Graph) bool { return g.Graph != nil }) {
 		return
 	}
 	f.Line()

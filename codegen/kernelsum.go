@@ -13,56 +13,38 @@ import (
 // roundings is counted up where a printer of kernels comes to round otherwise, which the loop IR does not show.
 const roundings = 1
 
-// kernelSums name, for each target that is written, what a training step computes and in which
-// order it rounds: a hash of its kernels with the loops around them. Names, comments and places in memory
-// do not count.
-func (mod *Module) kernelSums(p *Program) map[string]string {
-	sums := map[string]string{}
-	for _, target := range mod.targets() {
-		for _, fn := range p.Functions {
-			if fn.Name != "Step" {
-				continue
-			}
-			h := sha256.New()
-			fmt.Fprintln(h, target, roundings)
-			for _, c := range fn.Calls {
-				sumLaunch(h, c.Launch)
-				for _, k := range c.Kernels() {
-					if k == nil {
-						fmt.Fprintln(h, "library")
-						continue
-					}
-					body := *k.Portable
-					if target != "portable" {
-						body = *k.AVX512
-					}
-					body.Name, body.Doc = "", nil
-					fmt.Fprintln(h, body.String())
-				}
-			}
-			sums[target] = hex.EncodeToString(h.Sum(nil))[:12]
+// kernelSum names what a training step computes and in which order it rounds: a hash of its kernels with the loops
+// around them. Names, comments and places in memory do not count. It is "" where there is no training step.
+func (t *Target) kernelSum(p *Program) string {
+	for _, fn := range p.Functions {
+		if fn.Name != "Step" {
+			continue
 		}
+		h := sha256.New()
+		fmt.Fprintln(h, t.name(), roundings)
+		for _, c := range fn.Calls {
+			sumLaunch(h, c.Launch)
+			for _, k := range c.Kernels() {
+				if k == nil {
+					fmt.Fprintln(h, "library")
+					continue
+				}
+				body := *k.Kernel
+				body.Name, body.Doc = "", nil
+				fmt.Fprintln(h, body.String())
+			}
+		}
+		return hex.EncodeToString(h.Sum(nil))[:12]
 	}
-	return sums
+	return ""
 }
 
-// targets are the names of those that are written.
-func (mod *Module) targets() []string {
-	switch mod.Target {
-	case "auto":
-		return []string{mod.native(), "portable"}
-	case "portable":
-		return []string{"portable"}
+// name is that of the target; where matrix products take operands in bf16, that of the CPUs that have them.
+func (t *Target) name() string {
+	if t.BF16 != "" && slices.ContainsFunc(t.Programs, (*Program).bf16) {
+		return t.BF16
 	}
-	return []string{mod.native()}
-}
-
-// native is the name of the target with AVX-512.
-func (mod *Module) native() string {
-	if slices.ContainsFunc(mod.Programs, (*Program).bf16) {
-		return "avx512-bf16"
-	}
-	return "avx512"
+	return t.Name
 }
 
 // sumLaunch adds how the work of a launch is cut and what its operands are.

@@ -46,8 +46,10 @@ func (c *compilation) optimiser() error {
 	for i, name := range c.prog.State {
 		outputs = append(outputs, ir.Output{Name: name, Value: kept[i]})
 	}
+	graph := &graph{&pass.Program{B: b, Outputs: outputs}, named}
+	if err := pass.Run(graph.Program, c.passOptions()); err != nil {
+		return err
+	}
 	// The regions are updated in place.
-	return c.graph(&pass.Program{B: b, Outputs: outputs}, c.fn.Floats, named, func(_ int, name string) (*fuse.Buffer, int) {
-		return c.leaves["input "+name], 0
-	})
+	return c.launch(graph, c.fn.Floats, func(name string) (*fuse.Buffer, int) { return c.leaves["input "+name], 0 })
 }

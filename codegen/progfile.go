@@ -1,7 +1,6 @@
 package codegen
 
 import (
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -14,58 +13,22 @@ import (
 
 func rt(name string) *jen.Statement { return jen.Qual(runtimePath, name) }
 
-// programFile holds the description of one compiled modality that the run-time library
-// works from.
-func (mod *Module) programFile(p *Program, constantAt int) ([]byte, error) {
-	f := mod.header()
-	v := p.Variant
+// programFile completes the description of one modality that the run-time library works from.
+func (t *Target) programFile(p *Program, tables *constants) ([]byte, error) {
+	f := t.header()
+	name := programName(p.Variant.Modality.Name)
 	f.Line()
-	f.Comment(identifier(v.Modality.Name) + "Program describes " + mod.Model.Name + " compiled for " + v.Modality.Name + ".")
-	f.Func().Id(identifier(v.Modality.Name) + "Program").Params().Op("*").Add(rt("Program")).Block(jen.Return(jen.Op("&").Add(rt("Program")).Values(jen.DictFunc(func(d jen.Dict) {
-		set := func(name string, x jen.Code) { d[jen.Id(name)] = x }
-		set("Name", jen.Lit(mod.Model.Name))
-		set("Spec", jen.Lit(filepath.Base(mod.Model.File)))
-		set("Digest", jen.Lit(mod.Model.Digest))
-		set("Sources", jen.Id("sources"))
-		set("Target", jen.Id("target").Call())
-		if sums := mod.kernelSums(p); len(sums) > 0 {
-			set("Kernels", jen.Map(jen.String()).String().Values(jen.DictFunc(func(d jen.Dict) {
-				for target, sum := range sums {
-					d[jen.Lit(target)] = jen.Lit(sum)
-				}
-			})))
+	f.Comment(name + " is " + t.mod.Model.Name + " compiled for " + p.Variant.Modality.Name + ".")
+	f.Func().Id(name).Params().Op("*").Add(rt("Program")).BlockFunc(func(g *jen.Group) {
+		set := func(name string, x jen.Code) { g.Id("p").Dot(name).Op("=").Add(x) }
+		g.Id("p").Op(":=").Qual(modelPath, modelName(p.Variant.Modality.Name)).Call()
+		set("Target", jen.Lit(t.name()))
+		if sum := t.kernelSum(p); sum != "" {
+			set("Kernels", jen.Lit(sum))
 		}
-		set("Modality", modality(v.Modality))
-		set("Settings", jen.Index().Add(rt("Setting")).ValuesFunc(func(g *jen.Group) {
-			for _, s := range v.Settings {
-				g.Line().Values(jen.Dict{jen.Id("Name"): jen.Lit(s.Name), jen.Id("Value"): jen.Lit(s.Value), jen.Id("From"): jen.Lit(s.From)})
-			}
-		}))
-		set("Train", train(v.Train))
-		set("Batch", jen.Lit(v.Batch))
-		set("Params", jen.Index().Add(rt("Param")).ValuesFunc(func(g *jen.Group) {
-			for i, w := range v.Params {
-				in := w.Attr.Init
-				d := jen.Dict{
-					jen.Id("Tensor"): tensor(Tensor{w.Attr.Name, w.Type, p.Places[i]}, true),
-					jen.Id("Init"): rt("Init").Values(jen.Dict{jen.Id("Kind"): jen.Lit(in.Kind), jen.Id("A"): jen.Lit(in.A), jen.Id("B"): jen.Lit(in.B),
-						jen.Id("FanIn"): jen.Lit(in.FanIn), jen.Id("FanOut"): jen.Lit(in.FanOut)})}
-				if p.frozen(w) {
-					d[jen.Id("Frozen")] = jen.True()
-				}
-				g.Line().Values(d)
-			}
-		}))
-		var state []Tensor
-		for i, name := range p.State {
-			state = append(state, Tensor{name, ir.Type{DType: ir.F32, Shape: []int{p.Region}}, (1 + i) * p.Region})
-		}
-		set("State", tensors(state))
 		set("Constants", jen.Index().Add(rt("Constant")).ValuesFunc(func(g *jen.Group) {
-			at := constantAt
 			for _, c := range p.Constants {
-				g.Line().Values(jen.Dict{jen.Id("Offset"): jen.Lit(c.Offset), jen.Id("Values"): jen.Id("constant").Call(jen.Lit(at), jen.Lit(len(c.Values)))})
-				at += len(c.Values)
+				g.Line().Values(jen.Dict{jen.Id("Offset"): jen.Lit(c.Offset), jen.Id("Values"): jen.Qual(modelPath, "Constant").Call(jen.Lit(tables.add(c)), jen.Lit(len(c.Values)))})
 			}
 		}))
 		set("Floats", jen.Lit(p.Floats))
@@ -82,16 +45,30 @@ func (mod *Module) programFile(p *Program, constantAt int) ([]byte, error) {
 		if len(small) > 0 {
 			set("Small", jen.Index().Op("*").Add(rt("Function")).Values(append(small, jen.Line())...))
 		}
-		set("Graph", p.graph())
-		if v.Modality.Sample != "" {
-			set("Sample", jen.Id("sample").Call(jen.Lit(v.Modality.Name)))
-		}
-	}))))
+		g.Return(jen.Id("p"))
+	})
 	for _, fn := range p.Functions {
 		f.Line()
 		f.Comment(callsName(p, fn) + " are the launches of " + fn.Name + ".") // of a package, Go's compiler makes data and not code
 		f.Var().Id(callsName(p, fn)).Op("=").Add(calls(fn))
 	}
+	return render(f)
+}
+
+// programName is the function that gives the program of a modality.
+func programName(modality string) string { return identifier(modality) + "Program" }
+
+// programsFile lists the programs.
+func (t *Target) programsFile() ([]byte, error) {
+	f := t.header()
+	f.PackageComment("Package " + t.Name + " is " + t.mod.Model.Name + " compiled for the target " + t.Name + ".")
+	f.Line()
+	f.Comment("Programs are those of all modalities.")
+	f.Func().Id("Programs").Params().Index().Op("*").Add(rt("Program")).Block(jen.Return(jen.Index().Op("*").Add(rt("Program")).ValuesFunc(func(g *jen.Group) {
+		for _, p := range t.Programs {
+			g.Id(programName(p.Variant.Modality.Name)).Call()
+		}
+	})))
 	return render(f)
 }
 

@@ -64,7 +64,7 @@ func seal(key string, files map[string][]byte) string {
 }
 
 // WriteTree writes a generated module to a folder: files that are equal already stay
-// untouched, files of an earlier module that are no longer part of it are removed. key stands
+// untouched, files and folders of an earlier module that are no longer part of it are removed. key stands
 // for all that the module was made of, so that Sealed recognises it.
 func WriteTree(dir string, files map[string][]byte, key string) error {
 	if st, err := os.Stat(dir); err == nil && !st.IsDir() {
@@ -84,10 +84,14 @@ func WriteTree(dir string, files map[string][]byte, key string) error {
 		}
 	}
 	err := walk(dir, func(name, path string) error {
-		if _, ok := files[name]; !ok {
-			return os.Remove(path)
+		if _, ok := files[name]; ok {
+			return nil
 		}
-		return nil
+		err := os.Remove(path)
+		for folder := filepath.Dir(path); err == nil && folder != dir && os.Remove(folder) == nil; {
+			folder = filepath.Dir(folder) // those that are empty now
+		}
+		return err
 	})
 	if err != nil {
 		return err

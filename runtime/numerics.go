@@ -13,7 +13,7 @@ type Numerics struct {
 
 // Numerics says it of a program on this machine.
 func (p *Program) Numerics() Numerics {
-	n := Numerics{Target: p.Target, Kernels: p.Kernels[p.Target], Format: "float32", Products: "rounded before they are added"}
+	n := Numerics{Target: p.Target, Kernels: p.Kernels, Format: "float32", Products: "rounded before they are added"}
 	if p.Train.Precision == "bf16" {
 		n.Format = "float32, operands of matrix products rounded to bfloat16"
 	}

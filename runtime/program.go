@@ -346,7 +346,7 @@ type Program struct {
 	Digest string // sha256 over all sources of the spec
 	Target string // "avx512", "avx512-bf16" or "portable"
 
-	Kernels map[string]string // by target: a hash of the kernels of Step
+	Kernels string // a hash of the kernels of Step
 
 	Sources   []Source // the spec itself
 	Modality  Modality

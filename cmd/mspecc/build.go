@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +20,7 @@ import (
 
 	"mspecc/codegen"
 	"mspecc/ir/build"
+	"mspecc/kernels/gen"
 	"mspecc/runtime/files"
 	"mspecc/spec"
 )
@@ -46,7 +50,7 @@ func (f *buildFlags) model(cmd *cobra.Command) {
 
 // kernels adds the flag that chooses what kernels are written for.
 func (f *buildFlags) kernels(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.target, "target", "auto", "auto, avx512 or portable; auto chooses at start by the CPU")
+	cmd.Flags().StringVar(&f.target, "target", gen.Auto, gen.Auto+", or some of "+strings.Join(gen.Names(), ",")+"; the trainer takes the best of them that its CPU runs")
 }
 
 func (f *buildFlags) full(cmd *cobra.Command) {
@@ -58,10 +62,8 @@ func (f *buildFlags) full(cmd *cobra.Command) {
 
 // load elaborates the spec and prints its diagnostics.
 func (f *buildFlags) load(file string) (*build.Model, error) {
-	switch f.target {
-	case "auto", "avx512", "portable":
-	default:
-		return nil, usageError{fmt.Errorf("--target %s: the targets are auto, avx512 and portable", f.target)}
+	if _, err := f.targets(); err != nil {
+		return nil, err
 	}
 	m, diags := build.Load(file, build.Options{Modalities: f.modalities, Set: f.sets, OwnReaders: f.library || f.dataless})
 	if len(diags) > 0 {
@@ -91,9 +93,32 @@ func (f *buildFlags) compile(m *build.Model) (*codegen.Module, error) {
 	return codegen.Compile(m, o)
 }
 
+// targets are those that kernels are written for. A binary is for this machine; a module may be built for any.
+func (f *buildFlags) targets() ([]gen.Target, error) {
+	goarch := runtime.GOARCH
+	if f.emit != "" {
+		goarch = ""
+	}
+	targets, err := gen.Select(cmp.Or(f.target, gen.Auto), goarch)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--target %s: %w", f.target, err)}
+	}
+	switch here := func(t gen.Target) bool { return t.GOARCH == "" || t.GOARCH == runtime.GOARCH }; {
+	case f.dataless: // one is shown, which need not run here
+		return targets[:1], nil
+	case f.emit == "" && !slices.ContainsFunc(targets, here):
+		return nil, usageError{fmt.Errorf("--target %s: none of it runs on %s; write the module with --emit and build it with go build for a machine that does", f.target, runtime.GOARCH)}
+	}
+	return targets, nil
+}
+
 // options are those of the compiler.
 func (f *buildFlags) options() (codegen.Options, error) {
-	o := codegen.Options{Target: f.target, Disable: f.disable}
+	o := codegen.Options{Disable: f.disable}
+	var err error
+	if o.Targets, err = f.targets(); err != nil {
+		return o, err
+	}
 	if f.memory != "" {
 		n, err := humanize.ParseBytes(f.memory)
 		if err != nil || n == 0 || n > math.MaxInt {
@@ -226,7 +251,9 @@ func (f *buildFlags) generate(m *build.Model, file, dir, key string, start time.
 	if err != nil {
 		return err
 	}
-	f.say("%d kernels, %d launches a step, %.0f MB arena (%.1f s)", len(mod.Kernels), launches(mod), float64(arena(mod))*4/1e6, time.Since(start).Seconds())
+	for _, t := range mod.Targets {
+		f.say("%s: %d kernels, %d launches a step, %.0f MB arena (%.1f s)", t.Name, len(t.Kernels), launches(t), float64(arena(t))*4/1e6, time.Since(start).Seconds())
+	}
 	return codegen.WriteTree(dir, files, key)
 }
 
@@ -291,17 +318,17 @@ func (f *buildFlags) say(format string, args ...any) {
 	}
 }
 
-func launches(mod *codegen.Module) int {
+func launches(t *codegen.Target) int {
 	n := 0
-	for _, p := range mod.Programs {
+	for _, p := range t.Programs {
 		n = max(n, len(p.Functions[0].Calls))
 	}
 	return n
 }
 
-func arena(mod *codegen.Module) int {
+func arena(t *codegen.Target) int {
 	n := 0
-	for _, p := range mod.Programs {
+	for _, p := range t.Programs {
 		n = max(n, p.Floats)
 	}
 	return n

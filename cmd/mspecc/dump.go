@@ -47,7 +47,7 @@ func newDumpCmd() *cobra.Command {
   opt    after the passes
   loops  the kernels as loop IR
   plan   the launches with the places of their operands
-  asm    the AVX-512 assembly, or with --target portable the Go code of the kernels
+  asm    the kernels as assembly, or as Go code for the target portable
 
 --html writes one self-contained page with a column for each pass instead.
 The passes, of which --disable takes the optional ones:
@@ -84,7 +84,7 @@ var heeds = map[string][]string{
 	"grad":  {"modality", "set", "function"},
 	"opt":   {"modality", "set", "function", "disable"},
 	"loops": {"modality", "set", "function", "disable", "memory", "target"},
-	"plan":  {"modality", "set", "function", "disable", "memory"},
+	"plan":  {"modality", "set", "function", "disable", "memory", "target"},
 	"asm":   {"modality", "set", "function", "disable", "memory", "target"},
 	"page":  {"modality", "set", "function", "disable"},
 }
@@ -154,7 +154,7 @@ func (f *buildFlags) dump(w io.Writer, file, stage, function string) error {
 		if err != nil {
 			return err
 		}
-		return mod.Dump(w, stage, function)
+		return mod.Targets[0].Dump(w, stage, function)
 	}
 	return usageError{fmt.Errorf("--stage %s: the stages are %s", stage, strings.Join(stages, ", "))}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 func newExplainCmd() *cobra.Command {
-	f := &buildFlags{dataless: true, target: "auto"}
+	f := &buildFlags{dataless: true}
 	var asJSON, verbose bool
 	var measured string
 	cmd := &cobra.Command{
@@ -22,7 +22,7 @@ func newExplainCmd() *cobra.Command {
 		Short: "Show what was compiled and what it costs",
 		Long: `Explain lists, for every function of every modality, the launches by phase with
 their floating-point operations and bytes, the arena's memory, and the kernels
-with what they compute. --verbose adds each launch and why it looks as it does.
+with what they compute, as they are for one target: the first of --target. --verbose adds each launch and why it looks as it does.
 
 Times are predicted from the work, the traffic and the rates of a machine: two cores
 of a server, or the machine on which --measured was written. That is what a trainer's
@@ -47,9 +47,10 @@ of a server, or the machine on which --measured was written. That is what a trai
 				rates = run.Profile.Limits
 			}
 			reports := []codegen.Report{}
-			for _, p := range mod.Programs {
+			target := mod.Targets[0]
+			for _, p := range target.Programs {
 				for _, fn := range p.Functions {
-					r := mod.Explain(p, fn, rates)
+					r := target.Explain(p, fn, rates)
 					if run != nil && fn.Name == "Step" && run.Modality == r.Modality {
 						r.Measure(times(run.Profile.Phases), times(run.Profile.Kernels))
 					}
@@ -68,6 +69,7 @@ of a server, or the machine on which --measured was written. That is what a trai
 		},
 	}
 	f.model(cmd)
+	f.kernels(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().StringVar(&measured, "measured", "", "`file` with the output of a trainer's bench --profile --json")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "list every launch in order")

@@ -15,6 +15,7 @@ import (
 	"mspecc/codegen"
 	"mspecc/internal/refcase"
 	"mspecc/ir/build"
+	"mspecc/kernels/gen"
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/spec"
@@ -142,14 +143,14 @@ func buildSpec(t *testing.T, file, dir string, opt build.Options) string {
 		spec.Render(&s, diags, nil)
 		t.Fatal(s.String())
 	}
-	mod, err := codegen.Compile(m, codegen.Options{Target: "auto"})
+	mod, err := codegen.Compile(m, codegen.Options{Targets: gen.Targets})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f := mod.Programs[0].Functions[0]; m.Variants[0].Train.Recompute == "all" && f.Again == 0 {
+	if f := mod.Targets[0].Programs[0].Functions[0]; m.Variants[0].Train.Recompute == "all" && f.Again == 0 {
 		t.Errorf("%s computes nothing again", f.Name)
 	}
-	return buildModule(t, mod, dir, strings.ReplaceAll(harness, "PROGRAM", m.Variants[0].Modality.Name+"Program"))
+	return buildModule(t, mod, dir, harness)
 }
 
 // buildModule builds a generated module with a harness beside it.

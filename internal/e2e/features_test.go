@@ -13,6 +13,7 @@ import (
 	"mspecc/internal/refcase"
 	"mspecc/ir"
 	"mspecc/ir/build"
+	"mspecc/kernels/gen"
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/spec"
@@ -79,11 +80,11 @@ func newFeatureCase(t *testing.T, m *build.Model, dir string) *featureCase {
 	v := m.Variants[0]
 	f := &featureCase{batch: v.Batch}
 	f.inputs(t, v, dir)
-	mod, err := codegen.Compile(m, codegen.Options{Target: "auto"})
+	mod, err := codegen.Compile(m, codegen.Options{Targets: gen.Targets})
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.bin = buildModule(t, mod, dir, strings.ReplaceAll(featuresHarness, "PROGRAM", v.Modality.Name+"Program"))
+	f.bin = buildModule(t, mod, dir, featuresHarness)
 	return f
 }
 

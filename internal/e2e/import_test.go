@@ -16,6 +16,7 @@ import (
 	"mspecc/internal/pytest"
 	"mspecc/internal/refcase"
 	"mspecc/ir/build"
+	"mspecc/kernels/gen"
 	"mspecc/runtime/ckpt"
 	"mspecc/spec"
 )
@@ -35,7 +36,7 @@ func trainer(t *testing.T, c *refcase.Case, dir string) func(args ...string) str
 	if spec.HasErrors(diags) {
 		t.Fatal(diags)
 	}
-	mod, err := codegen.Compile(m, codegen.Options{Target: "auto"})
+	mod, err := codegen.Compile(m, codegen.Options{Targets: gen.Targets})
 	if err != nil {
 		t.Fatal(err)
 	}

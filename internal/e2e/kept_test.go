@@ -20,6 +20,7 @@ import (
 	"mspecc/codegen"
 	"mspecc/internal/pytest"
 	"mspecc/ir/build"
+	"mspecc/kernels/gen"
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/runtime/eval"
@@ -145,7 +146,7 @@ func (k *kept) buildNow(t *testing.T) string {
 	if spec.HasErrors(diags) {
 		t.Fatal(diags)
 	}
-	mod, err := codegen.Compile(m, codegen.Options{Target: "auto"})
+	mod, err := codegen.Compile(m, codegen.Options{Targets: gen.Targets})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"mspecc/codegen"
 	"mspecc/ir/build"
+	"mspecc/kernels/gen"
 	"mspecc/runtime/report"
 	"mspecc/spec"
 )
@@ -184,8 +185,11 @@ func newModalityTrainer(t *testing.T) *modalityTrainer {
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}
-	var err error
-	if m.mod, err = codegen.Compile(model, codegen.Options{Target: "portable"}); err != nil {
+	portable, err := gen.Select("portable", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.mod, err = codegen.Compile(model, codegen.Options{Targets: portable}); err != nil {
 		t.Fatal(err)
 	}
 	m.bin = buildModule(t, m.mod, m.dir, "package main\n")
@@ -260,7 +264,8 @@ func (m *modalityTrainer) eval(modality string, more ...string) string {
 }
 
 func (m *modalityTrainer) program(modality string) *codegen.Program {
-	return m.mod.Programs[slices.IndexFunc(m.mod.Programs, func(p *codegen.Program) bool { return p.Variant.Modality.Name == modality })]
+	all := m.mod.Targets[0].Programs
+	return all[slices.IndexFunc(all, func(p *codegen.Program) bool { return p.Variant.Modality.Name == modality })]
 }
 
 func (m *modalityTrainer) input(modality, name string) (codegen.Tensor, bool) {

@@ -12,6 +12,7 @@ import (
 	"mspecc/ir"
 	"mspecc/ir/build"
 	"mspecc/ir/pass"
+	"mspecc/kernels/gen"
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 
@@ -108,15 +109,11 @@ func (r *randomCase) add(name string, p, meaning *ir.Program, feeds map[string][
 
 func (r *randomCase) build(t *testing.T, dir string, disable []string) string {
 	t.Helper()
-	mod, err := codegen.Compile(r.model, codegen.Options{Target: "auto", Disable: disable})
+	mod, err := codegen.Compile(r.model, codegen.Options{Targets: gen.Targets, Disable: disable})
 	if err != nil {
 		t.Fatal(err)
 	}
-	programs := make([]string, len(r.names))
-	for i, n := range r.names {
-		programs[i] = n + "Program()"
-	}
-	return buildModule(t, mod, dir, strings.ReplaceAll(randomHarness, "PROGRAMS", strings.Join(programs, ", ")))
+	return buildModule(t, mod, dir, randomHarness)
 }
 
 func (r *randomCase) writeFeeds(t *testing.T, dir string) string {

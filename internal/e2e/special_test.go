@@ -15,6 +15,7 @@ import (
 	"mspecc/codegen"
 	"mspecc/ir"
 	"mspecc/ir/build"
+	"mspecc/kernels/gen"
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/spec"
@@ -207,12 +208,12 @@ func TestSpecialPoints(t *testing.T) {
 
 	v := &build.Variant{Modality: build.Modality{Name: "special"}, Features: s.f, Params: s.params, Train: build.Train{Precision: "f32"}}
 	model := &build.Model{Name: "special", File: "special.mspec", Digest: strings.Repeat("0", 64), Variants: []*build.Variant{v}}
-	mod, err := codegen.Compile(model, codegen.Options{Target: "auto"})
+	mod, err := codegen.Compile(model, codegen.Options{Targets: gen.Targets})
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	bin := buildModule(t, mod, dir, strings.ReplaceAll(randomHarness, "PROGRAMS", "specialProgram()"))
+	bin := buildModule(t, mod, dir, randomHarness)
 	in, out := filepath.Join(dir, "in.safetensors"), filepath.Join(dir, "out.safetensors")
 	file := &ckpt.File{}
 	for _, p := range s.params {

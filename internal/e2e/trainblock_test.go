@@ -16,6 +16,7 @@ import (
 
 	"mspecc/codegen"
 	"mspecc/ir/build"
+	"mspecc/kernels/gen"
 	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/spec"
@@ -79,7 +80,7 @@ func (v *variants) add(t *testing.T, name, text string) []spec.Diagnostic {
 
 func (v *variants) build(t *testing.T) {
 	t.Helper()
-	mod, err := codegen.Compile(v.model, codegen.Options{Target: "auto"})
+	mod, err := codegen.Compile(v.model, codegen.Options{Targets: gen.Targets})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +89,7 @@ func (v *variants) build(t *testing.T) {
 
 // program is what a variant was compiled to.
 func (v *variants) program(name string) *codegen.Program {
-	return v.mod.Programs[slices.IndexFunc(v.model.Variants, func(x *build.Variant) bool { return x.Modality.Name == name })]
+	return v.mod.Targets[0].Programs[slices.IndexFunc(v.model.Variants, func(x *build.Variant) bool { return x.Modality.Name == name })]
 }
 
 func (v *variants) run(t *testing.T, target string, args ...string) string {

@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -15,6 +14,7 @@ import (
 
 	"mspecc/codegen"
 	"mspecc/ir/build"
+	"mspecc/kernels/gen"
 	"mspecc/spec"
 )
 
@@ -37,20 +37,20 @@ func module(t *testing.T) string {
 		spec.Render(&s, diags, nil)
 		t.Fatal(s.String())
 	}
-	mod, err := codegen.Compile(m, codegen.Options{Target: "portable"})
+	portable, err := gen.Select("portable", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	mod.Library = true
+	mod, err := codegen.Compile(m, codegen.Options{Targets: portable})
+	if err != nil {
+		t.Fatal(err)
+	}
 	files, err := mod.Files()
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := filepath.Join(dir, "module")
 	for name, data := range files {
-		if !strings.HasPrefix(name, "mspecc/") && path.Base(name) != "go.mod" && path.Base(name) != "go.sum" {
-			name = "model/" + name
-		}
 		write(t, filepath.Join(out, name), data)
 	}
 	write(t, filepath.Join(out, "main.go"), mainSource)
@@ -72,7 +72,7 @@ func write(t *testing.T, name string, data []byte) {
 // nothing in them for arm64.
 func TestGeneratedCode(t *testing.T) {
 	dir := module(t)
-	for _, place := range fusions(t, dir, "./model") {
+	for _, place := range fusions(t, dir, "./portable") {
 		t.Errorf("%s: a product is fused with a sum on arm64", strings.TrimPrefix(place, dir))
 	}
 	if runtime.GOARCH != "amd64" || !cpu.X86.HasAVX2 || !cpu.X86.HasFMA || !cpu.X86.HasBMI2 {

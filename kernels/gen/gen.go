@@ -3,6 +3,10 @@
 package gen
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
 	"mspecc/ir/loop"
 	"mspecc/kernels/gen/avx512"
 	"mspecc/kernels/gen/portable"
@@ -13,6 +17,9 @@ type Target struct {
 	loop.Machine
 	// GOARCH is what the code is for; "" is every one.
 	GOARCH string
+	// BF16 is the name of those CPUs that have matrix products in bf16 as well, where the kernels
+	// for these need them; "" where any CPU of the target will do.
+	BF16 string
 	// Emit prints kernels that were lowered for the machine, as functions func(*runtime.Args) of
 	// package pkg.
 	Emit func(kernels []*loop.Kernel, pkg string) (Code, error)
@@ -31,22 +38,42 @@ func (c Code) Text() string {
 
 // Targets lists the targets; of those for one architecture, the best comes first.
 var Targets = []Target{
-	{avx512.Machine, "amd64", func(kernels []*loop.Kernel, pkg string) (c Code, err error) {
+	{avx512.Machine, "amd64", "avx512-bf16", func(kernels []*loop.Kernel, pkg string) (c Code, err error) {
 		c.Asm, c.Go, err = avx512.Emit(kernels, pkg)
 		return c, err
 	}},
-	{portable.Machine, "", func(kernels []*loop.Kernel, pkg string) (c Code, err error) {
+	{portable.Machine, "", "", func(kernels []*loop.Kernel, pkg string) (c Code, err error) {
 		c.Go, err = portable.Emit(kernels, pkg)
 		return c, err
 	}},
 }
 
-// Find is the target of a name.
-func Find(name string) (Target, bool) {
+// Auto stands for all targets of an architecture.
+const Auto = "auto"
+
+// Select finds targets by their names, separated by commas, and sorts them, the best first; "auto"
+// is all those that an architecture has, of "" those of every one.
+func Select(names, goarch string) ([]Target, error) {
+	wanted := strings.Split(names, ",")
+	var out []Target
 	for _, t := range Targets {
-		if t.Name == name {
-			return t, true
+		if slices.Contains(wanted, t.Name) || names == Auto && (t.GOARCH == "" || goarch == "" || t.GOARCH == goarch) {
+			out = append(out, t)
 		}
 	}
-	return Target{}, false
+	for _, name := range wanted {
+		if names != Auto && !slices.ContainsFunc(out, func(t Target) bool { return t.Name == name }) {
+			return nil, fmt.Errorf("the targets are %s and %s, not %q", Auto, strings.Join(Names(), ", "), name)
+		}
+	}
+	return out, nil
+}
+
+// Names lists the targets' names.
+func Names() []string {
+	var out []string
+	for _, t := range Targets {
+		out = append(out, t.Name)
+	}
+	return out
 }

@@ -74,9 +74,9 @@ func TestMain(m *testing.M) {
 			case "frozen":
 				p.Params[1].Frozen = true
 			case "kernels":
-				p.Kernels = map[string]string{"portable": "0123456789ab"}
+				p.Kernels = "0123456789ab"
 			case "rekernels":
-				p.Kernels = map[string]string{"portable": "ba9876543210"}
+				p.Kernels = "ba9876543210"
 			case "vectors":
 				p.Target = "avx512"
 			case "featureless":
