@@ -155,7 +155,7 @@ func (b *bench) peerEnv() []string {
 		fmt.Sprintf("OMP_NUM_THREADS=%d", b.o.threads), fmt.Sprintf("MKL_NUM_THREADS=%d", b.o.threads),
 		"PYTHONDONTWRITEBYTECODE=1", "JAX_PLATFORMS=cpu", "CUDA_VISIBLE_DEVICES=",
 	}
-	if runtime.HasAVX512() {
+	if runtime.HasCPU("AVX512F", "AVX512DQ", "AVX512BW", "AVX512VL") {
 		env = append(env, "OPENBLAS_CORETYPE=SKYLAKEX")
 	}
 	return append(env, cacheEnv(filepath.Join(b.dir, "cache"))...)

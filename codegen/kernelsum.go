@@ -41,10 +41,23 @@ func (t *Target) kernelSum(p *Program) string {
 
 // name is that of the target; where matrix products take operands in bf16, that of the CPUs that have them.
 func (t *Target) name() string {
-	if t.BF16 != "" && slices.ContainsFunc(t.Programs, (*Program).bf16) {
+	if t.pairs() {
 		return t.BF16
 	}
 	return t.Name
+}
+
+// pairs reports whether products of bf16 make it another target.
+func (t *Target) pairs() bool {
+	return t.BF16 != "" && slices.ContainsFunc(t.Programs, (*Program).bf16)
+}
+
+// cpu lists the features of a CPU that the kernels need.
+func (t *Target) cpu() []string {
+	if t.pairs() {
+		return append(slices.Clone(t.CPU), t.BF16CPU...)
+	}
+	return t.CPU
 }
 
 // sumLaunch adds how the work of a launch is cut and what its operands are.

@@ -23,6 +23,16 @@ func (t *Target) programFile(p *Program, tables *constants) ([]byte, error) {
 		set := func(name string, x jen.Code) { g.Id("p").Dot(name).Op("=").Add(x) }
 		g.Id("p").Op(":=").Qual(modelPath, modelName(p.Variant.Modality.Name)).Call()
 		set("Target", jen.Lit(t.name()))
+		if cpu := t.cpu(); len(cpu) > 0 {
+			set("CPU", jen.Index().String().ValuesFunc(func(g *jen.Group) {
+				for _, feature := range cpu {
+					g.Lit(feature)
+				}
+			}))
+		}
+		if t.Fused {
+			set("Fused", jen.True())
+		}
 		if sum := t.kernelSum(p); sum != "" {
 			set("Kernels", jen.Lit(sum))
 		}

@@ -108,7 +108,11 @@ func (mod *Module) choiceFile(arch, constraint string) ([]byte, error) {
 	call := func(t *Target) *jen.Statement { return jen.Qual(moduleName+"/"+t.Name, "Programs").Call() }
 	f.Func().Id("programs").Params().Index().Op("*").Add(rt("Program")).BlockFunc(func(g *jen.Group) {
 		for _, t := range list[:len(list)-1] {
-			g.If(rt("HasTarget").Call(jen.Lit(t.name()))).Block(jen.Return(call(t)))
+			needs := []jen.Code{jen.Lit(t.name())}
+			for _, feature := range t.cpu() {
+				needs = append(needs, jen.Lit(feature))
+			}
+			g.If(rt("Takes").Call(needs...)).Block(jen.Return(call(t)))
 		}
 		g.Return(call(list[len(list)-1]))
 	})

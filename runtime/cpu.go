@@ -1,25 +1,62 @@
 package runtime
 
-import "golang.org/x/sys/cpu"
+import (
+	"fmt"
+	"os"
+	"strings"
 
-// HasAVX512 reports whether this CPU runs the AVX-512 kernels: foundation, doubleword and
-// quadword, byte and word, and vector-length instructions, and fused multiply-add.
-// GODEBUG=cpu.avx512f=off masks them, to try the portable kernels on a CPU that has both.
-func HasAVX512() bool {
-	x := cpu.X86
-	return x.HasAVX512F && x.HasAVX512DQ && x.HasAVX512BW && x.HasAVX512VL && x.HasFMA
+	"golang.org/x/sys/cpu"
+)
+
+// features are the extensions of instruction sets that kernels may need, by the names that CPUID's
+// documentation gives them. GODEBUG=cpu.avx512f=off and the like mask them.
+var features = map[string]bool{
+	"AVX2": cpu.X86.HasAVX2, "FMA": cpu.X86.HasFMA,
+	"AVX512F": cpu.X86.HasAVX512F, "AVX512DQ": cpu.X86.HasAVX512DQ, "AVX512BW": cpu.X86.HasAVX512BW, "AVX512VL": cpu.X86.HasAVX512VL,
+	"AVX512_BF16": cpu.X86.HasAVX512BF16,
 }
 
-// HasTarget reports whether this CPU runs the kernels of a target: portable, avx512, or
-// avx512-bf16, which also has matrix products in bf16.
-func HasTarget(target string) bool {
-	switch target {
-	case "", "portable": // a program written by hand has none
-		return true
-	case "avx512":
-		return HasAVX512()
-	case "avx512-bf16":
-		return HasAVX512() && cpu.X86.HasAVX512BF16
+// HasCPU reports whether this CPU has all these features.
+func HasCPU(names ...string) bool {
+	for _, n := range names {
+		if !features[n] {
+			return false
+		}
 	}
-	return false
+	return true
+}
+
+// avx512 is what the run-time library's own AVX-512 code needs.
+var avx512 = HasCPU("AVX512F", "AVX512DQ", "AVX512BW", "AVX512VL", "FMA")
+
+// TargetVariable is the environment variable that chooses a target instead of the best one: kernels
+// of another target give other last digits.
+const TargetVariable = "MSPECC_TARGET"
+
+// Takes reports whether a trainer takes the kernels of a target, which need features of the CPU.
+func Takes(target string, cpu ...string) bool {
+	want := os.Getenv(TargetVariable)
+	return (want == "" || want == target) && HasCPU(cpu...)
+}
+
+// CheckTarget is an error where the program's kernels are for another target than the one that is asked for.
+func (p *Program) CheckTarget() error {
+	if want := os.Getenv(TargetVariable); want != "" && p.Target != "" && want != p.Target {
+		return fmt.Errorf("%s=%s: this trainer has no such kernels that run on this CPU; without it, it takes the best that it has", TargetVariable, want)
+	}
+	return nil
+}
+
+// checkCPU is an error where the program's kernels need what this CPU has not.
+func (p *Program) checkCPU() error {
+	var lacks []string
+	for _, n := range p.CPU {
+		if !HasCPU(n) {
+			lacks = append(lacks, n)
+		}
+	}
+	if len(lacks) > 0 {
+		return fmt.Errorf("this trainer was built for %s, and this CPU lacks %s; build it with --target auto or portable", p.Target, strings.Join(lacks, ", "))
+	}
+	return nil
 }

@@ -81,8 +81,8 @@ func NewMachine(p *Program, threads int) (*Machine, error) {
 	if threads < 1 {
 		threads = goruntime.GOMAXPROCS(0)
 	}
-	if !HasTarget(p.Target) {
-		return nil, fmt.Errorf("this trainer was built for %s, which this CPU does not have; build it with --target auto or portable", p.Target)
+	if err := errors.Join(p.CheckTarget(), p.checkCPU()); err != nil {
+		return nil, err
 	}
 	floats, scratch := Align(p.Floats), Align(p.Scratch)
 	own := scratch + Align(p.Local)

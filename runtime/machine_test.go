@@ -367,7 +367,7 @@ func TestProfileStages(t *testing.T) {
 
 func TestProbe(t *testing.T) {
 	l := newMachine(t, 64, 2).Probe()
-	if l.FLOPs < 1e8 || l.Bandwidth < 1e8 || (l.BF16 > 1e8) != HasTarget("avx512-bf16") {
+	if l.FLOPs < 1e8 || l.Bandwidth < 1e8 || (l.BF16 > 1e8) != HasCPU("AVX512_BF16") {
 		t.Errorf("limits %+v", l)
 	}
 }

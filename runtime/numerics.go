@@ -4,7 +4,7 @@ package runtime
 // seed and the data. They do not depend on the number of threads, nor on the operating system,
 // GOARCH or GOAMD64 that the trainer was built for.
 type Numerics struct {
-	Target   string   `json:"target"`            // "avx512", "avx512-bf16" or "portable"
+	Target   string   `json:"target"`            // that the kernels were made for
 	Kernels  string   `json:"kernels,omitempty"` // names the kernels of a training step: those of another compiler may round otherwise
 	Format   string   `json:"format"`            // of numbers
 	Products string   `json:"products"`          // how a product and a sum are rounded
@@ -13,16 +13,11 @@ type Numerics struct {
 
 // Numerics says it of a program on this machine.
 func (p *Program) Numerics() Numerics {
-	n := Numerics{Target: p.Target, Kernels: p.Kernels, Format: "float32", Products: "rounded before they are added"}
+	n := Numerics{Target: p.Target, Kernels: p.Kernels, CPU: p.CPU, Format: "float32", Products: "rounded before they are added"}
 	if p.Train.Precision == "bf16" {
 		n.Format = "float32, operands of matrix products rounded to bfloat16"
 	}
-	switch p.Target {
-	case "avx512":
-		n.CPU = []string{"AVX512F", "AVX512DQ", "AVX512BW", "AVX512VL"}
-		n.Products = "fused with the sum they are added to"
-	case "avx512-bf16":
-		n.CPU = []string{"AVX512F", "AVX512DQ", "AVX512BW", "AVX512VL", "AVX512_BF16"}
+	if p.Fused {
 		n.Products = "fused with the sum they are added to"
 	}
 	return n

@@ -7,7 +7,7 @@ func fmaAVX512(rounds int)
 
 // multiplyAdd keeps the arithmetic units busy and returns how many operations that were.
 func multiplyAdd(rounds int) float64 {
-	if !HasAVX512() {
+	if !avx512 {
 		return scalarMultiplyAdd(rounds)
 	}
 	fmaAVX512(rounds)
@@ -21,7 +21,7 @@ func dotAVX512(rounds int)
 
 // multiplyPairs is multiplyAdd with the instructions for bf16; 0 where the CPU has none.
 func multiplyPairs(rounds int) float64 {
-	if !HasTarget("avx512-bf16") {
+	if !avx512 || !HasCPU("AVX512_BF16") {
 		return 0
 	}
 	dotAVX512(rounds)

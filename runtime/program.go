@@ -344,7 +344,10 @@ type Program struct {
 	Name   string // of the model
 	Spec   string // file name of the spec
 	Digest string // sha256 over all sources of the spec
-	Target string // "avx512", "avx512-bf16" or "portable"
+
+	Target string   // that its kernels were made for, such as "avx512"
+	CPU    []string // the CPU's features that they need; see HasCPU
+	Fused  bool     // products are fused with the sums they are added to
 
 	Kernels string // a hash of the kernels of Step
 

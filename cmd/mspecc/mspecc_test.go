@@ -55,7 +55,7 @@ func TestScripts(t *testing.T) {
 		},
 		Condition: func(name string) (bool, error) {
 			if name == "avx512" {
-				return runtime.HasAVX512(), nil
+				return runtime.HasCPU("AVX512F", "AVX512DQ", "AVX512BW", "AVX512VL"), nil
 			}
 			return false, fmt.Errorf("unknown condition %s", name)
 		},

@@ -40,7 +40,7 @@ var layers = []struct {
 	{"codegen/...", []string{"", "codegen/...", "ir/...", "kernels/...", "parser", "runtime/files", "spec"}},
 	{"runtime/...", []string{"runtime/..."}},
 	{"", nil}, // embeds the source of runtime
-	{"cmd/...", []string{"codegen/...", "ir/...", "parser", "runtime/files", "spec"}},
+	{"cmd/...", []string{"codegen/...", "ir/...", "kernels/gen", "parser", "runtime/files", "spec"}},
 	{"internal/...", []string{"..."}},
 	{"bench", []string{"internal/refcase", "runtime"}},
 }

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"mspecc/internal/refcase"
-	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/runtime/data"
 )
@@ -87,7 +86,7 @@ func writeCurve(t *testing.T, c *refcase.Case, batches *data.Loader, dir string)
 		t.Fatal(err)
 	}
 	target := "portable"
-	if runtime.HasAVX512() {
+	if hasTarget("avx512") {
 		target = "avx512"
 	}
 	bin := buildCase(t, c, t.TempDir())

@@ -14,7 +14,6 @@ import (
 	"mspecc/ir"
 	"mspecc/ir/build"
 	"mspecc/kernels/gen"
-	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/spec"
 )
@@ -52,7 +51,7 @@ func TestFeatures(t *testing.T) {
 			}
 			f := newFeatureCase(t, m, dir)
 			f.counted = name == "dynamic"
-			if runtime.HasAVX512() {
+			if hasTarget("avx512") {
 				one := f.check(t, "avx512", "GODEBUG=", "MSPECC_CASE_THREADS=1")
 				three := f.check(t, "avx512", "GODEBUG=", "MSPECC_CASE_THREADS=3")
 				if string(one) != string(three) {

@@ -8,7 +8,6 @@ import (
 
 	"mspecc/ir"
 	"mspecc/ir/build"
-	"mspecc/runtime"
 	"mspecc/spec"
 )
 
@@ -40,7 +39,7 @@ func TestInnerGradients(t *testing.T) {
 	dir := t.TempDir()
 	bin := r.build(t, dir, nil)
 	in := r.writeFeeds(t, dir)
-	if runtime.HasTarget("avx512") {
+	if hasTarget("avx512") {
 		r.run(t, bin, in, "avx512", "GODEBUG=", "MSPECC_CASE_THREADS=2")
 	}
 	r.run(t, bin, in, "portable", "GODEBUG=cpu.avx512f=off", "MSPECC_CASE_THREADS=2")

@@ -21,7 +21,6 @@ import (
 	"mspecc/internal/pytest"
 	"mspecc/ir/build"
 	"mspecc/kernels/gen"
-	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/runtime/eval"
 	"mspecc/spec"
@@ -202,7 +201,7 @@ func (k *kept) check(t *testing.T) {
 	k.expect(t, []string{"stopped, step " + at + " of 600"}, "report", "runs/stopped")
 	k.expect(t, []string{"state", "loss at step " + at, "knn, k 20, test"}, "compare", "runs/finished", "runs/stopped")
 	k.resume(t, "portable")
-	if runtime.HasAVX512() {
+	if hasTarget("avx512") {
 		k.resume(t, "avx512")
 	}
 }

@@ -10,7 +10,6 @@ import (
 
 	"mspecc/internal/refcase"
 	"mspecc/ir/build"
-	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 )
 
@@ -48,7 +47,7 @@ func TestMAML(t *testing.T) {
 	}})
 	in := c.write(t, dir)
 	out := filepath.Join(dir, "out.safetensors")
-	if runtime.HasAVX512() {
+	if hasTarget("avx512") {
 		c.check(t, "avx512", runHarness(t, bin, in, out, "avx512", "GODEBUG="))
 	}
 	c.check(t, "portable", runHarness(t, bin, in, out, "portable", "GODEBUG=cpu.avx512f=off"))

@@ -17,7 +17,6 @@ import (
 	"mspecc/ir"
 	"mspecc/ir/build"
 	"mspecc/kernels/gen"
-	"mspecc/runtime"
 	"mspecc/spec"
 )
 
@@ -36,7 +35,7 @@ func TestOnes(t *testing.T) {
 	harness := strings.ReplaceAll(randomHarness, "p.Features", "p.Replay")
 	bin := buildModule(t, mod, dir, harness)
 	in := c.writeFeeds(t, dir)
-	if runtime.HasTarget("avx512") {
+	if hasTarget("avx512") {
 		c.run(t, bin, in, "avx512", "GODEBUG=", "MSPECC_CASE_THREADS=2")
 	}
 	c.run(t, bin, in, "portable", "GODEBUG=cpu.avx512f=off", "MSPECC_CASE_THREADS=1")

@@ -13,7 +13,6 @@ import (
 	"mspecc/ir/build"
 	"mspecc/ir/pass"
 	"mspecc/kernels/gen"
-	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 
 	_ "embed"
@@ -52,7 +51,7 @@ func TestRandomPrograms(t *testing.T) {
 			dir := t.TempDir()
 			bin := r.build(t, dir, o.disable)
 			in := r.writeFeeds(t, dir)
-			if runtime.HasTarget(o.target) {
+			if hasTarget(o.target) {
 				one := r.run(t, bin, in, o.target, "GODEBUG=", "MSPECC_CASE_THREADS=1")
 				three := r.run(t, bin, in, o.target, "GODEBUG=", "MSPECC_CASE_THREADS=3")
 				if string(one) != string(three) {

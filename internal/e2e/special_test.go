@@ -16,7 +16,6 @@ import (
 	"mspecc/ir"
 	"mspecc/ir/build"
 	"mspecc/kernels/gen"
-	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/spec"
 )
@@ -222,7 +221,7 @@ func TestSpecialPoints(t *testing.T) {
 	if err := file.WriteFile(in); err != nil {
 		t.Fatal(err)
 	}
-	if runtime.HasAVX512() {
+	if hasTarget("avx512") {
 		s.compare(t, "avx512", "float32", runHarness(t, bin, in, out, "avx512", "GODEBUG="))
 	}
 	s.compare(t, "portable", "float32", runHarness(t, bin, in, out, "portable", "GODEBUG=cpu.avx512f=off"))

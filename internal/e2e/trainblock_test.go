@@ -17,7 +17,6 @@ import (
 	"mspecc/codegen"
 	"mspecc/ir/build"
 	"mspecc/kernels/gen"
-	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/spec"
 )
@@ -35,7 +34,7 @@ func TestTrainBlock(t *testing.T) {
 	options := optionVariants(t, v)
 	v.build(t)
 	for _, target := range []string{"avx512", "portable"} {
-		if target == "avx512" && !runtime.HasAVX512() {
+		if target == "avx512" && !hasTarget("avx512") {
 			continue
 		}
 		for _, c := range torch.Cases {

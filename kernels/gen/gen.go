@@ -17,9 +17,14 @@ type Target struct {
 	loop.Machine
 	// GOARCH is what the code is for; "" is every one.
 	GOARCH string
-	// BF16 is the name of those CPUs that have matrix products in bf16 as well, where the kernels
-	// for these need them; "" where any CPU of the target will do.
-	BF16 string
+	// CPU lists the features of a CPU that the code needs, by the names of runtime.HasCPU.
+	CPU []string
+	// Products of bf16 that need a CPU with more are a target with a name of its own; both are empty
+	// where they do not.
+	BF16    string
+	BF16CPU []string
+	// Fused says that products are fused with the sums they are added to: numbers depend on it.
+	Fused bool
 	// Emit prints kernels that were lowered for the machine, as functions func(*runtime.Args) of
 	// package pkg.
 	Emit func(kernels []*loop.Kernel, pkg string) (Code, error)
@@ -38,14 +43,20 @@ func (c Code) Text() string {
 
 // Targets lists the targets; of those for one architecture, the best comes first.
 var Targets = []Target{
-	{avx512.Machine, "amd64", "avx512-bf16", func(kernels []*loop.Kernel, pkg string) (c Code, err error) {
-		c.Asm, c.Go, err = avx512.Emit(kernels, pkg)
-		return c, err
-	}},
-	{portable.Machine, "", "", func(kernels []*loop.Kernel, pkg string) (c Code, err error) {
-		c.Go, err = portable.Emit(kernels, pkg)
-		return c, err
-	}},
+	{
+		Machine: avx512.Machine, GOARCH: "amd64", CPU: avx512.CPU, BF16: avx512.Machine.Name + "-bf16", BF16CPU: avx512.BF16CPU, Fused: true,
+		Emit: func(kernels []*loop.Kernel, pkg string) (c Code, err error) {
+			c.Asm, c.Go, err = avx512.Emit(kernels, pkg)
+			return c, err
+		},
+	},
+	{
+		Machine: portable.Machine,
+		Emit: func(kernels []*loop.Kernel, pkg string) (c Code, err error) {
+			c.Go, err = portable.Emit(kernels, pkg)
+			return c, err
+		},
+	},
 }
 
 // Auto stands for all targets of an architecture.

@@ -199,7 +199,7 @@ func (b *benchmark) run() error {
 	r.Min, r.Max, r.Median = seconds[0], seconds[steps-1], (seconds[(steps-1)/2]+seconds[steps/2])/2
 	r.Rate, r.GFLOPs, r.Peak = float64(p.Batch)/r.Median, p.Step.FLOPs/r.Median/1e9, peakMemory()
 	if timed {
-		r.Profile = newProfile(p.Step, p.Target, launches, steps, m.Threads(), m.Probe())
+		r.Profile = newProfile(p.Step, slices.Contains(p.CPU, "AVX512_BF16"), launches, steps, m.Threads(), m.Probe())
 	}
 	return a.print(r, r.write)
 }

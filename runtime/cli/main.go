@@ -149,6 +149,9 @@ func (a *app) program() (*runtime.Program, error) {
 	if a.threads < 0 || a.threads > maxThreads {
 		return nil, usagef("--threads is %d, expected 1 to %d", a.threads, maxThreads)
 	}
+	if err := a.programs[0].CheckTarget(); err != nil {
+		return nil, err
+	}
 	if a.modality == "" {
 		if len(a.programs) == 1 {
 			return a.programs[0], nil

@@ -60,9 +60,9 @@ func (s *launchSums) add(step []runtime.LaunchTime) {
 
 // newProfile sorts the launches of steps by phase and by kernel. Launches that the program
 // does not describe are called by their number.
-func newProfile(f *runtime.Function, target string, launches launchSums, steps, threads int, limits runtime.Limits) *profile {
+func newProfile(f *runtime.Function, bf16 bool, launches launchSums, steps, threads int, limits runtime.Limits) *profile {
 	p := &profile{Limits: limits, Peak: limits.FLOPs, threads: threads}
-	if target == "avx512-bf16" {
+	if bf16 {
 		p.Peak = limits.BF16
 	}
 	per := 1 / float64(steps) / float64(threads)

@@ -2,7 +2,7 @@ package eval
 
 import "mspecc/runtime"
 
-var fast = runtime.HasAVX512()
+var fast = runtime.HasCPU("AVX512F", "FMA")
 
 // dotsAVX512 computes the products of whole groups of 16 elements (at least one).
 //

@@ -13,6 +13,12 @@ import (
 // Machine has 16 lanes; one of its 32 registers is left to the printer.
 var Machine = loop.Machine{Name: "avx512", Lanes: 16, VecRegs: 31, TileRegs: 31, PtrRegs: 11, Latency: 4, Ahead: 16}
 
+// CPU lists the features that the kernels need, and BF16CPU what products of bf16 need beside them.
+var (
+	CPU     = []string{"AVX512F", "AVX512DQ", "AVX512BW", "AVX512VL"}
+	BF16CPU = []string{"AVX512_BF16"}
+)
+
 // Emit prints kernels lowered for Machine, as amd64.ISA.Emit does.
 func Emit(kernels []*loop.Kernel, pkg string) (asm, stubs string, err error) {
 	return isa.Emit(kernels, pkg)
