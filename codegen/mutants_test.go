@@ -18,6 +18,7 @@ import (
 	"mspecc/internal/progen"
 	"mspecc/ir"
 	"mspecc/ir/build"
+	"mspecc/kernels/gen"
 	"mspecc/parser"
 	"mspecc/spec"
 )
@@ -99,7 +100,7 @@ func try(file string, src []byte) (what string, err error) {
 	if values > mutantValues {
 		return "elaborated", nil
 	}
-	mod, err := codegen.Compile(m, codegen.Options{Target: "auto"})
+	mod, err := codegen.Compile(m, codegen.Options{Targets: gen.Targets})
 	if err == nil {
 		_, err = mod.Files()
 	}
