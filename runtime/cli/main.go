@@ -105,6 +105,11 @@ func (a *app) prepare(above *cobra.Command, name string) {
 			if err := noneEmpty(cmd); err != nil {
 				return err
 			}
+			if cmd.Annotations[ofRuns] == "" {
+				if err := a.programs[0].CheckTarget(); err != nil {
+					return err
+				}
+			}
 			if cmd.Flags().Changed("modality") && cmd.Annotations[ofRuns] != "" {
 				return usagef("--modality does nothing here: %s is not about the model of one modality", cmd.CommandPath())
 			}
@@ -148,9 +153,6 @@ func (a *app) modalities() []string {
 func (a *app) program() (*runtime.Program, error) {
 	if a.threads < 0 || a.threads > maxThreads {
 		return nil, usagef("--threads is %d, expected 1 to %d", a.threads, maxThreads)
-	}
-	if err := a.programs[0].CheckTarget(); err != nil {
-		return nil, err
 	}
 	if a.modality == "" {
 		if len(a.programs) == 1 {
