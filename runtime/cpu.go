@@ -33,6 +33,27 @@ var avx512 = HasCPU("AVX512F", "AVX512DQ", "AVX512BW", "AVX512VL", "FMA")
 // of another target give other last digits.
 const TargetVariable = "MSPECC_TARGET"
 
+// earlier are the targets of modules that were written before programs said what they need.
+var earlier = map[string][]string{
+	"portable":    nil,
+	"avx512":      {"AVX512F", "AVX512DQ", "AVX512BW", "AVX512VL"},
+	"avx512-bf16": {"AVX512F", "AVX512DQ", "AVX512BW", "AVX512VL", "AVX512_BF16"},
+}
+
+// HasTarget reports whether this CPU runs the kernels of a target; modules of earlier compilers ask it.
+func HasTarget(target string) bool {
+	needs, ok := earlier[target]
+	return ok && Takes(target, needs...)
+}
+
+// needs are the features of a CPU that the program's kernels are made of.
+func (p *Program) needs() []string {
+	if p.CPU == nil {
+		return earlier[p.Target]
+	}
+	return p.CPU
+}
+
 // Takes reports whether a trainer takes the kernels of a target, which need features of the CPU.
 func Takes(target string, cpu ...string) bool {
 	want := os.Getenv(TargetVariable)
@@ -50,7 +71,7 @@ func (p *Program) CheckTarget() error {
 // checkCPU is an error where the program's kernels need what this CPU has not.
 func (p *Program) checkCPU() error {
 	var lacks []string
-	for _, n := range p.CPU {
+	for _, n := range p.needs() {
 		if !HasCPU(n) {
 			lacks = append(lacks, n)
 		}

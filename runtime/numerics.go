@@ -13,11 +13,11 @@ type Numerics struct {
 
 // Numerics says it of a program on this machine.
 func (p *Program) Numerics() Numerics {
-	n := Numerics{Target: p.Target, Kernels: p.Kernels, CPU: p.CPU, Format: "float32", Products: "rounded before they are added"}
+	n := Numerics{Target: p.Target, Kernels: p.Kernels, CPU: p.needs(), Format: "float32", Products: "rounded before they are added"}
 	if p.Train.Precision == "bf16" {
 		n.Format = "float32, operands of matrix products rounded to bfloat16"
 	}
-	if p.Fused {
+	if p.Fused || p.CPU == nil && len(p.needs()) > 0 {
 		n.Products = "fused with the sum they are added to"
 	}
 	return n
