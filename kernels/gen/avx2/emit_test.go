@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -202,7 +201,11 @@ func encodedEVEX(t *testing.T, asm string) (evex, all int) {
 	if err := os.WriteFile(file, []byte(asm), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	include := filepath.Join(runtime.GOROOT(), "pkg", "include")
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	include := filepath.Join(strings.TrimSpace(string(root)), "pkg", "include")
 	cmd := exec.Command("go", "tool", "asm", "-S", "-p", "model", "-I", include, "-o", filepath.Join(dir, "k.o"), file)
 	cmd.Env = append(os.Environ(), "GOARCH=amd64")
 	listing, err := cmd.CombinedOutput()
