@@ -54,7 +54,7 @@ var flagCases = map[string]flagCase{
 	"dump --set":      {"dump line.mspec --stage ir", "--set points=24", `f32\[24,4\]`, ""},
 	"dump --disable":  {"dump line.mspec", "--disable simplify,terms,hoist", "= add %11 %11", ""},
 	"dump --memory":   {"dump line.mspec --stage plan", "--memory 1B", "the limit is 1 B", ""},
-	"dump --target":   {"dump line.mspec --stage loops", "--target portable", `lanes 1\n`, `lanes 16\n`},
+	"dump --target":   {"dump line.mspec --stage loops", "--target portable", `kernel \w+ lanes 1\n`, `kernel \w+ lanes 16\n`},
 	"dump --stage":    {"dump line.mspec", "--stage ast", "name line", ""},
 	"dump --function": {"dump line.mspec --stage plan", "--function replay", "", "line, Step"},
 	"dump --html":     {"dump line.mspec", "--html page.html", "wrote page.html", ""},
