@@ -8,9 +8,6 @@ import (
 
 	"mspecc/ir/loop"
 	"mspecc/ir/loop/looptest"
-	"mspecc/kernels/gen/avx2"
-	"mspecc/kernels/gen/avx512"
-	"mspecc/kernels/gen/portable"
 )
 
 // specials are numbers at which an instruction may go wrong.
@@ -69,9 +66,8 @@ func TestInstructions(t *testing.T) {
 			bodies = append(bodies, strings.Join(lines, "\n"))
 		}
 	}
-	machines := []loop.Machine{portable.Machine, avx2.Machine, avx512.Machine}
 	kernels := map[string][]*loop.Kernel{}
-	for _, m := range machines {
+	for _, m := range machines() {
 		for i, b := range bodies {
 			text := fmt.Sprintf("kernel k%d%s lanes %d\noperands \"x\" \"y\" \"z\" \"e\" \"out\"\ncounts \"vectors\"\n", i, m.Name, m.Lanes)
 			for p := range 5 {

@@ -13,6 +13,7 @@ import (
 	"mspecc/ir/loop/looptest"
 	"mspecc/kernels/gen/avx2"
 	"mspecc/kernels/gen/avx512"
+	"mspecc/kernels/gen/neon"
 	"mspecc/kernels/gen/portable"
 )
 
@@ -37,15 +38,26 @@ type suite struct {
 
 func newSuite(t testing.TB) *suite {
 	s := &suite{t: t, kernels: map[string][]*loop.Kernel{}, byName: map[string]*loop.Kernel{}}
-	s.targets = []string{"portable", "portable" + interpreted, "avx2" + interpreted, "avx512" + interpreted}
-	for _, target := range []string{"avx2", "avx512"} {
-		if runs(target) {
-			s.targets = append(s.targets, target)
+	s.targets = []string{"portable"}
+	for _, m := range machines() {
+		s.targets = append(s.targets, m.Name+interpreted)
+	}
+	for _, m := range machines()[1:] {
+		if runs(m.Name) {
+			s.targets = append(s.targets, m.Name)
 		} else {
-			t.Logf("this CPU is none for %s: its kernels are interpreted, not run", target)
+			t.Logf("this CPU is none for %s: its kernels are interpreted, not run", m.Name)
 		}
 	}
 	return s
+}
+
+// machines are those of portable code and of the architecture that kernels are built for.
+func machines() []loop.Machine {
+	if looptest.Arch() == "arm64" {
+		return []loop.Machine{portable.Machine, neon.Machine}
+	}
+	return []loop.Machine{portable.Machine, avx2.Machine, avx512.Machine}
 }
 
 // runs reports whether this CPU runs the kernels of a target.
@@ -63,7 +75,7 @@ func runs(target string) bool {
 func (s *suite) add(spec lowerer) string {
 	name := fmt.Sprintf("kernel%d", len(s.names))
 	s.names = append(s.names, name)
-	for _, target := range []loop.Machine{portable.Machine, avx2.Machine, avx512.Machine} {
+	for _, target := range machines() {
 		k, err := spec.Lower(target)
 		if err != nil {
 			s.t.Fatalf("%+v for %s: %v", spec, target.Name, err)
@@ -81,7 +93,7 @@ func (s *suite) add(spec lowerer) string {
 
 // assembly are the printers of assembly.
 var assembly = map[string]func(kernels []*loop.Kernel, pkg string) (asm, stubs string, err error){
-	"avx2": avx2.Emit, "avx512": avx512.Emit,
+	"avx2": avx2.Emit, "avx512": avx512.Emit, "neon": neon.Emit,
 }
 
 // printed is the text of kernels by target, for those of them that run here, which it lists.
@@ -99,7 +111,8 @@ func printed(t testing.TB, kernels map[string][]*loop.Kernel) (files map[string]
 		t.Errorf("portable code has a product that is not rounded, line %s", u)
 	}
 	files, run = map[string]string{"portable.go": source}, []string{"portable"}
-	for _, target := range []string{"avx2", "avx512"} {
+	for _, m := range machines()[1:] {
+		target := m.Name
 		if !runs(target) {
 			continue
 		}
@@ -107,7 +120,8 @@ func printed(t testing.TB, kernels map[string][]*loop.Kernel) (files map[string]
 		if err != nil {
 			t.Fatal(err)
 		}
-		files[target+"_amd64.s"], files[target+"_amd64.go"] = asm, stubs
+		file := target + "_" + looptest.Arch()
+		files[file+".s"], files[file+".go"] = asm, stubs
 		run = append(run, target)
 	}
 	return files, run

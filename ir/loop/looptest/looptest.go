@@ -10,9 +10,22 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
+
+// emulator is the environment variable that names a program which runs programs for arm64 here
+// (qemu-aarch64): kernels are built for arm64 then.
+const emulator = "MSPECC_QEMU_AARCH64"
+
+// Arch is the GOARCH that kernels are built for.
+func Arch() string {
+	if os.Getenv(emulator) != "" {
+		return "arm64"
+	}
+	return runtime.GOARCH
+}
 
 // The program reads requests (kernel index, repetitions, place of the memory, offsets, counts,
 // memory) and answers with the memory after the first call and the shortest
@@ -160,7 +173,7 @@ func Build(t testing.TB, files map[string]string, kernels []string) *Runner {
 	}
 	for _, args := range [][]string{{"vet", "."}, {"build", "-o", "kernels", "."}} {
 		cmd := exec.Command("go", args...)
-		cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOFLAGS=", "GOWORK=off")
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOFLAGS=", "GOWORK=off", "GOARCH="+Arch())
 		if text, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("go %s: %v\n%s", args[0], err, text)
 		}
@@ -170,7 +183,11 @@ func Build(t testing.TB, files map[string]string, kernels []string) *Runner {
 }
 
 func (r *Runner) start(program string) {
-	cmd := exec.Command(program)
+	command := []string{program}
+	if e := os.Getenv(emulator); e != "" {
+		command = []string{e, program}
+	}
+	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -1,0 +1,127 @@
+package neon
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"mspecc/ir/loop"
+	"mspecc/kernels/gen/portable"
+)
+
+// rowScale divides each row by its sum and stores where it is largest.
+func rowScale() *loop.Rows {
+	return &loop.Rows{
+		Width:    7,
+		Operands: []loop.Operand{{Name: "x", Row: 7, Col: 1}, {Name: "y", Row: 7, Col: 1}, {Name: "top", Row: 7, Col: 1}},
+		Nodes: []loop.Node{{Op: "load"}, {Op: "rowsum", Args: []int{0}}, {Op: "div", Args: []int{0, 1}},
+			{Op: "rowmax", Args: []int{0}}, {Op: "eq", Args: []int{0, 3}}},
+		Stores: []loop.Store{{Node: 2, Operand: 1}, {Node: 4, Operand: 2}},
+	}
+}
+
+func lower(t *testing.T, name string, spec interface {
+	Lower(loop.Machine) (*loop.Kernel, error)
+}, m loop.Machine) *loop.Kernel {
+	t.Helper()
+	k, err := spec.Lower(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.Name = name
+	return k
+}
+
+func emit(t *testing.T, kernels ...*loop.Kernel) (asm, stubs string) {
+	t.Helper()
+	asm, stubs, err := Emit(kernels, "model")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return asm, stubs
+}
+
+func TestGolden(t *testing.T) {
+	asm, stubs := emit(t, lower(t, "rowScale", rowScale(), Machine))
+	golden(t, "rowscale.s.golden", asm)
+	golden(t, "rowscale.go.golden", stubs)
+	if again, _ := emit(t, lower(t, "rowScale", rowScale(), Machine)); again != asm {
+		t.Error("the same kernel printed differently")
+	}
+}
+
+func TestErrors(t *testing.T) {
+	k := lower(t, "rowScale", rowScale(), portable.Machine)
+	if _, _, err := Emit([]*loop.Kernel{k}, "model"); err == nil || !strings.Contains(err.Error(), "kernel rowScale: it was lowered for 1 lanes, NEON has 4") {
+		t.Errorf("error %v", err)
+	}
+	k = lower(t, "rowScale", rowScale(), Machine)
+	if _, _, err := Emit([]*loop.Kernel{k, k}, "model"); err == nil || !strings.Contains(err.Error(), "two kernels are named rowScale") {
+		t.Errorf("error %v", err)
+	}
+	var text strings.Builder
+	text.WriteString("kernel wide lanes 4\noperands \"x\"\ncounts\np0 = base 0\n")
+	for i := range firstTemp + 1 {
+		text.WriteString("v" + strconv.Itoa(i) + " = load [p0]\n")
+	}
+	k, err := loop.Parse(text.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Emit([]*loop.Kernel{k}, "model"); err == nil || !strings.Contains(err.Error(), "kernel wide: it takes 30 vector registers, NEON has 29 for it") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestSpills: pointers that have no register live in the stack frame, on which the assembler and
+// vet agree.
+func TestSpills(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("kernel many lanes 4\noperands \"x\"\ncounts \"n\"\nn0 = count 0\np0 = base 0\n")
+	for i := range 30 {
+		text.WriteString("p" + strconv.Itoa(i+1) + " = move p" + strconv.Itoa(i) + " + 5\n")
+	}
+	text.WriteString("loop row down n0 step 1 {\n")
+	for i := range 30 {
+		text.WriteString("v0 = load [p" + strconv.Itoa(i+1) + "] lanes 3\nstore v0, [p" + strconv.Itoa(i) + " + 1] lanes 3\np" + strconv.Itoa(i) + " = move p" + strconv.Itoa(i) + " + 7000\n")
+	}
+	k, err := loop.Parse(text.String() + "}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asm, stubs := emit(t, k)
+	if n := strings.Count(asm, "(SP)"); n < 30 || !strings.Contains(asm, "$88-8") {
+		t.Errorf("%d uses of the stack frame:\n%s", n, asm)
+	}
+	vet(t, asm, stubs)
+}
+
+// vet assembles a package and lets go vet compare it with its declarations.
+func vet(t *testing.T, asm, stubs string) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod": "module mspecc\n\ngo 1.26\n", "runtime/args.go": "package runtime\n\ntype Args struct{}\n",
+		"model/k_arm64.s": asm, "model/k_arm64.go": stubs,
+	} {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, goos := range []string{"linux", "darwin"} {
+		for _, command := range []string{"vet", "build"} {
+			cmd := exec.Command("go", command, "./model")
+			cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0", "GOARCH=arm64", "GOOS="+goos)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("go %s for %s: %v\n%s", command, goos, err, out)
+			}
+		}
+	}
+}

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Runs what arm64 has of its own under an emulator: every kernel against the interpreter, also
+# between guard pages. Needs qemu-aarch64 (Debian: qemu-user), which it tries to install; where that fails
+# it says so and leaves the tests out.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
+
+if [ "$(go env GOHOSTARCH)" = arm64 ]; then
+	echo "this machine is arm64: go test runs the kernels without an emulator"
+	exit 0
+fi
+install() {
+	local root=""
+	[ "$(id -u)" = 0 ] || root="sudo -n"
+	$root apt-get update && $root apt-get install -y --no-install-recommends qemu-user binutils-aarch64-linux-gnu
+}
+if ! command -v qemu-aarch64 aarch64-linux-gnu-as >/dev/null; then
+	install >/dev/null 2>&1 || true
+fi
+if ! command -v qemu-aarch64 >/dev/null; then
+	echo "SKIPPED: no qemu-aarch64, and it could not be installed (Debian: apt-get install qemu-user)"
+	exit 0
+fi
+go test -count=1 ./kernels/gen/neon
+MSPECC_QEMU_AARCH64=qemu-aarch64 go test -count=1 ./ir/loop
