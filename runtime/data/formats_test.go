@@ -143,6 +143,8 @@ func TestHiggsErrors(t *testing.T) {
 		{"1,2,3\n\n1,2,x\n", []string{"line 3", "column 3", `"x"`, "finite number"}},
 		{"1,2,3\n1,2,NaN\n", []string{"line 2", "column 3", `"NaN"`}},
 		{"1,2,3\n1,2,1e99\n", []string{"line 2", "1e99"}},
+		{"1,2,3\n1,2,1_0\n", []string{"line 2", `"1_0"`}},
+		{"1,2,3\n0x0p0,2,3\n", []string{"line 2", `label is "0x0p0"`}},
 		{"1,2,3\n2,2,3\n", []string{"line 2", `label is "2"`, "0..1"}},
 		{"1,2,3\n0.5,2,3\n", []string{"line 2", `label is "0.5"`}},
 		{"1,2," + strings.Repeat("3", maxLine), []string{"line 1", "longer than"}},

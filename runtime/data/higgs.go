@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -120,7 +119,7 @@ func (t *table) field(field []byte, column int, e *Example) (message string) {
 
 // label reads the label, which may be missing.
 func (t *table) label(field []byte, e *Example) (message string) {
-	v, err := strconv.ParseFloat(string(field), 64)
+	v, err := ParseNumber(string(field), 64)
 	switch {
 	case MissingText(field), t.classes > 1 && slices.Contains(NoLabel, v):
 		v = math.NaN()
@@ -212,7 +211,7 @@ func (t *table) each(use func(l *lines, line []byte) error) error {
 				return l.fail(fmt.Sprintf("has %d columns, the model wants a label and %d features", len(cols), t.size),
 					"correct the modality's shape or give the right file")
 			}
-			if _, err := strconv.ParseFloat(string(cols[t.skip]), 64); err != nil && l.n == 1 {
+			if _, err := ParseNumber(string(cols[t.skip]), 64); err != nil && l.n == 1 {
 				first = true // the line below says how many columns there are
 				t.names = nil
 				for _, name := range cols[t.skip+1:] {

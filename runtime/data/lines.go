@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strconv"
 )
 
 // lines reads a text file line by line.
@@ -87,7 +86,7 @@ func (l *lines) number(field []byte, column int) (float32, error) {
 var errNotFinite = errors.New("not a finite number")
 
 func finite(field []byte) (float32, error) {
-	v, err := strconv.ParseFloat(string(field), 32)
+	v, err := ParseNumber(string(field), 32)
 	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
 		return 0, errNotFinite
 	}

@@ -30,6 +30,16 @@ func MissingText(text []byte) bool {
 	return missingTexts[strings.ToLower(string(text))]
 }
 
+// ParseNumber reads a number of 32 or 64 bits as tables have it. Go's source text has more, such as 1_0 and 0x1p3: in data those are names.
+func ParseNumber(text string, bits int) (float64, error) {
+	for i := range len(text) {
+		if c := text[i]; c >= 'X' && (c == '_' || c == 'x' || c == 'X') { // one comparison for most
+			return 0, strconv.ErrSyntax
+		}
+	}
+	return strconv.ParseFloat(text, bits)
+}
+
 // FormatNumber writes whole numbers as such, as long as they are exact.
 func FormatNumber(v float64) string {
 	if v == math.Trunc(v) && math.Abs(v) <= MaxExact {
@@ -65,7 +75,7 @@ func Canonical(name string) string {
 		}
 		return digits
 	}
-	if v, err := strconv.ParseFloat(text, 64); err == nil && v-v == 0 {
+	if v, err := ParseNumber(text, 64); err == nil && v-v == 0 {
 		return FormatNumber(v)
 	}
 	return name
@@ -73,6 +83,6 @@ func Canonical(name string) string {
 
 // isNumber says whether a text is a finite number.
 func isNumber(name string) bool {
-	v, err := strconv.ParseFloat(name, 64)
+	v, err := ParseNumber(name, 64)
 	return err == nil && v-v == 0
 }

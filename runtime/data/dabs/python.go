@@ -3,7 +3,6 @@ package dabs
 import (
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 
 	"mspecc/runtime/data"
@@ -26,7 +25,7 @@ func pythonNumbers(dst []float64, field []byte) ([]float64, error) {
 		}
 	}
 	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' }) {
-		v, err := strconv.ParseFloat(part, 64)
+		v, err := data.ParseNumber(part, 64)
 		if data.MissingText([]byte(part)) {
 			dst = append(dst, math.NaN())
 			continue

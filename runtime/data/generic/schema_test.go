@@ -2,6 +2,7 @@ package generic
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -113,6 +114,29 @@ func TestNumbersWrittenInTwoWays(t *testing.T) {
 		got, _ = read(t, reader, root, row(1), map[string]string{"columns": "a", "split": "by y", "test_groups": "0.0"})
 		equal(t, "the group 0.0", got.test, []string{"[1] [0]", "[5] [0]"})
 	})
+}
+
+// What only Go's source text takes for a number names something, or is an error: with underscores, 1_12 and 11_2 would be one.
+func TestNamesThatAreNoNumbers(t *testing.T) {
+	texts := []string{"1_12", "11_2", "0x1p3", "8", "112"}
+	everyReader(t, func(t *testing.T, reader string) {
+		r := records{columns: []string{"a", "y"}}
+		for i, text := range texts {
+			r.rows = append(r.rows, []any{float64(i), text})
+		}
+		root := folderOf(t, reader, map[string]records{"0": r})
+		got, labels := read(t, reader, root, row(1), map[string]string{"columns": "a", "label": "y", "split": "last", "test_fraction": "0.4"})
+		equal(t, "classes", append(got.train, got.test...), []string{"[0] [3]", "[1] [2]", "[2] [0]", "[3] [4]", "[4] [1]"})
+		if fmt.Sprint(labels.Names) != "[0x1p3 112 11_2 1_12 8]" {
+			t.Errorf("classes %v", labels.Names)
+		}
+		got, _ = read(t, reader, root, row(1), map[string]string{"columns": "a", "split": "by y", "test_groups": "112"})
+		equal(t, "the group 112", got.test, []string{"[4] [0]"})
+		for _, text := range texts[:3] {
+			refused(t, reader, folderOf(t, reader, map[string]records{"0": {columns: []string{"a"}, rows: [][]any{{text}, {text}}}}), row(1), map[string]string{"test_fraction": "0.5"}, strconv.Quote(text), "expected a number")
+		}
+	})
+	refused(t, "csv", fstest.MapFS{"a.csv": file("a\n\"[1, 1_2]\"\n")}, row(2), nil, "line 2", "expected a number")
 }
 
 // A label that is missing is no class, however it is written: nothing, NaN, or -1 as Hugging Face's data sets have it.

@@ -127,7 +127,7 @@ func (c cell) values(dst []float64) (out []float64, ok bool) {
 
 // parseNumber reads a number, true or false; what stands for a missing value is NaN.
 func parseNumber(text []byte) (v float64, ok bool) {
-	v, err := strconv.ParseFloat(string(text), 64)
+	v, err := data.ParseNumber(string(text), 64)
 	switch {
 	case err == nil:
 		return v, true
