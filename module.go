@@ -6,35 +6,38 @@ import (
 	"embed"
 	"io/fs"
 	"strings"
+
+	"mspecc/internal/module"
 )
 
-//go:embed go.mod go.sum
+//go:generate go run -C internal/trainermod .
+//go:embed internal/trainermod/*.mod internal/trainermod/*.sum
 //go:embed all:runtime
 var source embed.FS
 
 // RuntimeModule adds to files what a trainer module needs beside its own code: the
-// run-time library under mspecc/, and go.mod and go.sum with the same pinned versions as
-// the compiler's.
-func RuntimeModule(files map[string][]byte) error {
-	mod, err := source.ReadFile("go.mod")
-	if err != nil {
-		return err
+// run-time library in a folder with the name of its module, and go.mod and go.sum of both, with the same versions as
+// the compiler's. A library is a module for a main of the user's own.
+func RuntimeModule(files map[string][]byte, library bool) error {
+	own := "program"
+	if library {
+		own = "library"
 	}
-	sum, err := source.ReadFile("go.sum")
-	if err != nil {
-		return err
+	for dir, name := range map[string]string{"": own, module.Path + "/": "runtime"} {
+		for _, ext := range []string{"mod", "sum"} {
+			data, err := source.ReadFile("internal/trainermod/" + name + "." + ext)
+			if err != nil {
+				return err
+			}
+			files[dir+"go."+ext] = data
+		}
 	}
-	text := strings.Replace(string(mod), "module mspecc\n", "module trainer\n", 1)
-	files["go.mod"] = []byte(text + "\nrequire mspecc v0.0.0\n\nreplace mspecc => ./mspecc\n")
-	files["go.sum"] = sum
-	files["mspecc/go.mod"] = mod
-	files["mspecc/go.sum"] = sum
 	return fs.WalkDir(source, "runtime", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasSuffix(name, "_test.go") || strings.Contains(name, "/testdata/") {
 			return err
 		}
 		data, err := source.ReadFile(name)
-		files["mspecc/"+name] = data
+		files[module.Path+"/"+name] = data
 		return err
 	})
 }

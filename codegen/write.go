@@ -38,7 +38,7 @@ func (mod *Module) Files() (map[string][]byte, error) {
 		}
 	}
 	mod.addGraphs(files)
-	if err := mspecc.RuntimeModule(files); err != nil {
+	if err := mspecc.RuntimeModule(files, mod.Library); err != nil {
 		return nil, err
 	}
 	return files, failed

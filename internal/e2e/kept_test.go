@@ -117,7 +117,7 @@ func (k *kept) buildThen(t *testing.T) string {
 			files[name] = data
 		}
 	}
-	if err := mspecc.RuntimeModule(files); err != nil {
+	if err := mspecc.RuntimeModule(files, false); err != nil {
 		t.Fatal(err)
 	}
 	module := filepath.Join(k.dir, "module")
