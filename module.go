@@ -16,14 +16,14 @@ import (
 var source embed.FS
 
 // RuntimeModule adds to files what a trainer module needs beside its own code: the
-// run-time library in a folder with the name of its module, and go.mod and go.sum of both, with the same versions as
+// run-time library under mspecc/, and go.mod and go.sum of both, with the same versions as
 // the compiler's. A library is a module for a main of the user's own.
 func RuntimeModule(files map[string][]byte, library bool) error {
 	own := "program"
 	if library {
 		own = "library"
 	}
-	for dir, name := range map[string]string{"": own, module.Path + "/": "runtime"} {
+	for dir, name := range map[string]string{"": own, module.Folder + "/": "runtime"} {
 		for _, ext := range []string{"mod", "sum"} {
 			data, err := source.ReadFile("internal/trainermod/" + name + "." + ext)
 			if err != nil {
@@ -37,7 +37,7 @@ func RuntimeModule(files map[string][]byte, library bool) error {
 			return err
 		}
 		data, err := source.ReadFile(name)
-		files[module.Path+"/"+name] = data
+		files[module.Folder+"/"+name] = data
 		return err
 	})
 }

@@ -9,16 +9,14 @@ import (
 	"github.com/dave/jennifer/jen"
 
 	"mspecc/codegen/fuse"
+	"mspecc/internal/module"
 )
-
-const runtimePath = "mspecc/runtime"
 
 // A generated module has a package for the program, one for what the model is whatever it is compiled for, and one
 // for each target.
 const (
-	moduleName  = "trainer"
 	modelFolder = "model"
-	modelPath   = moduleName + "/" + modelFolder
+	modelPath   = module.Trainer + "/" + modelFolder
 )
 
 // header heads every generated Go file; goarch says what it is for, "" is every architecture.
@@ -28,7 +26,7 @@ func (mod *Module) header(pkg, goarch string) *jen.File {
 	if goarch != "" {
 		f.HeaderComment("//go:build " + goarch)
 	}
-	f.ImportName(runtimePath, "runtime")
+	f.ImportName(module.Runtime, "runtime")
 	f.ImportName(modelPath, modelFolder)
 	return f
 }
@@ -50,7 +48,7 @@ func (t *Target) driversFile() ([]byte, error) {
 		l := d.Launch
 		tasks, chunks := l.Tasks()
 		params := func(task string) []jen.Code {
-			return []jen.Code{jen.Id("w").Op("*").Qual(runtimePath, "Worker"), jen.Id("c").Op("*").Qual(runtimePath, "Call"), jen.Id(task).Int()}
+			return []jen.Code{jen.Id("w").Op("*").Qual(module.Runtime, "Worker"), jen.Id("c").Op("*").Qual(module.Runtime, "Call"), jen.Id(task).Int()}
 		}
 		if d.Parts != nil {
 			f.Comment(fmt.Sprintf("%s runs %s.", d.Name, d.Title()))
@@ -286,7 +284,7 @@ func (t *Target) runFile(p *Program, fn *Function) ([]byte, error) {
 	f := t.header()
 	f.Line()
 	f.Comment(fmt.Sprintf("%s computes %s of %s: %d launches.", runName(p, fn), fn.Name, p.Variant.Modality.Name, len(fn.Calls)))
-	f.Func().Id(runName(p, fn)).Params(jen.Id("m").Op("*").Qual(runtimePath, "Machine")).BlockFunc(func(g *jen.Group) {
+	f.Func().Id(runName(p, fn)).Params(jen.Id("m").Op("*").Qual(module.Runtime, "Machine")).BlockFunc(func(g *jen.Group) {
 		last := ""
 		for _, c := range fn.Calls {
 			l := c.Launch

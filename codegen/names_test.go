@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"mspecc/internal/module"
 	"mspecc/ir/build"
 )
 
@@ -33,7 +34,7 @@ func TestNamesOfFiles(t *testing.T) {
 		}
 		own := map[string]string{}
 		for f, text := range files {
-			if !strings.HasPrefix(f, "mspecc/") {
+			if !strings.HasPrefix(f, module.Folder+"/") {
 				own[f] = strings.ReplaceAll(strings.ReplaceAll(string(text), mod.Model.Digest, "DIGEST"), mod.Model.Digest[:12], "DIGEST")
 			}
 		}

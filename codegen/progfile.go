@@ -7,11 +7,12 @@ import (
 	"github.com/dave/jennifer/jen"
 
 	"mspecc/codegen/fuse"
+	"mspecc/internal/module"
 	"mspecc/ir"
 	"mspecc/ir/build"
 )
 
-func rt(name string) *jen.Statement { return jen.Qual(runtimePath, name) }
+func rt(name string) *jen.Statement { return jen.Qual(module.Runtime, name) }
 
 // programFile completes the description of one modality that the run-time library works from.
 func (t *Target) programFile(p *Program, tables *constants) ([]byte, error) {

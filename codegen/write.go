@@ -9,6 +9,7 @@ import (
 	"github.com/dave/jennifer/jen"
 
 	"mspecc"
+	"mspecc/internal/module"
 	"mspecc/ir/loop"
 )
 
@@ -52,7 +53,7 @@ func (mod *Module) generated() string {
 // pkg is the name of the package at the root.
 func (mod *Module) pkg() string {
 	if mod.Library {
-		return moduleName
+		return module.Trainer
 	}
 	return "main"
 }
@@ -65,7 +66,7 @@ func (mod *Module) mainFile() ([]byte, error) {
 		f.Comment("Programs are the model " + mod.Model.Name + " compiled for each modality.")
 		f.Func().Id("Programs").Params().Index().Op("*").Add(rt("Program")).Block(jen.Return(jen.Id("programs").Call()))
 	} else {
-		f.Func().Id("main").Params().Block(jen.Qual(runtimePath+"/cli", "Main").Call(jen.Id("programs").Call().Op("...")))
+		f.Func().Id("main").Params().Block(jen.Qual(module.Command, "Main").Call(jen.Id("programs").Call().Op("...")))
 	}
 	return render(f)
 }
@@ -105,7 +106,7 @@ func (mod *Module) choiceFile(arch, constraint string) ([]byte, error) {
 			list = append(list, t)
 		}
 	}
-	call := func(t *Target) *jen.Statement { return jen.Qual(moduleName+"/"+t.Name, "Programs").Call() }
+	call := func(t *Target) *jen.Statement { return jen.Qual(module.Trainer+"/"+t.Name, "Programs").Call() }
 	f.Func().Id("programs").Params().Index().Op("*").Add(rt("Program")).BlockFunc(func(g *jen.Group) {
 		for _, t := range list[:len(list)-1] {
 			needs := []jen.Code{jen.Lit(t.name())}

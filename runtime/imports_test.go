@@ -4,17 +4,19 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"mspecc/internal/module"
 )
 
 // The run-time library goes into every trainer: nothing of the compiler may come along.
 func TestImportsNothingOfTheCompiler(t *testing.T) {
-	out, err := exec.Command("go", "list", "-deps", "mspecc/runtime/...").CombinedOutput()
+	out, err := exec.Command("go", "list", "-deps", module.Runtime+"/...").CombinedOutput()
 	if err != nil {
 		t.Fatalf("go list: %v\n%s", err, out)
 	}
 	for _, p := range strings.Fields(string(out)) {
-		if strings.HasPrefix(p, "mspecc/") && !strings.HasPrefix(p, "mspecc/runtime") || strings.Contains(p, "mmcloughlin/avo") {
-			t.Errorf("mspecc/runtime depends on %s", p)
+		if strings.HasPrefix(p, module.Path+"/") && !strings.HasPrefix(p, module.Runtime) || strings.Contains(p, "mmcloughlin/avo") {
+			t.Errorf("%s depends on %s", module.Runtime, p)
 		}
 	}
 }

@@ -4,18 +4,20 @@
 package deps
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-)
 
-const module = "mspecc"
+	"mspecc/internal/module"
+)
 
 // layers lists what each package, or each package below one ending in "/...", may import
 // of this project; the first entry that fits counts. Tests may import anything but avo.
@@ -30,17 +32,19 @@ var layers = []struct {
 	{"ir/build", []string{"ir", "ir/optim", "parser", "runtime/files", "runtime/options", "runtime/rounded", "spec"}}, // runtime/options: tables that the trainer reads by too
 	{"ir/pass", []string{"ir"}},
 	{"ir/view", []string{"ir", "ir/pass", "spec"}},
+	{"ir/loop/looptest", []string{"internal/module", "ir/loop"}},
 	{"ir/loop/...", []string{"ir/loop"}},
 	{"codegen/fuse", []string{"ir", "ir/loop"}},
 	{"codegen/plan", []string{"codegen/fuse"}},
 	{"codegen/recompute", []string{"codegen/fuse", "ir"}},
 	{"kernels/gen", []string{"ir/loop", "kernels/gen/..."}},
-	{"kernels/gen/...", []string{"ir/loop", "kernels/gen/amd64"}},
+	{"kernels/gen/...", []string{"internal/module", "ir/loop", "kernels/gen/amd64"}},
 	{"codegen/onnx", []string{"ir", "ir/build"}},
-	{"codegen/...", []string{"", "codegen/...", "ir/...", "kernels/...", "parser", "runtime/files", "spec"}},
+	{"codegen/...", []string{"", "codegen/...", "internal/module", "ir/...", "kernels/...", "parser", "runtime/files", "spec"}},
 	{"runtime/...", []string{"runtime/..."}},
 	{"", []string{"internal/module"}}, // embeds the source of runtime
 	{"cmd/...", []string{"codegen/...", "ir/...", "kernels/gen", "parser", "runtime/files", "spec"}},
+	{"internal/module", nil},
 	{"internal/...", []string{"..."}},
 	{"bench", []string{"internal/refcase", "runtime"}},
 }
@@ -97,8 +101,8 @@ func owner(imported string) string {
 	return ""
 }
 
-// imports calls f for every import of every Go file of the project.
-func imports(t *testing.T, f func(file, pkg, imported string)) {
+// files calls f for every Go file of the project.
+func files(t *testing.T, mode parser.Mode, f func(file string, tree *ast.File)) {
 	t.Helper()
 	root := filepath.Join("..", "..")
 	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
@@ -110,7 +114,7 @@ func imports(t *testing.T, f func(file, pkg, imported string)) {
 		case d.IsDir() || filepath.Ext(name) != ".go":
 			return nil
 		}
-		tree, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		tree, err := parser.ParseFile(token.NewFileSet(), name, nil, mode)
 		if err != nil {
 			return err
 		}
@@ -118,14 +122,7 @@ func imports(t *testing.T, f func(file, pkg, imported string)) {
 		if err != nil {
 			return err
 		}
-		rel = filepath.ToSlash(rel)
-		for _, spec := range tree.Imports {
-			imported, err := strconv.Unquote(spec.Path.Value)
-			if err != nil {
-				return err
-			}
-			f(rel, strings.TrimPrefix(path.Dir(rel), "."), imported)
-		}
+		f(filepath.ToSlash(rel), tree)
 		return nil
 	})
 	if err != nil {
@@ -133,11 +130,25 @@ func imports(t *testing.T, f func(file, pkg, imported string)) {
 	}
 }
 
+// imports calls f for every import of every Go file of the project.
+func imports(t *testing.T, f func(file, pkg, imported string)) {
+	t.Helper()
+	files(t, parser.ImportsOnly, func(file string, tree *ast.File) {
+		for _, spec := range tree.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f(file, strings.TrimPrefix(path.Dir(file), "."), imported)
+		}
+	})
+}
+
 func TestLayers(t *testing.T) {
 	imports(t, func(file, pkg, imported string) {
 		test := strings.HasSuffix(file, "_test.go")
-		if imported == module || strings.HasPrefix(imported, module+"/") {
-			of := strings.TrimPrefix(strings.TrimPrefix(imported, module), "/")
+		if imported == module.Path || strings.HasPrefix(imported, module.Path+"/") {
+			of := strings.TrimPrefix(strings.TrimPrefix(imported, module.Path), "/")
 			if !test && !allowed(pkg, of) {
 				t.Errorf("%s imports %s: package %q must not depend on it; see the table in internal/deps", file, imported, pkg)
 			}
@@ -152,5 +163,41 @@ func TestLayers(t *testing.T) {
 		} else if !slices.Contains(outside[m], pkg) && !(test && slices.Contains(outside[m], "test")) {
 			t.Errorf("%s imports %s, which only %v may", file, imported, outside[m])
 		}
+	})
+}
+
+// pathSpelt finds the module's path where it stands for more than the name of the program.
+var pathSpelt = regexp.MustCompile(`(^|[^\w./-])` + regexp.QuoteMeta(module.Path) + `(/$|/"|/(runtime|codegen|kernels|ir|parser|spec|cmd|internal|go\.(mod|sum))\b)` +
+	`|\b(module|require|replace) ` + regexp.QuoteMeta(module.Path) + `\b`)
+
+// One constant names the module's path; import declarations aside, no text of a program spells it again.
+func TestModulePath(t *testing.T) {
+	for text, spelt := range map[string]bool{
+		"mspecc/runtime": true, "\t\"mspecc/runtime/cli\"\n": true, "module mspecc\n": true, "mspecc/": true, "mspecc/go.mod": true,
+		"./cmd/mspecc": false, "mspecc: wrote %s": false, "../cmd/mspecc/testdata/line.mspec": false, "mspecc/features in the user's cache": false,
+	} {
+		if pathSpelt.MatchString(text) != spelt {
+			t.Errorf("%q: expected %v", text, spelt)
+		}
+	}
+	files(t, parser.SkipObjectResolution, func(file string, tree *ast.File) {
+		if strings.HasPrefix(file, "internal/module/") || file == "internal/deps/deps_test.go" {
+			return
+		}
+		ast.Inspect(tree, func(n ast.Node) bool {
+			if _, ok := n.(*ast.ImportSpec); ok {
+				return false
+			}
+			if l, ok := n.(*ast.BasicLit); ok && l.Kind == token.STRING {
+				text, err := strconv.Unquote(l.Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if spelt := pathSpelt.FindString(text); spelt != "" {
+					t.Errorf("%s spells the module's path in a text, %q: take it from internal/module", file, spelt)
+				}
+			}
+			return true
+		})
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mspecc/codegen"
+	"mspecc/internal/module"
 	"mspecc/ir/build"
 	"mspecc/kernels/gen"
 	"mspecc/spec"
@@ -29,7 +30,7 @@ func TestGeneratedImports(t *testing.T) {
 	}
 	seen := 0
 	for name, src := range files {
-		if strings.HasPrefix(name, "mspecc/") || !strings.HasSuffix(name, ".go") {
+		if strings.HasPrefix(name, module.Folder+"/") || !strings.HasSuffix(name, ".go") {
 			continue
 		}
 		tree, err := parser.ParseFile(token.NewFileSet(), name, src, parser.ImportsOnly)
@@ -40,8 +41,8 @@ func TestGeneratedImports(t *testing.T) {
 		seen++
 		for _, s := range tree.Imports {
 			p, _ := strconv.Unquote(s.Path.Value)
-			own := strings.HasPrefix(p, "trainer/") || p == module+"/runtime" || strings.HasPrefix(p, module+"/runtime/")
-			if !own && (strings.HasPrefix(p, module) || strings.Contains(strings.Split(p, "/")[0], ".")) {
+			own := strings.HasPrefix(p, module.Trainer+"/") || p == module.Runtime || strings.HasPrefix(p, module.Runtime+"/")
+			if !own && (strings.HasPrefix(p, module.Path) || strings.Contains(strings.Split(p, "/")[0], ".")) {
 				t.Errorf("generated %s imports %s", name, p)
 			}
 		}

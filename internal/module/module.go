@@ -1,12 +1,17 @@
-// Package module holds the path of this module, for what writes imports of it and files of its packages. Import
-// declarations aside, it stands nowhere else.
+// Package module holds the names of this module and of those that are generated, for what writes import declarations and
+// go.mod files. Import declarations of the source aside, the path stands nowhere else (internal/deps).
 package module
 
 const (
-	// Path is the module's path.
+	// Path is the path of this module.
 	Path = "mspecc"
-	// Runtime is the package that generated code imports.
+	// Runtime is the path of the package that generated code imports.
 	Runtime = Path + "/runtime"
-	// Command is the package whose Main is a trainer's.
+	// Command is the path of the package whose Main is that of a trainer.
 	Command = Runtime + "/cli"
+
+	// Trainer is the path of a generated module.
+	Trainer = "trainer"
+	// Folder is where in it the run-time library is, as a module with the path of this one.
+	Folder = "mspecc"
 )

@@ -33,7 +33,7 @@ func main() {
 // Sources import what generated code imports.
 const (
 	programSource = "package main\n\nimport (\n\t_ \"" + module.Runtime + "\"\n\t_ \"" + module.Command + "\"\n)\n\nfunc main() {}\n"
-	librarySource = "package trainer\n\nimport _ \"" + module.Runtime + "\"\n"
+	librarySource = "package " + module.Trainer + "\n\nimport _ \"" + module.Runtime + "\"\n"
 )
 
 // generate gives the files by name; root is the compiler's module.
@@ -50,7 +50,7 @@ func generate(root string) (map[string][]byte, error) {
 	if err := codegen.WriteTree(dir, files, ""); err != nil {
 		return nil, err
 	}
-	library := filepath.Join(dir, module.Path)
+	library := filepath.Join(dir, module.Folder)
 	g := generator{out: map[string][]byte{}}
 	if g.sum, err = os.ReadFile(filepath.Join(root, "go.sum")); err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func generate(root string) (map[string][]byte, error) {
 		if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(source), 0o644); err != nil {
 			return nil, err
 		}
-		if _, err := g.tidy(name, dir, "trainer", needed, "-replace="+module.Path+"=./"+module.Path); err != nil {
+		if _, err := g.tidy(name, dir, module.Trainer, needed, "-replace="+module.Path+"=./"+module.Folder); err != nil {
 			return nil, err
 		}
 	}

@@ -53,7 +53,7 @@ func TestEmittedModulesAreTidy(t *testing.T) {
 		if err := codegen.WriteTree(dir, files, ""); err != nil {
 			t.Fatal(err)
 		}
-		for _, folder := range []string{".", module.Path} {
+		for _, folder := range []string{".", module.Folder} {
 			if out, err := goCommand(filepath.Join(dir, folder), "mod", "tidy", "-diff"); err != nil {
 				t.Errorf("library %v, %s: %v\n%s", library, folder, err, out)
 			}

@@ -13,6 +13,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"mspecc/internal/module"
 )
 
 // emulator is the environment variable that names a program which runs programs for arm64 here
@@ -40,7 +42,7 @@ import (
 	"time"
 	"unsafe"
 
-	"mspecc/runtime"
+	"` + module.Runtime + `"
 )
 
 func main() {
@@ -155,14 +157,14 @@ func Build(t testing.TB, files map[string]string, kernels []string) *Runner {
 	t.Helper()
 	dir := t.TempDir()
 	var table strings.Builder
-	table.WriteString("package main\n\nimport \"mspecc/runtime\"\n\nvar kernels = []func(*runtime.Args){\n")
+	table.WriteString("package main\n\nimport \"" + module.Runtime + "\"\n\nvar kernels = []func(*runtime.Args){\n")
 	r := &Runner{t: t, names: map[string]int{}}
 	for i, k := range kernels {
 		table.WriteString("\t" + k + ",\n")
 		r.names[k] = i
 	}
 	table.WriteString("}\n")
-	write(t, dir, "go.mod", "module mspecc\n\ngo 1.26\n")
+	write(t, dir, "go.mod", "module "+module.Path+"\n\ngo 1.26\n")
 	write(t, dir, "runtime/args.go", runtimeSource)
 	write(t, dir, "main.go", mainSource)
 	write(t, dir, "table.go", table.String())

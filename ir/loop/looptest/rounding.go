@@ -7,6 +7,8 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+
+	"mspecc/internal/module"
 )
 
 // Unrounded lists the products and quotients of floating-point numbers in a printed Go file that no
@@ -66,7 +68,7 @@ type arguments struct {
 }
 
 func (a arguments) Import(path string) (*types.Package, error) {
-	if path != "mspecc/runtime" {
+	if path != module.Runtime {
 		return a.Importer.Import(path)
 	}
 	file, err := parser.ParseFile(a.set, "args.go", runtimeSource, 0)

@@ -3,13 +3,15 @@ package looptest
 import (
 	"fmt"
 	"testing"
+
+	"mspecc/internal/module"
 )
 
 // TestUnrounded: what is rounded by a conversion is passed over, as are whole numbers and constants.
 func TestUnrounded(t *testing.T) {
 	found, err := Unrounded(`package kernels
 
-import "mspecc/runtime"
+import "` + module.Runtime + `"
 
 func kernel(a *runtime.Args) {
 	m, p, n := a.Mem, a.Off[0], a.N[0]

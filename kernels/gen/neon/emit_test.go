@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"mspecc/internal/module"
 	"mspecc/ir/loop"
 	"mspecc/kernels/gen/portable"
 )
@@ -104,7 +105,7 @@ func vet(t *testing.T, asm, stubs string) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"go.mod": "module mspecc\n\ngo 1.26\n", "runtime/args.go": "package runtime\n\ntype Args struct{}\n",
+		"go.mod": "module " + module.Path + "\n\ngo 1.26\n", "runtime/args.go": "package runtime\n\ntype Args struct{}\n",
 		"model/k_arm64.s": asm, "model/k_arm64.go": stubs,
 	} {
 		file := filepath.Join(dir, name)

@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strings"
 
+	"mspecc/internal/module"
 	"mspecc/ir/loop"
 )
 
@@ -45,7 +46,7 @@ func Emit(kernels []*loop.Kernel, pkg string) (string, error) {
 	if strings.Contains(body, "math.") {
 		b.WriteString("\t\"math\"\n\n")
 	}
-	b.WriteString("\t\"mspecc/runtime\"\n)\n" + body)
+	b.WriteString("\t\"" + module.Runtime + "\"\n)\n" + body)
 	src, err := format.Source([]byte(b.String()))
 	if err != nil {
 		return "", fmt.Errorf("printed Go does not parse: %w", err)
