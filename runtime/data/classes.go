@@ -137,8 +137,9 @@ func (c *Classes) settle() {
 	}
 }
 
-// equal maps labels to classes, "" for none: equal numbers, or true and false, are one class. A class that is written in
-// one way is called so. It says whether the labels are numbers, as far as something is there.
+// equal maps labels to classes, "" for none: equal numbers, or true and false, are one class; beside names, whole numbers
+// that are written in two ways. A class that is written in one way is called so. It says whether the labels are
+// numbers, as far as something is there.
 func (c *Classes) equal() (of map[string]string, numbers bool) {
 	numbers, booleans, found := true, true, false
 	for name := range c.ids {
@@ -152,7 +153,7 @@ func (c *Classes) equal() (of map[string]string, numbers bool) {
 	for name := range c.ids {
 		switch {
 		case !found || !numbers && !booleans:
-			of[name] = name
+			of[name] = PlainNumber(name)
 		case isNumber(name):
 			of[name] = Canonical(name)
 		case isBoolean(name):

@@ -113,6 +113,13 @@ func TestNumbersWrittenInTwoWays(t *testing.T) {
 		equal(t, "the group 0", got.test, []string{"[1] [0]", "[5] [0]"})
 		got, _ = read(t, reader, root, row(1), map[string]string{"columns": "a", "split": "by y", "test_groups": "0.0"})
 		equal(t, "the group 0.0", got.test, []string{"[1] [0]", "[5] [0]"})
+		// So are whole numbers beside names; others are what they are written as.
+		names := folderOf(t, reader, map[string]records{"0": {[]string{"a", "y"}, [][]any{{1.0, "0"}, {2.0, "1.0"}, {3.0, "other"}, {4.0, "0.50"}}}, "1": {[]string{"a", "y"}, [][]any{{5.0, "0.0"}, {6.0, "2.0"}, {7.0, "1"}, {8.0, "0.5"}}}})
+		got, labels = read(t, reader, names, row(1), map[string]string{"columns": "a", "label": "y", "test": "1" + writers[reader].ending})
+		equal(t, "beside names", append(got.train, got.test...), []string{"[1] [0]", "[2] [3]", "[3] [5]", "[4] [2]", "[5] [0]", "[6] [4]", "[7] [3]", "[8] [1]"})
+		if fmt.Sprint(labels.Names) != "[0 0.5 0.50 1 2.0 other]" {
+			t.Errorf("classes %v", labels.Names)
+		}
 	})
 }
 
