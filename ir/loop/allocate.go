@@ -101,7 +101,7 @@ func (l *liveness) instr(s *Instr, read, write int) {
 		touch(l.v, int(v), write)
 	}
 	switch s.Op {
-	case OpFused, OpFMA, OpFNMA, OpFMS:
+	case OpFused, OpFMA, OpFNMA, OpFMS, OpFMALane:
 		for _, i := range []int{2, 0, 1} {
 			if a := s.Args[i]; !a.Const {
 				l.hint[int(s.Dst)] = append(l.hint[int(s.Dst)], int(a.V))

@@ -129,6 +129,10 @@ func (m *machine) instr(s *Instr) error {
 		for i := range out {
 			out[i] = float32(i) + args[0][i]
 		}
+	case OpFMALane:
+		for i := range out {
+			out[i] = elementwiseOps[OpFMA].eval([]float32{args[0][s.Lane], args[1][i], args[2][i]})
+		}
 	case OpTail:
 		copy(out, args[1])
 		copy(out[:s.Lanes], args[0])

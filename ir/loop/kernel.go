@@ -23,6 +23,7 @@ type Machine struct {
 	Line     int    // elements of a cache line, if a vector is shorter
 	Latency  int    // cycles after which a sum of products can be added to again
 	Ahead    int    // steps of a matrix product by which operands are fetched ahead; 0: the processor does that
+	ByLane   bool   // it has fmalane
 }
 
 // A Kernel is one function over operands in the arena.
@@ -74,6 +75,7 @@ type Instr struct {
 	Int    bool // load, bcast, store: the elements in memory are i32
 	Half   bool // load, store: they are bf16, two in the place of one; Stride is 1
 	Lanes  int  // load, store, tail: active lanes; 0: all
+	Lane   int  // fmalane: of the first argument
 	Block  []V  // transpose
 }
 

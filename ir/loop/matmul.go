@@ -101,7 +101,7 @@ func (m *MatMul) bestRows(t Machine, width int) (rows int, cost float64) {
 		ms = []int{1000}
 	}
 	cost = math.Inf(1)
-	for r := 1; r <= 16 && (r*width+width+1 <= t.TileRegs || r == 1); r++ {
+	for r := 1; r <= 16 && (r*width+width+m.factors(t, r) <= t.TileRegs || r == 1); r++ {
 		c := 0.0
 		for _, rows := range ms {
 			c += float64(rows/r)*m.tileCycles(t, r, width, depth) + m.tileCycles(t, rows%r, width, depth)
@@ -123,11 +123,32 @@ func (m *MatMul) tileCycles(t Machine, rows, width, depth int) float64 {
 	if m.Pairs {
 		latency += 2
 	}
-	perStep := max(float64(rows*width)/2, float64(rows+width)/2, latency)
+	loads := float64(rows + width)
+	if m.byLane(t) {
+		loads = float64(width) + float64(m.factors(t, rows))
+		if m.AK == 1 {
+			loads = float64(width) + float64(rows)/float64(t.Lanes)
+		}
+	}
+	perStep := max(float64(rows*width)/2, loads/2, latency)
 	if width > 4 { // its panel of B takes more of the first-level cache
 		perStep *= 1.04
 	}
 	return perStep*float64(depth) + 1.5*float64(rows*width) + 20
+}
+
+// byLane reports whether elements of A are lanes of registers rather than broadcast.
+func (m *MatMul) byLane(t Machine) bool { return t.ByLane && !m.Pairs }
+
+// factors is how many registers hold elements of A while a tile is computed.
+func (m *MatMul) factors(t Machine, rows int) int {
+	switch {
+	case !m.byLane(t):
+		return 1
+	case m.AK != 1 && m.AM == 1:
+		return (rows + t.Lanes - 1) / t.Lanes
+	}
+	return rows
 }
 
 // remainders lists the row counts, smaller than a tile, that are left over.
@@ -148,13 +169,14 @@ type matmulCode struct {
 	line   int // elements of a cache line
 	ahead  int // steps by which operands are fetched
 	unroll int
+	byLane bool
 	b, c   P // of the current tile: first column of B, first row of C
 }
 
 func (m *MatMul) lower(t Machine, tiling []nTiles, unroll int) *Kernel {
 	b := newBuilder(t, []string{"A", "B", "C"}, []string{"M", "K", "add"})
 	b.k.Doc = m.doc(t, tiling)
-	g := &matmulCode{builder: b, m: m, line: max(t.Line, t.Lanes), ahead: t.Ahead, unroll: unroll}
+	g := &matmulCode{builder: b, m: m, line: max(t.Line, t.Lanes), ahead: t.Ahead, unroll: unroll, byLane: m.byLane(t)}
 	g.b = b.base(1)
 	g.c = b.base(2)
 	for i, run := range tiling {
@@ -244,6 +266,10 @@ func (g *matmulCode) tile(rows int, run nTiles, unroll int, a, c P) {
 	a, b := g.copyP(a, 0), g.copyP(g.b, 0)
 	products := func(steps int) func() {
 		return func() {
+			if g.byLane {
+				g.lanewise(acc, run.width, a, b, steps, lanes)
+				return
+			}
 			for s := 0; s < steps; s++ {
 				g.rankOne(acc, run.width, at(a, s*g.m.AK), at(b, s*g.m.BK), lanes)
 			}
@@ -252,6 +278,9 @@ func (g *matmulCode) tile(rows int, run nTiles, unroll int, a, c P) {
 		}
 	}
 	spread := 2 // steps after which a line is fetched
+	if g.byLane && g.m.AK == 1 {
+		spread = g.lanes
+	}
 	if rows < run.rows {
 		spread = 0 // code for the few rows that are left over is kept short
 	}
@@ -346,6 +375,56 @@ func (g *matmulCode) rankOne(acc [][]V, width int, a, b Mem, lanes func(int) int
 		x := g.bcast(at(a.P, a.Off+i*g.m.AM), false)
 		for j, v := range acc[i] {
 			g.opTo(v, op, reg(x), reg(row[j]), reg(v))
+		}
+	}
+}
+
+// lanewise adds as many columns of A times rows of B. Elements of A that lie one behind the other,
+// in a row or in a column, are loaded as one vector.
+func (g *matmulCode) lanewise(acc [][]V, width int, a, b P, steps int, lanes func(int) int) {
+	loadRow := func() []V {
+		row := make([]V, width)
+		for j := range row {
+			row[j] = g.load(at(b, j*g.lanes), 1, lanes(j), false)
+		}
+		g.step(b, g.m.BK)
+		return row
+	}
+	products := func(row []V, factor func(i int) (V, int)) {
+		for j, y := range row {
+			for i := range acc {
+				x, lane := factor(i)
+				g.emit(&Instr{Op: OpFMALane, Dst: acc[i][j], Args: []Arg{reg(x), reg(y), reg(acc[i][j])}, Lane: lane})
+			}
+		}
+	}
+	x := make([]V, len(acc))
+	switch {
+	case g.m.AK == 1 && steps%g.lanes == 0:
+		for range steps / g.lanes {
+			for i := range x {
+				x[i] = g.load(at(a, i*g.m.AM), 1, g.lanes, false)
+			}
+			g.step(a, g.lanes)
+			for lane := range g.lanes {
+				products(loadRow(), func(i int) (V, int) { return x[i], lane })
+			}
+		}
+	case g.m.AK != 1 && g.m.AM == 1:
+		for range steps {
+			for i := 0; i < len(acc); i += g.lanes {
+				x[i/g.lanes] = g.load(at(a, i), 1, min(g.lanes, len(acc)-i), false)
+			}
+			g.step(a, g.m.AK)
+			products(loadRow(), func(i int) (V, int) { return x[i/g.lanes], i % g.lanes })
+		}
+	default:
+		for range steps {
+			for i := range x {
+				x[i] = g.load(at(a, i*g.m.AM), 1, 1, false)
+			}
+			g.step(a, g.m.AK)
+			products(loadRow(), func(i int) (V, int) { return x[i], 0 })
 		}
 	}
 }

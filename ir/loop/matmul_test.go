@@ -39,7 +39,8 @@ func matmuls() []product {
 	add([]int{65}, 65, []int{32}, false, 5)
 	add([]int{17}, 100, []int{9}, true, 1)
 	add([]int{29}, 768, []int{64}, false, 0)
-	for _, k := range []int{32, 33, 50, 64, 97} { // the result is fetched meanwhile
+	list = append(list, product{spec: loop.MatMul{N: 22, AM: 40, AK: 3, BK: 22, CM: 22}, m: 11, k: 13}) // A neither by rows nor by columns
+	for _, k := range []int{32, 33, 50, 64, 97} {                                                       // the result is fetched meanwhile
 		add([]int{9, 14, 15}, 48, []int{k}, false, 1)
 		add([]int{12, 31}, 32, []int{k}, true, 2)
 		add([]int{7}, 66, []int{k, 110}, false, 0)

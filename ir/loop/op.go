@@ -21,6 +21,7 @@ const (
 	OpIota      Op = "iota"      // lane index + Args[0]
 	OpTail      Op = "tail"      // Args[0] in the first Lanes lanes, Args[1] in the others
 	OpTranspose Op = "transpose" // Block, Lanes registers, as a matrix in place
+	OpFMALane   Op = "fmalane"   // fma, with Lane of Args[0] in all lanes; only on machines with ByLane
 )
 
 // Elementwise instructions; the table below gives their meaning.

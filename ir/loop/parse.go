@@ -218,6 +218,8 @@ func (p *parser) statement() {
 			s.Half = true
 		case p.has("lanes"):
 			s.Lanes = p.number()
+		case p.has("lane"):
+			s.Lane = p.number()
 		case s.Op == OpTranspose:
 			s.Block = append(s.Block, V(p.numbered("v")))
 		default:

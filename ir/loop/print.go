@@ -118,6 +118,9 @@ func (s *Instr) String() string {
 	if s.Lanes > 0 {
 		fmt.Fprintf(&b, " lanes %d", s.Lanes)
 	}
+	if s.Op == OpFMALane {
+		fmt.Fprintf(&b, " lane %d", s.Lane)
+	}
 	return b.String()
 }
 

@@ -66,6 +66,8 @@ func TestTextErrors(t *testing.T) {
 		{"v0 = mul v0, 2", "v0 = mul v0, two", "line 11: \"two\" is neither a register nor a number"},
 		{"load [p0]", "load [p0", "the line ends too early"},
 		{"lanes 5", "lanes 16", "16 of 16 lanes"},
+		{"v0 = mul v0, 2", "v0 = fmalane v0, v0, v0 lane 16", "fmalane: lane 16 of 16"},
+		{"v0 = mul v0, 2", "v0 = mul v0, 2 lane 1", "mul: lane 1 of 16"},
 		{"base 1", "base 2", "base of operand 2; there are 2"},
 		{"step 1 {", "step 0 {", "loop row: limit 0, step 0"},
 		{"}\n", "", "1 blocks are not closed"},

@@ -105,7 +105,7 @@ func (c *verifier) scalar(s *Scalar) error {
 // vectorArgs is the number of arguments of the instructions that are not
 // elementwise.
 var vectorArgs = map[Op]int{
-	OpLoad: 0, OpBcast: 0, OpStore: 1, OpPrefetch: 0, OpHSum: 1, OpHMax: 1, OpIota: 1, OpTail: 2, OpTranspose: 0,
+	OpLoad: 0, OpBcast: 0, OpStore: 1, OpPrefetch: 0, OpHSum: 1, OpHMax: 1, OpIota: 1, OpTail: 2, OpTranspose: 0, OpFMALane: 3,
 }
 
 func (c *verifier) instr(s *Instr) error {
@@ -120,6 +120,9 @@ func (c *verifier) instr(s *Instr) error {
 	}
 	if s.Lanes < 0 || s.Lanes >= c.k.Lanes && s.Lanes > 0 {
 		return fmt.Errorf("%s: %d of %d lanes", s.Op, s.Lanes, c.k.Lanes)
+	}
+	if s.Lane < 0 || s.Lane >= c.k.Lanes || s.Lane > 0 && s.Op != OpFMALane {
+		return fmt.Errorf("%s: lane %d of %d", s.Op, s.Lane, c.k.Lanes)
 	}
 	if s.Half && (s.Op != OpLoad && s.Op != OpStore || s.Stride != 1 || s.Int) {
 		return fmt.Errorf("%s: only loads and stores of stride 1 take bf16", s.Op)

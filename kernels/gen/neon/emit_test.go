@@ -126,3 +126,25 @@ func vet(t *testing.T, asm, stubs string) {
 		}
 	}
 }
+
+// TestTile: of the inner loops of matrix products at least 85 of 100 instructions are products of
+// registers, and the kernels touch no stack.
+func TestTile(t *testing.T) {
+	for name, m := range map[string]*loop.MatMul{
+		"rows":    {N: 256, Ms: []int{250}, Ks: []int{256}, AM: 256, AK: 1, BK: 256, CM: 256},
+		"columns": {N: 192, Ms: []int{256}, Ks: []int{250}, AM: 1, AK: 256, BK: 192, CM: 192},
+	} {
+		asm, _ := emit(t, lower(t, "matmul", m, Machine))
+		_, body, _ := strings.Cut(asm, "k_loop:\n")
+		body, _, _ = strings.Cut(body, "k_loop_end:")
+		lines := strings.Split(strings.TrimSpace(body), "\n")
+		products := strings.Count(body, "// fmla")
+		t.Logf("%s: %d of %d instructions are products", name, products, len(lines))
+		if 100*products < 85*len(lines) {
+			t.Errorf("%s: %d of %d instructions are products:\n%s", name, products, len(lines), body)
+		}
+		if strings.Contains(asm, "(SP)") {
+			t.Errorf("%s: the kernel spills", name)
+		}
+	}
+}

@@ -44,7 +44,6 @@ var encodings = map[string]encoding{
 	"fcmeq0": {0x4ea0d800, zero},
 	"shll":   {0x2e613800, widen},
 	"fmla":   {0x4f801000, element},
-	"fmls":   {0x4f805000, element},
 	"ldr":    {0x3ce06800, address},
 	"str":    {0x3ca06800, address},
 }

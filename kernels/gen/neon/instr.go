@@ -49,7 +49,7 @@ func (p *printer) instr(s *loop.Instr) error {
 		p.linef("PRFM %s, PLDL1KEEP", a)
 	case loop.OpMov:
 		p.mov(s.Args[0], d)
-	case loop.OpFused, loop.OpFMA, loop.OpFNMA, loop.OpFMS:
+	case loop.OpFused, loop.OpFMA, loop.OpFNMA, loop.OpFMS, loop.OpFMALane:
 		p.product(s)
 	case loop.OpMax:
 		p.choose(s.Args[0], s.Args[1], "fcmgt", false, s.Args[0], s.Args[1], d)
@@ -136,11 +136,14 @@ func (p *printer) product(s *loop.Instr) {
 	default:
 		p.word("fneg", sum, vec(z.V), 0, 0)
 	}
-	name := "VFMLA"
-	if s.Op == loop.OpFNMA {
-		name = "VFMLS"
+	switch s.Op {
+	case loop.OpFMALane:
+		p.word("fmla", sum, y, x, s.Lane)
+	case loop.OpFNMA:
+		p.linef("VFMLS V%d.S4, V%d.S4, V%d.S4", y, x, sum)
+	default:
+		p.linef("VFMLA V%d.S4, V%d.S4, V%d.S4", y, x, sum)
 	}
-	p.linef("%s V%d.S4, V%d.S4, V%d.S4", name, y, x, sum)
 	p.move(sum, d)
 }
 

@@ -12,7 +12,7 @@ import (
 
 // Machine has 4 lanes; three of its 32 registers are left to the printer. The latency is that of a
 // sum of products on most cores.
-var Machine = loop.Machine{Name: "neon", Lanes: 4, VecRegs: firstTemp, TileRegs: firstTemp, DotRegs: dotRegs, PtrRegs: len(general), Line: 16, Latency: 4}
+var Machine = loop.Machine{Name: "neon", Lanes: 4, VecRegs: firstTemp, TileRegs: firstTemp, DotRegs: dotRegs, PtrRegs: len(general), Line: 16, Latency: 4, ByLane: true}
 
 // Emit prints kernels lowered for Machine as one assembly file and the Go declarations (package pkg)
 // that belong to it. Each kernel becomes
