@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"mspecc/runtime/data"
@@ -74,7 +75,38 @@ func openCSV(s *data.Source, _ *plan, name string) (table, error) {
 	if t.b, err = s.OpenBlob(name); err != nil {
 		return nil, err
 	}
-	return t, t.scan(header)
+	if err := t.scan(header); err != nil || !s.Preset("header") {
+		return t, err
+	}
+	return t, t.checkHeader()
+}
+
+// checkHeader refuses names of columns that are numbers, as the first record of a file without a header has: it would be lost, and
+// what is numbered by rows would be one off. Names that count from 0 are those that pandas gives columns without any.
+func (t *csvTable) checkHeader() error {
+	numbers, counting := 0, true
+	for i, name := range t.names {
+		if name == unnamed(i) {
+			name = "" // as it was, perhaps for a number that is missing
+		}
+		v, ok := parseNumber([]byte(name))
+		if !ok {
+			return nil
+		}
+		if v-v == 0 {
+			numbers++
+		}
+		counting = counting && (i == t.unnamed || name == strconv.Itoa(i-t.unnamed-1))
+	}
+	switch record := listed(t.names); {
+	case numbers == 0:
+	case counting:
+		t.b.Source.Note("%s: the first record, %s, is taken for the names of the columns, which pandas numbers so; header: false takes it for data", t.b.Name, record)
+	default:
+		return t.b.Fail("", fmt.Sprintf("has numbers where the names of the columns are expected: the first record is %s", record),
+			"say header: false where that is data, or header: true where those are the names")
+	}
+	return nil
 }
 
 // plainEnd is quotedEnd for files in which quotes are letters.
@@ -217,13 +249,15 @@ func (t *csvTable) setNames(record []string, header bool) {
 		case !header:
 			name = fmt.Sprint(i + 1)
 		case name == "":
-			if name = fmt.Sprint("Unnamed: ", i); i == 0 && len(record) > 1 {
+			if name = unnamed(i); i == 0 && len(record) > 1 {
 				t.unnamed = i
 			}
 		}
 		t.names = append(t.names, name)
 	}
 }
+
+func unnamed(column int) string { return fmt.Sprint("Unnamed: ", column) }
 
 func (t *csvTable) reader(r io.Reader) *csv.Reader {
 	in := csv.NewReader(r)

@@ -132,6 +132,32 @@ func TestCSVOfWindows(t *testing.T) {
 	equal(t, "rows without a header", append(got.train, got.test...), []string{"[5] [0]", "[6] [1]", "[7] [1]"})
 }
 
+// A first record that has numbers alone is no line of names, unless the option says so. Those that pandas gives columns without names
+// count from 0.
+func TestCSVWithoutHeader(t *testing.T) {
+	for _, text := range []string{"1,2\n3,4\n5,6\n", "\n 5.1,-2e3\n3,4\n5,6\n", "NA,2\n3,4\n5,6\n", ",2\n3,4\n5,6\n", "7,\n3,4\n5,6\n", "true,0\n3,4\n5,6\n", "1,0\n3,4\n5,6\n"} {
+		for _, quotes := range []string{"double", "none"} {
+			refused(t, "csv", fstest.MapFS{"a.csv": file(text)}, row(2), map[string]string{"quotes": quotes}, "folder/a.csv", "numbers where the names", "the first record is", "say header: false")
+		}
+	}
+	named := fstest.MapFS{"a.csv": file("400.5,401\n3,4\n5,6\n")}
+	got, _ := read(t, "csv", named, row(2), map[string]string{"header": "true", "test_fraction": "0.5"})
+	if len(got.train)+len(got.test) != 2 {
+		t.Errorf("names that are numbers: %v", got)
+	}
+	for text, note := range map[string]string{"0,1\n3,4\n5,6\n": "a.csv: the first record, 0, 1, is taken for the names", ",0,1\n0,3,4\n1,5,6\n": "the first record, Unnamed: 0, 0, 1, is", "NA,x\n3,4\n5,6\n": "", "NA,null\n3,4\n5,6\n": ""} {
+		var notes []string
+		train, test, err := data.Open("csv", map[string]string{"test_fraction": "0.5"}, fstest.MapFS{"a.csv": file(text)}, "folder", row(2),
+			data.OpenOptions{Note: func(text string) { notes = append(notes, text) }})
+		if err != nil || train.Len()+test.Len() != 2 {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if all := strings.Join(notes, "\n"); !strings.Contains(all, note) || note == "" && strings.Contains(all, "record") || note != "" && !strings.Contains(all, "header: false") {
+			t.Errorf("%q: %q, expected %q", text, all, note)
+		}
+	}
+}
+
 func TestCSVSeparators(t *testing.T) {
 	for _, c := range []struct{ name, text, separator, header, columns, label string }{
 		{"a.tsv", "a\tb\ty\n1\t2\tx\n3\t4\tz\n", "", "true", "a,b", "y"},
