@@ -74,6 +74,14 @@ func TestIDXErrors(t *testing.T) {
 	} {
 		refused(t, "idx", nil, mutate(idxFiles, c.file, c.content), want, c.parts...)
 	}
+	// EMNIST letters count from 1: a setting helps, and no other copy of the file.
+	emnist := mutate(idxFiles, labels, []byte{0, 0, 8, 1, 0, 0, 0, 3, 1, 26, 2})
+	if _, _, err := Open("idx", nil, emnist, "f", want, OpenOptions{}); err == nil || !strings.Contains(err.Error(), "label is 26, expected 0..9; say classes: 27, as") || strings.Contains(err.Error(), "fetch") {
+		t.Errorf("labels that count from 1: %v", err)
+	}
+	if train, _, err := Open("idx", map[string]string{"classes": "27"}, emnist, "f", want, OpenOptions{}); err != nil || train.Labels().Classes != 27 {
+		t.Errorf("labels that count from 1, with classes: %v", err)
+	}
 	bad := mutate(mutate(idxFiles, images, nil), images+".gz", idxBytes(3, 2, 2))
 	refused(t, "idx", nil, bad, want, images+".gz", "is not a gzip file")
 	flipped := gz(idxBytes(3, 2, 2))

@@ -66,6 +66,8 @@ func (s *Source) idxPart(imageOption, labelOption string) (Dataset, error) {
 		return nil, err
 	}
 	set.classes = classes
+	set.advice = fmt.Sprintf("say classes: %d, as the labels of this file go up to %d (where they count from 1, as those of EMNIST letters, there is a class 0 without examples), or give the file that belongs to the images",
+		int(slices.Max(raw))+1, slices.Max(raw))
 	for i, label := range raw {
 		if err := set.label(l, i, int64(label), 0); err != nil {
 			return nil, err

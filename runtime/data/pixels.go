@@ -1,6 +1,9 @@
 package data
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // pixels are pictures that lie in a file as bytes, one every so many bytes; their values are
 // scaled to 0..1.
@@ -10,6 +13,7 @@ type pixels struct {
 	size        int
 	labels      []uint16 // [n], all 0 without labels
 	classes     int
+	advice      string        // what to do about other labels than those of the classes
 	bad         map[int]error // records that are left out
 }
 
@@ -39,7 +43,7 @@ func (p *pixels) label(b *Blob, i int, label int64, first int) error {
 		return nil
 	}
 	err := b.Fail(fmt.Sprintf("record %d", i), fmt.Sprintf("label is %d, expected %d..%d", label, first, first+p.classes-1),
-		"check that this is the file of this data set and the number of its classes (labels that count from 1, as those of EMNIST letters, need one class more), or fetch it again")
+		cmp.Or(p.advice, "check that this is the file of this data set, or fetch it again"))
 	if err := b.Source.Bad(err); err != nil {
 		return err
 	}
