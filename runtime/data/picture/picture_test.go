@@ -213,6 +213,16 @@ func TestUnsupportedTIFF(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	// Luma and colours that are not JPEG's: colours for several pixels, and another range.
+	luma := read(t, "variants/luma-plain.tif")
+	for name, change := range map[string][2]string{"two columns": {"\x12\x02\x03\x00\x02\x00\x00\x00\x01", "\x12\x02\x03\x00\x02\x00\x00\x00\x02"},
+		"not told": {"\x12\x02\x03", "\x13\x02\x03"}, "of video's range": {"\xff\x00\x00\x00\x01", "\xeb\x00\x00\x00\x01"}} {
+		raw := bytes.Replace(luma, []byte(change[0]), []byte(change[1]), 1)
+		_, err := Decode(raw, Options{Channels: 3})
+		if bytes.Equal(raw, luma) || !errors.As(err, new(*filetype.Error)) || !strings.Contains(err.Error(), "a TIFF of luma and colours") || strings.Contains(err.Error(), "(6)") {
+			t.Errorf("luma and colours, %s: %v", name, err)
+		}
+	}
 	for _, cut := range []int{6, 40, len(colour) - 30} {
 		if _, err := Decode(colour[:cut], Options{}); err == nil || !strings.Contains(err.Error(), "damaged") {
 			t.Errorf("cut at %d: %v", cut, err)

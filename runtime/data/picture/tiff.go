@@ -38,6 +38,9 @@ const (
 	tagExtra        = 338
 	tagSampleFormat = 339
 	tagJPEGTables   = 347
+	tagLumaWeights  = 529
+	tagSubsampling  = 530
+	tagLumaRange    = 532
 	tagNoData       = 42113
 )
 
@@ -144,7 +147,7 @@ func (f *tiffFile) unsigned(b []byte, size int) uint64 {
 }
 
 // tiffSizes are the bytes of a value of each type that is a number or a text.
-var tiffSizes = map[uint16]uint64{1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 7: 1, 8: 2, 9: 4, 13: 4, 16: 8, 17: 8, 18: 8}
+var tiffSizes = map[uint16]uint64{1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 13: 4, 16: 8, 17: 8, 18: 8}
 
 // directory reads the tags of a page, and where the next directory is.
 func (f *tiffFile) directory(at uint64) (next uint64, err error) {
@@ -166,7 +169,7 @@ func (f *tiffFile) directory(at uint64) (next uint64, err error) {
 		e := tiffEntry{kind: f.order.Uint16(entry[2:]), count: f.unsigned(entry[4:], word), raw: entry[4+word:]}
 		size := tiffSizes[e.kind]
 		if size == 0 || e.count > uint64(len(f.data)) {
-			continue // rationals and the like, of which nothing is wanted
+			continue // kinds of which nothing is wanted
 		}
 		if total := e.count * size; total > uint64(word) {
 			place := f.unsigned(e.raw, word)
@@ -196,7 +199,7 @@ func (f *tiffFile) directory(at uint64) (next uint64, err error) {
 func (p *tiffPage) numbers(tag uint16, most uint64) ([]uint64, error) {
 	e, ok := p.tags[tag]
 	switch {
-	case !ok:
+	case !ok, e.kind == 5: // fractions are no whole numbers
 		return nil, nil
 	case e.raw == nil:
 		return nil, errTIFFEnd
@@ -211,6 +214,18 @@ func (p *tiffPage) numbers(tag uint16, most uint64) ([]uint64, error) {
 		v[i] = p.f.unsigned(e.raw[i*size:], size)
 	}
 	return v, nil
+}
+
+// fractions are the values of a tag that has fractions, at most so many; nil where it has others.
+func (p *tiffPage) fractions(tag uint16, most uint64) (v []float64) {
+	e := p.tags[tag]
+	if e.kind != 5 || e.raw == nil || e.count > most {
+		return nil
+	}
+	for i := range int(e.count) {
+		v = append(v, float64(p.f.unsigned(e.raw[8*i:], 4))/float64(p.f.unsigned(e.raw[8*i+4:], 4)))
+	}
+	return v
 }
 
 // number is a tag's single value, or the one that all its values have.

@@ -3,6 +3,7 @@ package picture
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Bands is a picture of any number of bands, such as a satellite's, with the numbers that the file holds.
@@ -153,11 +154,15 @@ func (s *tiffStack) bytes(used int) (*Image, error) {
 	if s.photometric == whiteIsZero {
 		flip = 255
 	}
-	return m, s.read(func(band, at int, v float64) {
+	err := s.read(func(band, at int, v float64) {
 		if band < used {
 			m.Pix[at*used+band] = byte(v)*step ^ flip
 		}
 	})
+	if s.photometric == lumaAndColours && s.compression != tiffJPEG {
+		m.fromLuma()
+	}
+	return m, err
 }
 
 // deep reads samples of more than 8 bits, and such as may be missing.
@@ -189,10 +194,13 @@ func (s *tiffStack) deep(used int) (*Image, error) {
 // channels is how many of the bands are grey or colours: the others, such as alpha, are dropped.
 func (l *tiffLayout) channels(bands, wanted int) (int, error) {
 	switch {
-	case l.photometric == redGreenBlue && bands >= 3, l.photometric == lumaAndColours && bands == 3 && l.compression == tiffJPEG:
+	case l.photometric == redGreenBlue && bands >= 3, l.photometric == lumaAndColours && bands == 3 && (l.compression == tiffJPEG || l.fullLuma()):
 		return 3, nil
+	case l.photometric == lumaAndColours:
+		return 0, tiffUnread("is a TIFF of luma and colours with %d bands of %d bits, expected, where it is not compressed by JPEG, 3 of 8 bits of the full range, as many of colours as of luma (tag 530 is 1, 1)",
+			bands, l.bits)
 	case l.photometric != blackIsZero && l.photometric != whiteIsZero:
-		return 0, tiffUnread("is a TIFF of the photometric interpretation %d with %d bands, expected grey (0, 1), colours (2), a palette (3), inks (5), or JPEG's luma and colours (6)",
+		return 0, tiffUnread("is a TIFF of the photometric interpretation %d with %d bands, expected grey (0, 1), colours (2), a palette (3), inks (5), or luma and colours (6)",
 			l.photometric, bands)
 	case bands == wanted || bands == 1:
 		return bands, nil
@@ -205,6 +213,33 @@ func (l *tiffLayout) channels(bands, wanted int) (int, error) {
 		return 1, nil
 	}
 	return 0, tiffUnread("is a TIFF of %d bands, where the model wants %d", bands, wanted)
+}
+
+// fullLuma says whether luma and colours are as JPEG has them: of the full range, in the mix of ITU-R 601; and none for several pixels.
+func (l *tiffLayout) fullLuma() bool {
+	per, err := l.page.numbers(tagSubsampling, 2)
+	if err != nil || !slices.Equal(per, []uint64{1, 1}) || l.kind != unsignedSamples || l.bits != 8 || l.hasMissing {
+		return false
+	}
+	for tag, usual := range map[uint16][]float64{tagLumaWeights: {0.299, 0.587, 0.114}, tagLumaRange: {0, 255, 128, 255, 128, 255}} {
+		if _, given := l.page.tags[tag]; !given {
+			continue
+		}
+		if !slices.EqualFunc(l.page.fractions(tag, 6), usual, func(a, b float64) bool { return math.Abs(a-b) < 1e-4 }) {
+			return false
+		}
+	}
+	return true
+}
+
+// fromLuma makes colours of luma and colours with libtiff's numbers, of which one is not JPEG's.
+func (m *Image) fromLuma() {
+	for p := m.Pix; len(p) >= 3; p = p[3:] {
+		l, b, r := int32(p[0]), int32(p[1])-128, int32(p[2])-128
+		p[0] = clip(l + (91881*r+1<<15)>>16)
+		p[1] = clip(l + (-22553*b-46802*r+1<<15)>>16)
+		p[2] = clip(l + (116130*b+1<<15)>>16)
+	}
 }
 
 // premultiplied says whether the colours were multiplied with an alpha that follows them.

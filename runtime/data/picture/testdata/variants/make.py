@@ -193,6 +193,10 @@ keep("cmyk.tif", source.convert("CMYK"), compression="tiff_deflate")
 keep("alpha.tif", alpha)
 keep("grey-alpha.tif", Image.merge("LA", (grey, source.split()[1])))
 few = pixels[:7, :9]
+# Luma and colours: libtiff reads them where they are compressed; Pillow's own numbers for plain ones are less exact.
+Image.fromarray(few).convert("YCbCr").save("luma-plain.tif")
+keep("luma.tif", Image.fromarray(few).convert("YCbCr"), compression="tiff_lzw")
+Image.open("luma.tif.png").save("luma-plain.tif.png")
 
 
 def tiff(name, a, read=None, **options):
