@@ -111,9 +111,9 @@ func cpuName() string {
 	return goruntime.GOARCH
 }
 
-// probe measures the peak of multiply-adds; the best of all probes of a run counts.
+// probe measures the peak of multiply-adds with the best vectors of this CPU; the best of all probes of a run counts.
 func (b *bench) probe() error {
-	m, err := runtime.NewMachine(&runtime.Program{Target: "portable"}, b.o.threads)
+	m, err := runtime.NewMachine(&runtime.Program{}, b.o.threads)
 	if err != nil {
 		return err
 	}

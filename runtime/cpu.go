@@ -3,6 +3,7 @@ package runtime
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/cpu"
@@ -26,8 +27,28 @@ func HasCPU(names ...string) bool {
 	return true
 }
 
-// avx512 is what the run-time library's own AVX-512 code needs.
-var avx512 = HasCPU("AVX512F", "AVX512DQ", "AVX512BW", "AVX512VL", "FMA")
+// vectors is an instruction set that the run-time library's own assembly is written for.
+type vectors int
+
+const (
+	scalar vectors = iota
+	avx2
+	avx512
+)
+
+// vectorsOf is the best that is made of features that are there.
+func vectorsOf(has func(names ...string) bool) vectors {
+	switch {
+	case has("AVX512F"):
+		return avx512
+	case has("AVX2", "FMA"):
+		return avx2
+	}
+	return scalar
+}
+
+// best is what this CPU has.
+var best = vectorsOf(HasCPU)
 
 // TargetVariable is the environment variable that chooses a target instead of the best one: kernels
 // of another target give other last digits.
@@ -52,6 +73,16 @@ func (p *Program) needs() []string {
 		return earlier[p.Target]
 	}
 	return p.CPU
+}
+
+// vectors are those of the program's kernels, or of a program without a target this CPU's best.
+func (p *Program) vectors() vectors {
+	if p.Target == "" {
+		return best
+	}
+	return vectorsOf(func(names ...string) bool {
+		return !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(p.needs(), n) })
+	})
 }
 
 // Takes reports whether a trainer takes the kernels of a target, which need features of the CPU.

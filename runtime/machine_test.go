@@ -141,13 +141,18 @@ func TestFillUniformIsTheStream(t *testing.T) {
 
 // Every length, and the wrap of the counter's first word, against the definition.
 func TestUniformOfAnyLength(t *testing.T) {
-	for n := range 200 {
-		got := make([]float32, n)
-		first := uint64(math.MaxUint32 - 7)
-		uniform(got, first, 0x123456789abcdef0, 0xfedcba9876543210, 99)
-		for i, u := range got {
-			if want := unit(Philox(Counter(first+uint64(i/4), 99, 0x123456789abcdef0), 0xfedcba9876543210)[i%4]); u != want {
-				t.Fatalf("element %d of %d is %v, expected %v", i, n, u, want)
+	for v := scalar; v <= best; v++ {
+		for n := range 200 {
+			got := make([]float32, n+1)
+			first := uint64(math.MaxUint32 - 7)
+			uniform(v, got[:n], first, 0x123456789abcdef0, 0xfedcba9876543210, 99)
+			for i, u := range got[:n] {
+				if want := unit(Philox(Counter(first+uint64(i/4), 99, 0x123456789abcdef0), 0xfedcba9876543210)[i%4]); u != want {
+					t.Fatalf("vectors %d: element %d of %d is %v, expected %v", v, i, n, u, want)
+				}
+			}
+			if got[n] != 0 {
+				t.Fatalf("vectors %d: element %d is written, of %d", v, n, n)
 			}
 		}
 	}
@@ -367,7 +372,37 @@ func TestProfileStages(t *testing.T) {
 
 func TestProbe(t *testing.T) {
 	l := newMachine(t, 64, 2).Probe()
-	if l.FLOPs < 1e8 || l.Bandwidth < 1e8 || (l.BF16 > 1e8) != HasCPU("AVX512_BF16") {
+	if l.FLOPs < 1e8 || l.Bandwidth < 1e8 || (l.BF16 > 1e8) != HasCPU("AVX512F", "AVX512_BF16") {
 		t.Errorf("limits %+v", l)
+	}
+}
+
+// The peak is that of the vectors of the program's kernels.
+func TestProbedVectors(t *testing.T) {
+	for _, c := range []struct {
+		p    Program
+		want vectors
+	}{
+		{Program{}, best},
+		{Program{Target: "portable"}, scalar},
+		{Program{Target: "avx2", CPU: []string{"AVX2", "FMA"}}, avx2},
+		{Program{Target: "avx512", CPU: []string{"AVX512F", "AVX512VL"}}, avx512},
+		{Program{Target: "avx512-bf16"}, avx512}, // of an earlier compiler
+	} {
+		if got := c.p.vectors(); got != c.want {
+			t.Errorf("%+v: vectors %d, expected %d", c.p, got, c.want)
+		}
+	}
+	const rounds = 1 << 18
+	rate := [3]float64{}
+	for v := scalar; v <= best; v++ {
+		for range 5 {
+			start := time.Now()
+			n := multiplyAdd(v, rounds)
+			rate[v] = max(rate[v], n/time.Since(start).Seconds())
+		}
+		if v > scalar && rate[v] < 2*rate[scalar] { // AVX-512 is no faster than AVX2 on some CPUs
+			t.Errorf("operations per second: %.3g with vectors %d, %.3g without", rate[v], v, rate[scalar])
+		}
 	}
 }

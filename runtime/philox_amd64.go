@@ -1,19 +1,24 @@
 package runtime
 
-import "golang.org/x/sys/cpu"
-
 // philoxAVX512 writes groups (at least 1) of 64 numbers, the blocks from *counter on; keys
 // are the two key words of each of the ten rounds.
 //
 //go:noescape
 func philoxAVX512(dst *float32, groups int, counter *[4]uint32, keys *[20]uint32)
 
-var hasAVX512 = cpu.X86.HasAVX512F
+// philoxAVX2 is philoxAVX512 with groups of 32 numbers.
+//
+//go:noescape
+func philoxAVX2(dst *float32, groups int, counter *[4]uint32, keys *[20]uint32)
 
-// uniformFast writes as many numbers of dst as the processor has a quick way for, and says how many.
-func uniformFast(dst []float32, c [4]uint32, key uint64) int {
-	groups := len(dst) / 64
-	if !hasAVX512 || groups == 0 {
+// uniformFast writes as many numbers of dst as vectors are filled with, and says how many.
+func uniformFast(v vectors, dst []float32, c [4]uint32, key uint64) int {
+	group := 32
+	if v == avx512 {
+		group = 64
+	}
+	groups := len(dst) / group
+	if v == scalar || groups == 0 {
 		return 0
 	}
 	var keys [20]uint32
@@ -22,6 +27,10 @@ func uniformFast(dst []float32, c [4]uint32, key uint64) int {
 		keys[i], keys[i+1] = k0, k1
 		k0, k1 = k0+philoxW0, k1+philoxW1
 	}
-	philoxAVX512(&dst[0], groups, &c, &keys)
-	return 64 * groups
+	if v == avx512 {
+		philoxAVX512(&dst[0], groups, &c, &keys)
+	} else {
+		philoxAVX2(&dst[0], groups, &c, &keys)
+	}
+	return groups * group
 }

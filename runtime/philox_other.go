@@ -2,5 +2,5 @@
 
 package runtime
 
-// uniformFast writes as many numbers of dst as the processor has a quick way for: none.
-func uniformFast([]float32, [4]uint32, uint64) int { return 0 }
+// uniformFast writes as many numbers of dst as vectors are filled with: none.
+func uniformFast(vectors, []float32, [4]uint32, uint64) int { return 0 }

@@ -8,7 +8,7 @@ import (
 // Limits are what the machine can do with the workers that run, measured.
 type Limits struct {
 	FLOPs     float64 `json:"flop_per_s"`      // multiply-adds in registers, two operations each
-	BF16      float64 `json:"bf16_flop_per_s"` // the same with bf16 inputs; 0 where the CPU has no instructions for that
+	BF16      float64 `json:"bf16_flop_per_s"` // the same with bf16 inputs; 0 where there are no instructions for that
 	Bandwidth float64 `json:"byte_per_s"`      // bytes read and written by copies far larger than the caches
 }
 
@@ -19,7 +19,7 @@ const (
 	probeFloats = 16 << 20 // floats copied in one round
 )
 
-// Probe measures the limits with all workers, in about a tenth of a second: the best of
+// Probe measures the limits with all workers and the vectors of the program's kernels, in about a tenth of a second: the best of
 // several rounds. It allocates memory of its own.
 func (m *Machine) Probe() Limits {
 	var l Limits
@@ -36,7 +36,9 @@ func (m *Machine) Probe() Limits {
 		}
 		return best
 	}
-	l.FLOPs, l.BF16 = rate(multiplyAdd), rate(multiplyPairs)
+	v := m.Program.vectors()
+	l.FLOPs = rate(func(rounds int) float64 { return multiplyAdd(v, rounds) })
+	l.BF16 = rate(func(rounds int) float64 { return multiplyPairs(v, rounds) })
 	from, to := slices.Repeat([]float32{1}, probeFloats), make([]float32, probeFloats)
 	const part = probeFloats / probeTasks
 	for range 4 {
@@ -50,16 +52,17 @@ func (m *Machine) Probe() Limits {
 // sink keeps the compiler from leaving out what is computed for its time alone.
 var sink float32
 
-// scalarMultiplyAdd is the peak of portable kernels: eight chains of scalar products and sums.
+// scalarMultiplyAdd is the peak of portable kernels: chains of products and chains of sums, as many as there are registers for.
 func scalarMultiplyAdd(rounds int) float64 {
-	var a, b, c, d, e, f, g, h float32
+	var a, b, c, d, e, f, g float32
+	var p, q, r, s, t, u, v float32
 	x := sink
 	for range rounds {
-		a, b, c, d = a*x+x, b*x+x, c*x+x, d*x+x
-		e, f, g, h = e*x+x, f*x+x, g*x+x, h*x+x
+		a, b, c, d, e, f, g = a*x, b*x, c*x, d*x, e*x, f*x, g*x
+		p, q, r, s, t, u, v = p+x, q+x, r+x, s+x, t+x, u+x, v+x
 	}
-	if s := a + b + c + d + e + f + g + h; s != 0 {
+	if s := a + b + c + d + e + f + g + p + q + r + s + t + u + v; s != 0 {
 		sink = s
 	}
-	return 8 * 2 * float64(rounds)
+	return 14 * float64(rounds)
 }

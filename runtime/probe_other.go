@@ -2,6 +2,6 @@
 
 package runtime
 
-func multiplyAdd(rounds int) float64 { return scalarMultiplyAdd(rounds) }
+func multiplyAdd(_ vectors, rounds int) float64 { return scalarMultiplyAdd(rounds) }
 
-func multiplyPairs(int) float64 { return 0 }
+func multiplyPairs(vectors, int) float64 { return 0 }

@@ -49,13 +49,13 @@ func unit(w uint32) float32 { return float32(w>>8) * (1.0 / (1 << 24)) }
 // Uniform writes the first len(dst) elements of a stream at a step: numbers in [0, 1) that
 // depend on the seed, the stream's name, the step and the element's position alone.
 func Uniform(dst []float32, stream string, seed, step uint64) {
-	uniform(dst, 0, StreamID(stream), seed, step)
+	uniform(best, dst, 0, StreamID(stream), seed, step)
 }
 
-// uniform fills dst with the elements from 4*block on.
-func uniform(dst []float32, block, stream, seed, step uint64) {
+// uniform fills dst with the elements from 4*block on, the same numbers with all vectors.
+func uniform(v vectors, dst []float32, block, stream, seed, step uint64) {
 	c := Counter(block, step, stream)
-	done := uniformFast(dst, c, seed)
+	done := uniformFast(v, dst, c, seed)
 	c[0] += uint32(done / 4)
 	dst = dst[done:]
 	for len(dst) >= 8 {
@@ -108,7 +108,7 @@ func (m *Machine) FillUniform(dst, n int, stream string, seed, step uint64) {
 func fillUniform(w *Worker, c *Call, task int) {
 	lo := task * uniformChunk
 	hi := min(c.Off[1], lo+uniformChunk)
-	uniform(w.Args.Mem[c.Off[0]+lo:c.Off[0]+hi], uint64(lo/4), uint64(c.Off[2]), uint64(c.Off[3]), uint64(c.Off[4]))
+	uniform(best, w.Args.Mem[c.Off[0]+lo:c.Off[0]+hi], uint64(lo/4), uint64(c.Off[2]), uint64(c.Off[3]), uint64(c.Off[4]))
 }
 
 // Initialize gives every parameter its first values and clears the optimiser state. The

@@ -51,7 +51,7 @@ var isa = &amd64.ISA{
 	New: func(e *amd64.Emitter) amd64.Vectors {
 		return &vectors{e, map[int]reg.OpmaskVirtual{}}
 	},
-	Encode: encode,
+	Encode: Encode,
 }
 
 var binaries = map[loop.Op]amd64.Forms{

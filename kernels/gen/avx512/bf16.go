@@ -14,7 +14,7 @@ import (
 )
 
 // Neither avo nor Go's assembler knows the instructions of AVX512_BF16. They go through avo
-// as instructions with virtual registers; when registers are allocated, encode writes them
+// as instructions with virtual registers; when registers are allocated, Encode writes them
 // as bytes.
 
 // bf16Opcodes are the instructions of the form EVEX.512.<pp>.0F38.W0 <op> /r.
@@ -47,8 +47,8 @@ func (e *vectors) dot(s *loop.Instr) {
 	e.bf16("VDPBF16PS", []operand.Op{y, x}, d)
 }
 
-// encode replaces the instructions by their bytes, with the text in a comment.
-func encode(f *ir.File) error {
+// Encode replaces the instructions by their bytes, with the text in a comment.
+func Encode(f *ir.File) error {
 	for _, fn := range f.Functions() {
 		for _, n := range fn.Nodes {
 			i, ok := n.(*ir.Instruction)
