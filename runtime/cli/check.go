@@ -94,6 +94,7 @@ type checkedPart struct {
 	Max      *float64  `json:"max,omitempty"`
 	Mean     *float64  `json:"mean,omitempty"`
 	Tokens   int       `json:"different_tokens,omitempty"`
+	Drawn    bool      `json:"drawn,omitempty"`     // every epoch draws other examples; these are the first one's
 	PerClass []float64 `json:"per_class,omitempty"` // labels among the examples read
 }
 
@@ -245,7 +246,7 @@ func readPart(ctx context.Context, name string, set data.Dataset, w data.Want, m
 	if most > 0 {
 		n = min(n, most)
 	}
-	d := &checkedPart{Name: name, Examples: set.Len(), Read: n}
+	d := &checkedPart{Name: name, Examples: set.Len(), Read: n, Drawn: data.LookOf(set).Drawn}
 	if labels.Classes > 1 {
 		d.PerClass = make([]float64, labels.Classes)
 	}
@@ -370,6 +371,9 @@ func (c *checked) write(w io.Writer) {
 func (p checkedPart) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d examples, %d read", p.Examples, p.Read)
+	if p.Drawn {
+		b.WriteString(" as the first epoch draws them: the rest of the files is read when others do")
+	}
 	if p.Min != nil {
 		fmt.Fprintf(&b, "; values %.4g to %.4g, mean %.4g", *p.Min, *p.Max, *p.Mean)
 	}

@@ -3,7 +3,10 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
+	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,5 +68,46 @@ func TestDataCheck(t *testing.T) {
 	}
 	if code, out, _ := command(p, "data", "readers", "csv"); code != 0 || !strings.Contains(out, "separator") {
 		t.Errorf("%d: %s", code, out)
+	}
+}
+
+// Of recordings each epoch reads other parts. data check says so, and training stops for a sample that is no number where it meets it, before
+// anything is computed with it.
+func TestSampleThatIsNoNumber(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 24 {
+		var b []byte
+		for _, v := range []any{"RIFF", uint32(36 + 4*100), "WAVEfmt ", uint32(16), uint16(3), uint16(1), uint32(8000), uint32(32000), uint16(4), uint16(32), "data", uint32(4 * 100)} {
+			if text, ok := v.(string); ok {
+				b = append(b, text...)
+				continue
+			}
+			b, _ = binary.Append(b, binary.LittleEndian, v)
+		}
+		for k := range 100 {
+			v := float32(math.Sin(float64(i*k))) / 2
+			if i == 5 && k == 70 {
+				v = float32(math.NaN())
+			}
+			b, _ = binary.Append(b, binary.LittleEndian, v)
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%02d.wav", i)), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := tiny.Program()
+	args := []string{"--data", dir, "--reader", "audio", "--data-option", "label=none", "--data-option", "fft=16", "--data-option", "hop=4"}
+	code, out, errs := command(p, append([]string{"data", "check", "--out", ""}, args...)...)
+	if code != 0 || strings.Count(out, "read as the first epoch draws them: the rest of the files is read when others do") != 1 {
+		t.Errorf("%d: %s%s", code, out, errs)
+	}
+	run := filepath.Join(t.TempDir(), "run")
+	code, out, errs = command(p, append([]string{"train", "--steps", "400", "--out", run}, args...)...)
+	if code != 1 || !strings.Contains(errs, "05.wav: has the sample 70 of 100, counted from 0, which is NaN, expected finite numbers") || !strings.Contains(errs, "step ") {
+		t.Errorf("%d: %s%s", code, out, errs)
+	}
+	code, out, errs = command(p, append([]string{"train", "--steps", "60", "--out", run + "2", "--skip-bad", "3"}, args...)...)
+	if code != 0 || !strings.Contains(errs, "sample 70 of 100") {
+		t.Errorf("with --skip-bad: %d: %s%s", code, out, errs)
 	}
 }

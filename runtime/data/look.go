@@ -2,11 +2,12 @@ package data
 
 import "strings"
 
-// Look is how the examples of a data set are shown to people. A Dataset says so by a method
+// Look is what people have to know of the examples of a data set that they are shown. A Dataset says so by a method
 // Look() Look; it may lack one.
 type Look struct {
 	Words       []string // how tokens 0, 1, ... are written; nil: by their numbers
 	Spectrogram bool     // pictures are of time (to the right) and frequency (row 0 the lowest)
+	Drawn       bool     // every epoch draws examples of its own, such as other parts of recordings
 }
 
 // Letters are the words of tokens that stand for a letter each.

@@ -76,6 +76,7 @@ type randomWindows struct {
 
 func (r *randomWindows) Len() int       { return r.items }
 func (r *randomWindows) Labels() Labels { return r.labels }
+func (r *randomWindows) Look() Look     { return Look{Drawn: !r.fixed} }
 
 // draw is the segment of window i and where in it the window begins.
 func (r *randomWindows) draw(i int, epoch uint64) (seg *segment, start int) {

@@ -72,7 +72,7 @@ func openSpeech(s *data.Source) (data.Dataset, data.Dataset, error) {
 	if err := front.settleRate(s, train); err != nil {
 		return nil, nil, err
 	}
-	train.look, test.look = data.Look{Spectrogram: true}, data.Look{Spectrogram: true}
+	train.look, test.look = data.Look{Spectrogram: true, Drawn: cut == "random"}, data.Look{Spectrogram: true}
 	train.decode, test.decode = front.decoder(cut == "random"), front.decoder(false)
 	return train, test, nil
 }

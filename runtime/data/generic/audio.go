@@ -58,7 +58,8 @@ func openAudio(s *data.Source) (data.Dataset, data.Dataset, error) {
 		return nil, nil, err
 	}
 	return openFolder(s, filetype.Sound, 0, func(training bool, items []item) (*folder, error) {
-		f := &folder{s: s, look: data.Look{Spectrogram: spectrogram}, random: training && a.cut == "random" && a.stride == 0}
+		random := training && a.cut == "random" && a.stride == 0
+		f := &folder{s: s, look: data.Look{Spectrogram: spectrogram, Drawn: random}, random: random}
 		if training && s.Text("rate") == "" {
 			if err := a.setRate(items); err != nil {
 				return nil, err

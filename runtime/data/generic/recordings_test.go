@@ -2,8 +2,10 @@ package generic
 
 import (
 	"encoding/binary"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -52,6 +54,48 @@ func TestStrideOverRecordings(t *testing.T) {
 	for x, n := range map[string]int{"0123": 3, "3456": 2, "6789": 1, "0120": 1} {
 		if seen[x] != n {
 			t.Errorf("%s %d times, expected %d: %v", x, seen[x], n, seen)
+		}
+	}
+}
+
+// floating is a WAV of floating samples of 32 bits.
+func floating(samples ...float32) []byte {
+	b := wav(8000, make([]int16, 2*len(samples))...)
+	b[20], b[32], b[34] = 3, 4, 32
+	for i, v := range samples {
+		binary.LittleEndian.PutUint32(b[44+4*i:], math.Float32bits(v))
+	}
+	return b
+}
+
+// A sample that is no number is met with the part of its recording that has it, in whatever epoch that is drawn, and named.
+func TestSamplesThatAreNoNumbers(t *testing.T) {
+	for name, want := range map[string]data.Want{"samples": {{Shape: []int{1, 4}}}, "spectrogram": {{Shape: []int{1, 4, 2}}}} {
+		bad := make([]float32, 64)
+		bad[60] = float32(math.NaN())
+		files := fstest.MapFS{"a.wav": {Data: floating(bad...)}, "b.wav": {Data: floating(make([]float32, 64)...)}}
+		train, _, err := data.Open("audio", map[string]string{"label": "none", "test_fraction": "0.5", "files": "[ab].wav", "fft": "16", "hop": "4"}, files, "DIR", want, data.OpenOptions{Seed: 6})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !data.LookOf(train).Drawn {
+			t.Error("the data set does not say that its examples are drawn")
+		}
+		e, met := data.NewExample(want, train.Labels()), 0
+		for epoch := range uint64(400) {
+			err := train.Example(0, epoch, e)
+			switch {
+			case err == nil && slices.ContainsFunc(e.X, func(v float32) bool { return v-v != 0 }):
+				t.Fatalf("%s, epoch %d: %v", name, epoch, e.X)
+			case err == nil:
+			case !strings.Contains(err.Error(), "DIR/a.wav: has the sample 60 of 64, counted from 0, which is NaN"):
+				t.Fatalf("%s, epoch %d: %v", name, epoch, err)
+			default:
+				met++
+			}
+		}
+		if met == 0 || met == 400 {
+			t.Errorf("%s: met in %d of 400 epochs", name, met)
 		}
 	}
 }

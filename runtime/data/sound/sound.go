@@ -25,7 +25,7 @@ type Recording struct {
 const MaxSamples = 1 << 26
 
 // Read fills dst with samples of the first channel from the given one on: -1 to 1, as torchaudio and soundfile scale
-// them, whole numbers divided by 2^(bits-1).
+// them, whole numbers divided by 2^(bits-1). Floating ones that are not finite are an error with their place.
 func (r *Recording) Read(dst []float32, from int64) error {
 	if from < 0 || from > r.Length || int64(len(dst)) > r.Length-from {
 		return fmt.Errorf("samples %d to %d of %d were asked for", from, from+int64(len(dst))-1, r.Length)
@@ -33,7 +33,15 @@ func (r *Recording) Read(dst []float32, from int64) error {
 	if len(dst) == 0 {
 		return nil
 	}
-	return r.read(dst, from)
+	if err := r.read(dst, from); err != nil {
+		return err
+	}
+	for i, v := range dst {
+		if v-v != 0 {
+			return filetype.Unread("correct or remove it", "has the sample %d of %d, counted from 0, which is %v, expected finite numbers", from+int64(i), r.Length, v)
+		}
+	}
+	return nil
 }
 
 // known are the formats for messages.
