@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"mspecc/kernels/gen"
 	"mspecc/runtime"
 )
 
@@ -54,8 +56,8 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Condition: func(name string) (bool, error) {
-			if name == "avx512" {
-				return runtime.HasCPU("AVX512F", "AVX512DQ", "AVX512BW", "AVX512VL"), nil
+			if i := slices.IndexFunc(gen.Targets, func(t gen.Target) bool { return t.Name == name }); i >= 0 {
+				return runtime.HasCPU(gen.Targets[i].CPU...), nil
 			}
 			return false, fmt.Errorf("unknown condition %s", name)
 		},

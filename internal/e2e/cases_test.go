@@ -16,7 +16,6 @@ import (
 	"mspecc/internal/refcase"
 	"mspecc/ir/build"
 	"mspecc/kernels/gen"
-	"mspecc/runtime"
 	"mspecc/runtime/ckpt"
 	"mspecc/spec"
 )
@@ -25,7 +24,7 @@ import (
 var harness string
 
 // TestCases: every loss of every step, every gradient and the features of each reference
-// case, with the AVX-512 and with the portable kernels, the same bits on any number of
+// case, with the kernels of each target, the same bits on any number of
 // threads, and no allocation once training is under way.
 func TestCases(t *testing.T) {
 	cases, err := refcase.All()
@@ -34,33 +33,34 @@ func TestCases(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
-			if testing.Short() && strings.HasSuffix(c.Name, "_full") {
-				t.Skip("full-size case skipped by -short")
+			if os.Getenv("MSPECC_SLOW") == "" && strings.HasSuffix(c.Name, "_full") {
+				t.Skip("a case of full size takes a minute: it runs where MSPECC_SLOW is set, as .ci/run does")
 			}
 			dir := t.TempDir()
 			bin := buildCase(t, c, dir)
 			in := writeInputs(t, c, dir)
-			if hasTarget("avx512") {
-				first := runCase(t, c, c.F32(), bin, in, "avx512", "GODEBUG=", "MSPECC_CASE_THREADS=1")
+			for _, target := range targets(t, "f32") {
+				if target == "portable" {
+					runCase(t, c, c.F32(), bin, in, target, "MSPECC_CASE_THREADS=2")
+					continue
+				}
+				first := runCase(t, c, c.F32(), bin, in, target, "MSPECC_CASE_THREADS=1")
 				if c.Name == "series_small" {
 					for _, threads := range []string{"2", "8"} {
-						if many := runCase(t, c, c.F32(), bin, in, "avx512", "GODEBUG=", "MSPECC_CASE_THREADS="+threads); string(first) != string(many) {
-							t.Errorf("%s threads give other bits than 1", threads)
+						if many := runCase(t, c, c.F32(), bin, in, target, "MSPECC_CASE_THREADS="+threads); string(first) != string(many) {
+							t.Errorf("%s: %s threads give other bits than 1", target, threads)
 						}
 					}
 				}
-				env := []string{"GODEBUG=", "MSPECC_CASE_THREADS=3"}
+				env := []string{"MSPECC_CASE_THREADS=3"}
 				if !strings.HasSuffix(c.Name, "_full") {
 					env = append(env, "MSPECC_CASE_STEADY=1")
 				}
-				again := runCase(t, c, c.F32(), bin, in, "avx512", env...)
+				again := runCase(t, c, c.F32(), bin, in, target, env...)
 				if string(first) != string(again) {
-					t.Errorf("3 threads give other bits than 1")
+					t.Errorf("%s: 3 threads give other bits than 1", target)
 				}
-			} else {
-				t.Log("this CPU has no AVX-512: only the portable kernels are tested")
 			}
-			runCase(t, c, c.F32(), bin, in, "portable", "GODEBUG=cpu.avx512f=off", "MSPECC_CASE_THREADS=2")
 		})
 	}
 }
@@ -74,15 +74,16 @@ func TestCasesBF16(t *testing.T) {
 			dir := t.TempDir()
 			bin := buildCase(t, c, dir, "precision=bf16")
 			in := writeInputs(t, c, dir)
-			if hasTarget("avx512-bf16") {
-				one := runCase(t, c, c.BF16(), bin, in, "avx512-bf16", "GODEBUG=", "MSPECC_CASE_THREADS=1")
-				if three := runCase(t, c, c.BF16(), bin, in, "avx512-bf16", "GODEBUG=", "MSPECC_CASE_THREADS=3", "MSPECC_CASE_STEADY=1"); string(one) != string(three) {
-					t.Errorf("3 threads give other bits than 1")
+			for _, target := range targets(t, "bf16") {
+				if target == "portable" {
+					runCase(t, c, c.BF16(), bin, in, target, "MSPECC_CASE_THREADS=2")
+					continue
 				}
-			} else {
-				t.Log("this CPU has no bf16 instructions: only the portable kernels are tested")
+				one := runCase(t, c, c.BF16(), bin, in, target, "MSPECC_CASE_THREADS=1")
+				if three := runCase(t, c, c.BF16(), bin, in, target, "MSPECC_CASE_THREADS=3", "MSPECC_CASE_STEADY=1"); string(one) != string(three) {
+					t.Errorf("%s: 3 threads give other bits than 1", target)
+				}
 			}
-			runCase(t, c, c.BF16(), bin, in, "portable", "GODEBUG=cpu.avx512f=off", "MSPECC_CASE_THREADS=2")
 		})
 	}
 }
@@ -95,15 +96,18 @@ func TestCasesRecompute(t *testing.T) {
 			dir := t.TempDir()
 			bin := buildCase(t, c, dir, "recompute=all")
 			in := writeInputs(t, c, dir)
-			if hasTarget("avx512") {
-				one := runCase(t, c, c.F32(), bin, in, "avx512", "GODEBUG=", "MSPECC_CASE_THREADS=1")
+			for _, target := range targets(t, "f32") {
+				if target == "portable" {
+					runCase(t, c, c.F32(), bin, in, target, "MSPECC_CASE_THREADS=2")
+					continue
+				}
+				one := runCase(t, c, c.F32(), bin, in, target, "MSPECC_CASE_THREADS=1")
 				for _, threads := range []string{"2", "3", "8"} {
-					if many := runCase(t, c, c.F32(), bin, in, "avx512", "GODEBUG=", "MSPECC_CASE_THREADS="+threads); string(one) != string(many) {
-						t.Errorf("%s threads give other bits than 1", threads)
+					if many := runCase(t, c, c.F32(), bin, in, target, "MSPECC_CASE_THREADS="+threads); string(one) != string(many) {
+						t.Errorf("%s: %s threads give other bits than 1", target, threads)
 					}
 				}
 			}
-			runCase(t, c, c.F32(), bin, in, "portable", "GODEBUG=cpu.avx512f=off", "MSPECC_CASE_THREADS=2")
 		})
 	}
 }
@@ -151,18 +155,6 @@ func buildSpec(t *testing.T, file, dir string, opt build.Options) string {
 		t.Errorf("%s computes nothing again", f.Name)
 	}
 	return buildModule(t, mod, dir, harness)
-}
-
-// hasTarget reports whether this CPU runs the kernels of a target.
-func hasTarget(name string) bool {
-	for _, t := range gen.Targets {
-		if t.Name == name {
-			return runtime.HasCPU(t.CPU...)
-		} else if t.BF16 == name {
-			return runtime.HasCPU(t.CPU...) && runtime.HasCPU(t.BF16CPU...)
-		}
-	}
-	return false
 }
 
 // buildModule builds a generated module with a harness beside it.
@@ -248,7 +240,7 @@ func runCase(t *testing.T, c *refcase.Case, tol refcase.Tolerance, bin, in, targ
 func runHarness(t *testing.T, bin, in, out, target string, env ...string) map[string][]float64 {
 	t.Helper()
 	cmd := exec.Command(bin)
-	cmd.Env = append(append(os.Environ(), "MSPECC_CASE_IN="+in, "MSPECC_CASE_OUT="+out), env...)
+	cmd.Env = environ(target, append(env, "MSPECC_CASE_IN="+in, "MSPECC_CASE_OUT="+out)...)
 	text, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", target, err, text)

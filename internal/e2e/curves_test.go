@@ -85,10 +85,7 @@ func writeCurve(t *testing.T, c *refcase.Case, batches *data.Loader, dir string)
 	if err := f.WriteFile(base + ".in.safetensors"); err != nil {
 		t.Fatal(err)
 	}
-	target := "portable"
-	if hasTarget("avx512") {
-		target = "avx512"
-	}
+	target := targets(t, "f32")[0]
 	bin := buildCase(t, c, t.TempDir())
 	got := runHarness(t, bin, base+".in.safetensors", base+".out.safetensors", target)
 	t.Logf("%s: loss %.6f at the first step, %.6f at step %d", target, got["step0.loss"], got[fmt.Sprintf("step%d.loss", c.Steps-1)], c.Steps)

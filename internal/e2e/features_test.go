@@ -51,14 +51,16 @@ func TestFeatures(t *testing.T) {
 			}
 			f := newFeatureCase(t, m, dir)
 			f.counted = name == "dynamic"
-			if hasTarget("avx512") {
-				one := f.check(t, "avx512", "GODEBUG=", "MSPECC_CASE_THREADS=1")
-				three := f.check(t, "avx512", "GODEBUG=", "MSPECC_CASE_THREADS=3")
+			for _, target := range targets(t, "f32") {
+				one := f.check(t, target, "MSPECC_CASE_THREADS=1")
+				if target == "portable" {
+					continue
+				}
+				three := f.check(t, target, "MSPECC_CASE_THREADS=3")
 				if string(one) != string(three) {
-					t.Error("3 threads give other bits than 1")
+					t.Errorf("%s: 3 threads give other bits than 1", target)
 				}
 			}
-			f.check(t, "portable", "GODEBUG=cpu.avx512f=off", "MSPECC_CASE_THREADS=2")
 		})
 	}
 }

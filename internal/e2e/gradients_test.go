@@ -39,10 +39,9 @@ func TestInnerGradients(t *testing.T) {
 	dir := t.TempDir()
 	bin := r.build(t, dir, nil)
 	in := r.writeFeeds(t, dir)
-	if hasTarget("avx512") {
-		r.run(t, bin, in, "avx512", "GODEBUG=", "MSPECC_CASE_THREADS=2")
+	for _, target := range targets(t, "f32") {
+		r.run(t, bin, in, target, "MSPECC_CASE_THREADS=2")
 	}
-	r.run(t, bin, in, "portable", "GODEBUG=cpu.avx512f=off", "MSPECC_CASE_THREADS=2")
 }
 
 // specFeeds draws numbers for the leaves of a spec's program.

@@ -47,10 +47,9 @@ func TestMAML(t *testing.T) {
 	}})
 	in := c.write(t, dir)
 	out := filepath.Join(dir, "out.safetensors")
-	if hasTarget("avx512") {
-		c.check(t, "avx512", runHarness(t, bin, in, out, "avx512", "GODEBUG="))
+	for _, target := range targets(t, "f32") {
+		c.check(t, target, runHarness(t, bin, in, out, target))
 	}
-	c.check(t, "portable", runHarness(t, bin, in, out, "portable", "GODEBUG=cpu.avx512f=off"))
 }
 
 // write writes the parameters and the draws of the tasks for the harness.

@@ -5,7 +5,6 @@ import (
 	"math"
 	"math/bits"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -24,7 +23,7 @@ import (
 const onesTolerance = 1e-4
 
 // TestOnes: every family of kernels, in every choice of extents of 1, and each extent of 0 where the
-// program is one, builds and gives what the interpreter gives on both kinds of kernels.
+// program is one, builds and gives what the interpreter gives on every target.
 func TestOnes(t *testing.T) {
 	c := onesCases(t)
 	dir := t.TempDir()
@@ -35,10 +34,9 @@ func TestOnes(t *testing.T) {
 	harness := strings.ReplaceAll(randomHarness, "p.Features", "p.Replay")
 	bin := buildModule(t, mod, dir, harness)
 	in := c.writeFeeds(t, dir)
-	if hasTarget("avx512") {
-		c.run(t, bin, in, "avx512", "GODEBUG=", "MSPECC_CASE_THREADS=2")
+	for _, target := range targets(t, "f32") {
+		c.run(t, bin, in, target, "MSPECC_CASE_THREADS=2")
 	}
-	c.run(t, bin, in, "portable", "GODEBUG=cpu.avx512f=off", "MSPECC_CASE_THREADS=1")
 
 	// An index that is known at run time only and out of range is refused, with the line that uses it.
 	one := slices.Index(c.names, "rows_2_3_5_4")
@@ -46,11 +44,11 @@ func TestOnes(t *testing.T) {
 		c.feeds[one][stream][1] = 1
 		in := c.writeFeeds(t, dir)
 		c.feeds[one][stream][1] = 0
-		for _, env := range []string{"GODEBUG=", "GODEBUG=cpu.avx512f=off"} {
+		for _, target := range targets(t, "f32") {
 			cmd := exec.Command(bin)
-			cmd.Env = append(os.Environ(), "MSPECC_CASE_IN="+in, "MSPECC_CASE_OUT="+filepath.Join(dir, "none"), env)
+			cmd.Env = environ(target, "MSPECC_CASE_IN="+in, "MSPECC_CASE_OUT="+filepath.Join(dir, "none"))
 			if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), line) {
-				t.Errorf("%s, %s: %v\n%s", stream, env, err, out)
+				t.Errorf("%s, %s: %v\n%s", stream, target, err, out)
 			}
 		}
 	}

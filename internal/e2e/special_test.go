@@ -221,10 +221,9 @@ func TestSpecialPoints(t *testing.T) {
 	if err := file.WriteFile(in); err != nil {
 		t.Fatal(err)
 	}
-	if hasTarget("avx512") {
-		s.compare(t, "avx512", "float32", runHarness(t, bin, in, out, "avx512", "GODEBUG="))
+	for _, target := range targets(t, "f32") {
+		s.compare(t, target, "float32", runHarness(t, bin, in, out, target))
 	}
-	s.compare(t, "portable", "float32", runHarness(t, bin, in, out, "portable", "GODEBUG=cpu.avx512f=off"))
 }
 
 // compare holds the results against PyTorch's.

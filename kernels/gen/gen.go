@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"mspecc/ir/loop"
+	"mspecc/kernels/gen/avx2"
 	"mspecc/kernels/gen/avx512"
 	"mspecc/kernels/gen/portable"
 )
@@ -47,6 +48,13 @@ var Targets = []Target{
 		Machine: avx512.Machine, GOARCH: "amd64", CPU: avx512.CPU, BF16: avx512.Machine.Name + "-bf16", BF16CPU: avx512.BF16CPU, Fused: true,
 		Emit: func(kernels []*loop.Kernel, pkg string) (c Code, err error) {
 			c.Asm, c.Go, err = avx512.Emit(kernels, pkg)
+			return c, err
+		},
+	},
+	{
+		Machine: avx2.Machine, GOARCH: "amd64", CPU: []string{"AVX2", "FMA"}, Fused: true,
+		Emit: func(kernels []*loop.Kernel, pkg string) (c Code, err error) {
+			c.Asm, c.Go, err = avx2.Emit(kernels, pkg)
 			return c, err
 		},
 	},

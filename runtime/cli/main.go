@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -174,7 +175,7 @@ func (a *app) machine() (*runtime.Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.Target == "portable" && p.Train.Precision == "bf16" {
+	if p.Train.Precision == "bf16" && !slices.Contains(p.CPU, "AVX512_BF16") {
 		a.note("the products in bf16 are emulated, which is slow: on a CPU without AVX512_BF16 build with --set precision=f32, or what the spec calls it")
 	}
 	return runtime.NewMachine(p, a.threads)
