@@ -11,11 +11,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	goruntime "runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"mspecc/internal/refcase"
+	"mspecc/kernels/gen"
 	"mspecc/runtime"
 )
 
@@ -111,9 +113,17 @@ func cpuName() string {
 	return goruntime.GOARCH
 }
 
-// probe measures the peak of multiply-adds with the best vectors of this CPU; the best of all probes of a run counts.
+// probe measures the peak of multiply-adds with the vectors of the target; the best of all probes of a run counts.
 func (b *bench) probe() error {
-	m, err := runtime.NewMachine(&runtime.Program{}, b.o.threads)
+	targets, err := gen.Select(b.o.target, goruntime.GOARCH)
+	if err != nil {
+		return err
+	}
+	best := slices.IndexFunc(targets, func(t gen.Target) bool { return runtime.HasCPU(t.CPU...) })
+	if best < 0 {
+		return fmt.Errorf("this CPU does not run the kernels of %s", b.o.target)
+	}
+	m, err := runtime.NewMachine(&runtime.Program{Target: targets[best].Name, CPU: targets[best].CPU}, b.o.threads)
 	if err != nil {
 		return err
 	}

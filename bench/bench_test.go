@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -277,7 +278,7 @@ func TestPeers(t *testing.T) {
 
 func newTestBench(t *testing.T) *bench {
 	t.Helper()
-	o := &options{steps: 2, warmup: 1, rounds: 2, threads: 1, noise: 0.03, tune: "quick", model: "metamae"}
+	o := &options{steps: 2, warmup: 1, rounds: 2, threads: 1, noise: 0.03, tune: "quick", model: "metamae", target: "auto"}
 	b, err := newBench(t.Context(), o, io.Discard, io.Discard)
 	if err != nil {
 		t.Fatal(err)
@@ -390,5 +391,32 @@ func TestPrintSteps(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, cells); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestHeld: for a target, peers get the variables that keep them to its instructions, and no variant that
+// takes others.
+func TestHeld(t *testing.T) {
+	c := configs()[0]
+	for target, held := range map[string]bool{"auto": false, "portable": false, "avx2": true} {
+		b := newTestBench(t)
+		b.o.target = target
+		for _, p := range peers {
+			run, err := b.peer(p, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := slices.Contains(run.env, "ATEN_CPU_CAPABILITY=avx2"); got != held {
+				t.Errorf("%s, %s: held to AVX2: %v", target, p.name, got)
+			}
+			for _, v := range run.choice {
+				if held && strings.Contains(strings.Join(v.env, " "), "512") {
+					t.Errorf("%s tries %s", p.name, v.name)
+				}
+			}
+		}
+	}
+	if _, err := parse([]string{"--target", "sse2"}, io.Discard); err == nil {
+		t.Error("there is a target sse2")
 	}
 }

@@ -5,7 +5,11 @@ import (
 	"strings"
 
 	"mspecc/internal/refcase"
+	"mspecc/kernels/gen"
 )
+
+// portable is the target that others are held against.
+const portable = "portable"
 
 // compare is the table of training steps.
 func (b *bench) compare() error {
@@ -30,6 +34,13 @@ func (b *bench) compareOne(c *refcase.Case) ([]*result, error) {
 	ours, err := b.trainers(c, "", "precision=bf16", "recompute=all")
 	if err != nil {
 		return nil, err
+	}
+	if b.o.target != gen.Auto && b.o.target != portable {
+		p, err := b.trainer("mspecc "+portable, c, portable)
+		if err != nil {
+			return nil, err
+		}
+		ours = append(ours, p)
 	}
 	theirs, err := b.wanted(c)
 	if err != nil {

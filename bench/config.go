@@ -95,20 +95,20 @@ func (b *bench) writeConfig(c *refcase.Case) (string, error) {
 	return f.Name(), writeJSON(f.Name(), c)
 }
 
-// build compiles a trainer for a configuration, with settings beside those of the configuration.
-func (b *bench) build(c *refcase.Case, sets ...string) (string, error) {
+// build compiles a trainer for a configuration and a target, with settings beside those of the configuration.
+func (b *bench) build(c *refcase.Case, target string, sets ...string) (string, error) {
 	spec, all, err := b.spec(c, sets...)
 	if err != nil {
 		return "", err
 	}
 	bin := spec[:len(spec)-len(".mspec")]
 	b.say("building the trainer of %s: %s", c.Name, strings.Join(append([]string{describe(c)}, sets...), ", "))
-	_, err = b.command(buildArgs(b.mspecc, spec, bin, c.Name, all), nil)
+	_, err = b.command(buildArgs(b.mspecc, spec, bin, c.Name, target, all), nil)
 	return bin, err
 }
 
-func buildArgs(mspecc, spec, bin, modality string, sets []string) []string {
-	args := []string{mspecc, "build", spec, "--quiet", "--modality", modality, "-o", bin}
+func buildArgs(mspecc, spec, bin, modality, target string, sets []string) []string {
+	args := []string{mspecc, "build", spec, "--quiet", "--modality", modality, "--target", target, "-o", bin}
 	for _, s := range sets {
 		args = append(args, "--set", s)
 	}
@@ -137,7 +137,7 @@ func (b *bench) trainers(c *refcase.Case, settings ...string) ([]program, error)
 		if s != "" {
 			sets = []string{s}
 		}
-		p, err := b.trainer(strings.TrimSuffix("mspecc "+s, " "), c, sets...)
+		p, err := b.trainer(strings.TrimSuffix("mspecc "+s, " "), c, b.o.target, sets...)
 		if err != nil {
 			return nil, err
 		}
@@ -146,8 +146,8 @@ func (b *bench) trainers(c *refcase.Case, settings ...string) ([]program, error)
 	return out, nil
 }
 
-// trainer is our program for a configuration.
-func (b *bench) trainer(label string, c *refcase.Case, sets ...string) (program, error) {
-	bin, err := b.build(c, sets...)
+// trainer is our program for a configuration and a target.
+func (b *bench) trainer(label string, c *refcase.Case, target string, sets ...string) (program, error) {
+	bin, err := b.build(c, target, sets...)
 	return program{label: label, model: describe(c), args: []string{bin, "bench", "--json"}, work: productFLOPs(c)}, err
 }

@@ -114,7 +114,7 @@ func (b *bench) ourStart(c *refcase.Case) (*start, error) {
 		sets []string
 		to   *float64
 	}{{others, &s.Cold}, {sets, &s.Fresh}, {sets, &s.Warm}} {
-		out, err := b.command(buildArgs(b.mspecc, spec, bin, c.Name, turn.sets), []string{"GOCACHE=" + cache})
+		out, err := b.command(buildArgs(b.mspecc, spec, bin, c.Name, b.o.target, turn.sets), []string{"GOCACHE=" + cache})
 		if err != nil {
 			return nil, err
 		}

@@ -24,6 +24,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"mspecc/kernels/gen"
 )
 
 const usage = `Measure trainers against PyTorch and JAX on this machine, alternately in one run.
@@ -54,6 +56,7 @@ type options struct {
 	peers   list    // programs to run beside ours
 	axes    list    // of the sweep
 	set     list    // settings of our trainers, NAME=VALUE
+	target  string  // of our trainers; the peers are held to its instructions
 	python  string  // interpreter of the peers
 	mspecc  string  // compiler, built when empty
 	steps   int     // timed steps of a run
@@ -174,6 +177,7 @@ func (o *options) define(fl *flag.FlagSet) {
 	fl.StringVar(&o.model, "model", "metamae", "`model` of the table: metamae or mae")
 	fl.Var(&o.peers, "peers", "`programs` beside ours, of "+strings.Join(peerNames(), ", ")+", or none (default all that can run the model)")
 	fl.Var(&o.set, "set", "a setting of our trainers, as `name=value`; may be repeated")
+	fl.StringVar(&o.target, "target", gen.Auto, "`target` of our trainers: auto or one of "+strings.Join(gen.Names(), ", ")+"; peers are held to the vectors of avx2, and the table has the portable kernels too")
 	fl.Var(&o.axes, "axes", "with --sweep, these `axes` of "+strings.Join(axisNames(), ", ")+" (default all)")
 	fl.StringVar(&o.python, "python", defaultPython(), "`interpreter` of the peers; $MSPECC_PYTHON names another")
 	fl.StringVar(&o.mspecc, "mspecc", "", "the compiler's `binary` (default built from this repository)")
@@ -210,7 +214,7 @@ func (o *options) check() error {
 	for _, l := range []struct {
 		flag          string
 		values, known []string
-	}{{"only", o.only, configNames()}, {"axes", o.axes, axisNames()}, {"peers", o.peers, append(peerNames(), "none")}} {
+	}{{"only", o.only, configNames()}, {"target", list{o.target}, append(gen.Names(), gen.Auto)}, {"axes", o.axes, axisNames()}, {"peers", o.peers, append(peerNames(), "none")}} {
 		for _, v := range l.values {
 			if !contains(l.known, v) {
 				return fmt.Errorf("--%s: there is no %q; there are %s", l.flag, v, strings.Join(l.known, ", "))

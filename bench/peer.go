@@ -31,6 +31,7 @@ type variant struct {
 	env  []string
 	meta bool // for metamae only
 	full bool // only tried with --tune full
+	wide bool // takes AVX-512
 }
 
 // torchChoices are what PyTorch may gain from; which is fastest depends on shapes and machine.
@@ -48,7 +49,7 @@ var peers = []peer{
 	{name: "torch-compile", label: "torch.compile", script: "torch_metamae.py", needs: "torch", args: []string{"--compile", "step"}, mae: true,
 		choices: []variant{{name: "fused attention", args: []string{"--fused"}}}},
 	{name: "jax", label: "JAX jit", script: "jax_metamae.py", needs: "jax",
-		choices: []variant{{name: "512 bit vectors", env: []string{"XLA_FLAGS=--xla_cpu_prefer_vector_width=512"}}}},
+		choices: []variant{{name: "512 bit vectors", env: []string{"XLA_FLAGS=--xla_cpu_prefer_vector_width=512"}, wide: true}}},
 }
 
 func peerNames() []string {
@@ -122,7 +123,7 @@ func (b *bench) peer(p peer, c *refcase.Case) (program, error) {
 	args := append([]string{b.o.python, filepath.Join(b.root, "bench", "peers", p.script), file}, p.args...)
 	run := program{label: p.label, model: describe(c), args: args, env: b.peerEnv(), variant: "as it is", work: productFLOPs(c)}
 	for _, v := range p.choices {
-		if v.meta && c.Objective.Name != "metamae" || v.full && b.o.tune != "full" || b.o.tune == "none" {
+		if v.wide && heldTo[b.o.target] != nil || v.meta && c.Objective.Name != "metamae" || v.full && b.o.tune != "full" || b.o.tune == "none" {
 			continue
 		}
 		run.choice = append(run.choice, v)
@@ -146,6 +147,11 @@ func (b *bench) wanted(c *refcase.Case) ([]program, error) {
 	return out, nil
 }
 
+// heldTo is what keeps the peers to the instructions of a target.
+var heldTo = map[string][]string{
+	"avx2": {"ATEN_CPU_CAPABILITY=avx2", "ONEDNN_MAX_CPU_ISA=AVX2", "MKL_ENABLE_INSTRUCTIONS=AVX2", "OPENBLAS_CORETYPE=HASWELL", "XLA_FLAGS=--xla_cpu_max_isa=AVX2"},
+}
+
 // peerEnv is what makes the peers fast. Memory stays in the process: without it glibc gives large
 // blocks back in every step. An OpenBLAS that does not know the CPU takes its AVX-512 kernels.
 // What is compiled is kept for the runs to come.
@@ -155,7 +161,9 @@ func (b *bench) peerEnv() []string {
 		fmt.Sprintf("OMP_NUM_THREADS=%d", b.o.threads), fmt.Sprintf("MKL_NUM_THREADS=%d", b.o.threads),
 		"PYTHONDONTWRITEBYTECODE=1", "JAX_PLATFORMS=cpu", "CUDA_VISIBLE_DEVICES=",
 	}
-	if runtime.HasCPU("AVX512F", "AVX512DQ", "AVX512BW", "AVX512VL") {
+	if held, ok := heldTo[b.o.target]; ok {
+		env = append(env, held...)
+	} else if runtime.HasCPU("AVX512F", "AVX512DQ", "AVX512BW", "AVX512VL") {
 		env = append(env, "OPENBLAS_CORETYPE=SKYLAKEX")
 	}
 	return append(env, cacheEnv(filepath.Join(b.dir, "cache"))...)

@@ -48,7 +48,7 @@ func (b *bench) ratiosOf(c *refcase.Case) ([]*result, error) {
 	var programs []program
 	for _, o := range orders {
 		d := with(c, o.change)
-		p, err := b.trainer("mspecc", d)
+		p, err := b.trainer("mspecc", d, b.o.target)
 		if err != nil {
 			return nil, err
 		}

@@ -87,7 +87,7 @@ func (b *bench) sweepAxis(a axis) ([]*sized, error) {
 			c.Name = fmt.Sprintf("%s%d", a.name, n)
 			a.set(c, n)
 		})
-		p, err := b.trainer("mspecc", c)
+		p, err := b.trainer("mspecc", c, b.o.target)
 		if err != nil {
 			return points, err
 		}
