@@ -47,7 +47,7 @@ var layers = []struct {
 	{"cmd/...", []string{"codegen/...", "ir/...", "kernels/gen", "parser", "runtime/files", "spec"}},
 	{"internal/module", nil},
 	{"internal/...", []string{"..."}},
-	{"bench", []string{"internal/refcase", "runtime"}},
+	{"bench", []string{"internal/refcase", "kernels/gen", "runtime"}},
 }
 
 // outside lists the packages that may import a module from elsewhere; "test" stands for
