@@ -204,7 +204,7 @@ func Compile(m *build.Model, opt Options) (*Module, error) {
 	return mod, nil
 }
 
-// regionAlign makes a region divide into rows of a good length for the optimiser.
+// regionAlign makes the length of a region a multiple of the optimiser's row.
 const regionAlign = 1024
 
 // variant compiles one modality: each function is differentiated and optimised once, and then compiled for

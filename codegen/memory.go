@@ -51,7 +51,7 @@ func (c *compilation) fit(p *pass.Program, roots func(*pass.Program) []fuse.Root
 		f.again = r.Values
 		return f, err
 	}
-	limit := max(1, c.opt.Memory/100*99) // tables of other functions come on top
+	limit := max(1, c.opt.Memory/100*99) // leaves 1 % for the constants of other functions
 	if c.opt.Memory == 0 {
 		switch c.prog.Variant.Train.Recompute {
 		case recompute.Cheap:

@@ -2,9 +2,9 @@ package ir
 
 import "slices"
 
-// Rows that nobody reads are not computed: where only some rows of a value are picked, the work
-// that leads to it is done on those rows alone, up to where all rows are needed, as in the keys
-// and values of an attention. Since this is done while a graph is built, gradients follow.
+// Gathers and slices are pushed towards the leaves, so that rows nobody reads are never computed:
+// where only some rows of a value are picked, the work that leads to it is done on those rows,
+// up to where all rows are needed, as in the keys and values of an attention. Since this is done while a graph is built, gradients follow.
 //
 //	gather(f(x), idx)                 = f(gather(x, idx))            f works on each row by itself
 //	gather(gather(x, p'), p[lo:hi])   = x[lo:hi]                     p a permutation, p' = argsort(p)

@@ -2,8 +2,8 @@ package ir
 
 import "slices"
 
-// Rows that several places look up in a table are worked on once, in the table, and not at
-// each place. Hidden tokens of a masked auto-encoder are such rows: mask token plus position is the
+// Row-wise work on gathered rows is done once, on the table, and not at each place that looks
+// them up. Hidden tokens of a masked auto-encoder are such rows: mask token plus position is the
 // same for every example, and so is what a layer norm and a product make of it. Since this is
 // done while a graph is built, gradients follow: the table gets the sum of the cotangents of
 // all its places, and what the table does not depend on gets none from there.

@@ -94,7 +94,7 @@ func NewMachine(p *Program, threads int) (*Machine, error) {
 		mem, release, err = allocate(size)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%.2f GiB of memory for the model cannot be had: %w; compile it with a smaller batch or give it more",
+		return nil, fmt.Errorf("cannot allocate %.2f GiB of memory for the model: %w; compile it with a smaller batch or give it more",
 			float64(size)*4/(1<<30), err)
 	}
 	m := &Machine{Program: p, Mem: mem, release: release, done: make(chan struct{}, 1), last: -1}

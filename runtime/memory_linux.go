@@ -66,7 +66,7 @@ func available(root string) (free float64, whose string) {
 type group struct {
 	folder             string
 	max, current, stat string // names of its files
-	cache              string // the line of stat with the memory that can be had back at once
+	cache              string // the line of stat with the memory that can be reclaimed at once
 }
 
 // groups are the control groups of this process with those above it.

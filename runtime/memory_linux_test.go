@@ -73,7 +73,7 @@ func TestOutOfMemory(t *testing.T) {
 		t.Skip(err)
 	}
 	_, err := NewMachine(&Program{Floats: left / 4 * 2}, 1)
-	if err == nil || !strings.Contains(err.Error(), "0.50 GiB of memory for the model cannot be had: only 0.2") || !strings.Contains(err.Error(), "ulimit -v") {
+	if err == nil || !strings.Contains(err.Error(), "cannot allocate 0.50 GiB of memory for the model: only 0.2") || !strings.Contains(err.Error(), "ulimit -v") {
 		t.Errorf("error %v", err)
 	}
 	m, err := NewMachine(&Program{Floats: left / 4 / 8}, 1)

@@ -8,8 +8,8 @@ type LaunchTime struct {
 	Stages []time.Duration // by kernel of its tasks, summed over the workers
 }
 
-// Busy is the time that workers spent on the launch's tasks, summed over the workers. What
-// Wall times the number of workers has more, they were idle.
+// Busy is the time that workers spent on the launch's tasks, summed over the workers; the rest of
+// Wall times the number of workers is idle time.
 func (l LaunchTime) Busy() time.Duration {
 	sum := time.Duration(0)
 	for _, s := range l.Stages {

@@ -43,7 +43,7 @@ type analysis struct {
 	direct map[*ir.Value]int         // number of direct uses, views included
 	keep   map[*ir.Value]bool        // to be stored whatever else
 	sums   map[*ir.Value][]*ir.Value // values that are sums of matrix products
-	depth  map[*ir.Value]int         // operations on the longest way to a value
+	depth  map[*ir.Value]int         // length of the longest path to a value
 }
 
 // analyse marks the stored values. keep are values that must be stored as they are.

@@ -31,7 +31,7 @@ type blockChain struct {
 	examples int
 	rows     int  // of a product, at least
 	blocks   int  // 0: not known yet; only launches that take any number are there
-	most     int  // as many blocks as its products put up with; 0: any number
+	most     int  // the most blocks that its products tolerate; 0: any number
 	sums     int  // floats of sums over examples
 	closed   bool // it takes no more
 	whole    []*Launch
@@ -65,7 +65,7 @@ func (c *blockChain) launch() *Launch {
 }
 
 // wantedBlocks is the number of blocks that suits a product of many rows, as many as leave
-// each block enough of them to pay for reading the weights, and the most that it puts up with in
+// each block enough of them to pay for reading the weights, and the most that it tolerates in
 // order to share a chain. Other launches take what they get (0).
 func wantedBlocks(l *Launch, examples, rows int) (want, most int) {
 	for _, k := range l.Kernels() {

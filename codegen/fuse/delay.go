@@ -10,8 +10,8 @@ import (
 // lookBack is how many launches before a delayed one are looked at.
 const lookBack = 8
 
-// delay keeps what is computed a second time from running early. Its arguments have been
-// there for long; what it waits for is what its reader waits for, such as a cotangent. That
+// delay schedules rematerialised values just before their reader. Their inputs have long been
+// available; what they should wait for is what their reader waits for, such as a cotangent. That
 // is computed close by: it is the deepest of the launches before.
 //
 // Takes: launches of all units. Promises: launches of phase ir.Recompute name in after the

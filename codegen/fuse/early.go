@@ -2,11 +2,10 @@ package fuse
 
 import "mspecc/ir"
 
-// sumsFirst puts first what a value over the whole batch, of fewer elements than there are
-// examples, is made of, where no parameter has a part in it. The sum of a loss's weights, say,
-// needs every example; computed where it is first read, among launches that examples pass
-// through one by one, it would keep those before it and those behind it from being one block
-// chain.
+// sumsFirst hoists small batch-wide values (fewer elements than there are examples) that depend
+// on no parameter, with their producers. The sum of a loss's weights, say, needs every example;
+// computed where it is first read, among launches that examples pass through one by one, it
+// would keep those before it and those after it from being one block chain.
 //
 // Takes: values in an order that respects arguments. Promises: the same, in such an order.
 //

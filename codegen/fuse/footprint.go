@@ -7,11 +7,11 @@ package fuse
 // dim is one extent of a footprint with its stride.
 type dim struct{ n, stride int }
 
-// called is what one kernel call touches of operand i: rows and columns. A library call
-// touches all it is given, one element after another.
+// called is the footprint of operand i of one kernel call: rows and columns. A library call
+// accesses all it is given, one element after another.
 func (l *Launch) called(i int) []dim { return l.rowsOf(i, min(l.Chunk, l.Count)) }
 
-// rowsOf is what so many rows of the launch touch of operand i.
+// rowsOf is the footprint of operand i over that many rows of the launch.
 func (l *Launch) rowsOf(i, rows int) []dim {
 	switch l.Kind {
 	case RowsKind:

@@ -38,7 +38,7 @@ func (h *Hint) Error() string { return "another attempt at fusion is needed" }
 // Options choose how launches are put together.
 type Options struct {
 	Examples int  // examples of a batch, along which block chains are cut; 0 where there are none
-	Rows     int  // rows of a product that a block of a block chain should have at least; 0: a good number
+	Rows     int  // rows of a product that a block of a block chain should have at least; 0: the default
 	NoChains bool // one kernel a launch
 	NoBlocks bool // no block chains
 	NoLocal  bool // all buffers in the arena
@@ -397,7 +397,7 @@ func (f *fuser) copy(v *ir.Value) (copied, bool) {
 	return c, ok && (len(f.units)-c.unit.at <= copyReach || lasting(v))
 }
 
-// lasting reports whether v is an input or a parameter, looked at or packed in some way.
+// lasting reports whether v is an input or a parameter, seen through views and packing.
 func lasting(v *ir.Value) bool {
 	for isView(v) || v.Op == ir.OpPack || v.Op == ir.OpInterleave {
 		v = v.Args[0]

@@ -2,7 +2,7 @@ package fuse
 
 import "slices"
 
-// A group is a list of launches that is going to be one launch.
+// A group is a list of launches being merged into one.
 type group interface {
 	// join adds launches, if they can run in the same loop and share data with the group; the
 	// group itself stays as it is.
@@ -52,9 +52,9 @@ func meet(a, b []int) bool {
 }
 
 // gather sorts launches into groups. A launch joins the newest open group that takes it;
-// what it needs from groups opened later is moved before that group, if nothing stands
-// against it. Copies, and what is made from next to nothing, wait for the first launch that
-// reads them and go where it goes. At most so many groups are open: the oldest is closed first.
+// what it needs from groups opened later is moved before that group, dependences permitting.
+// Copies and cheap producers (zeros, rows of a table) are held back and emitted with their first
+// reader. At most a given number of groups are open: the oldest is closed first.
 //
 // Takes: launches in an order that respects every dependency. Promises: the same, in such
 // an order.

@@ -113,7 +113,7 @@ type Launch struct {
 	Half   *ir.Value   // where to cut the cluster if it needs too many registers
 	Copy   bool        // it only moves elements into the order a reader wants
 	Note   string      // why it looks as it does
-	depth  int         // of what it computes: operations on the longest way there
+	depth  int         // of what it computes: length of the longest path to it
 	ids    []int       // numbers of the launches that it is made of
 	after  []int       // and of those that must have run before it, whatever it reads
 }

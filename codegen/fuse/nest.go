@@ -34,8 +34,8 @@ func (l *lowering) collapse(boundaries ...int) {
 	}
 }
 
-// splitRow gives a flat index space rows of a good length. An example is a whole number of rows
-// where these are not too short for so much work; otherwise rows are as long as they can be.
+// splitRow splits a flat index space into rows: whole rows for each example where these are long
+// enough, otherwise rows as long as they can be.
 func (l *lowering) splitRow() {
 	last := len(l.dims) - 1
 	if last < 0 {

@@ -7,7 +7,7 @@ import (
 )
 
 // Reads lists, for every value that has a kernel, what that reads from memory: stored values.
-// A kernel have the values that are stored, and the products that only add to one (addends).
+// Stored values have kernels, and so do products that only accumulate into one (addends).
 func (r *Result) Reads() (reads map[*ir.Value][]*ir.Value, addends map[*ir.Value]bool) {
 	reads, addends = map[*ir.Value][]*ir.Value{}, map[*ir.Value]bool{}
 	for _, ms := range r.analysis.sums {

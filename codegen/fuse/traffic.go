@@ -29,8 +29,8 @@ func (l *Launch) elements(i int) int {
 	return n
 }
 
-// source reports whether a launch makes much from little that is only there for a while:
-// zeros, random numbers, rows of a table. Run late, its result waits for no one.
+// source reports whether a launch expands a small input, or none, into a large temporary: zeros,
+// random numbers, rows of a table. Run late, its result is held for no one.
 func (l *Launch) source() bool {
 	if l.Stages != nil {
 		return false

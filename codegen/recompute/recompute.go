@@ -14,7 +14,7 @@
 //
 // This is checkpointing (Chen et al., Training Deep Nets with Sublinear Memory Cost, 2016)
 // without segments chosen by hand: at the moment at which most memory is in use, the value
-// goes whose second computation costs least for the bytes it frees, until the limit is met.
+// with the lowest cost of recomputation for each byte freed is evicted, until the limit is met.
 package recompute
 
 import (
@@ -101,8 +101,8 @@ type choice struct {
 	seconds float64
 }
 
-// cheapest finds the value that takes memory at time t, would not if it were computed again
-// later, and costs least a byte.
+// cheapest finds the value that takes memory at time t, would not if it were recomputed later,
+// and is cheapest for each byte.
 func (s *schedule) cheapest(t int, level string) *choice {
 	var best *choice
 	least := math.Inf(1)

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -155,17 +156,12 @@ func (e *elab) options(it *spec.TrainItem, env *scope, allowed map[string][]stri
 		call = &spec.Call{Range: it.Value.Where(), Fn: it.Value}
 	}
 	id, ok := call.Fn.(*spec.Ident)
-	var names []string
-	for n := range allowed {
-		names = append(names, n)
-	}
+	names := slices.Sorted(maps.Keys(allowed))
 	if !ok || allowed[id.Name] == nil {
-		wrong := "this"
-		var notes []spec.Note
-		if ok {
-			wrong, notes = id.Name, spec.DidYouMean(id.Name, names)
+		if !ok {
+			e.fail(call.Fn.Where(), "E074", "expected the name of the %s, one of %s", it.Name.Text, strings.Join(names, ", "))
 		}
-		e.failWith(call.Fn.Where(), "E074", notes, "%s is no %s", wrong, it.Name.Text)
+		e.failWith(call.Fn.Where(), "E074", spec.DidYouMean(id.Name, names), "unknown %s %s", it.Name.Text, id.Name)
 	}
 	got := map[string]*argument{}
 	for i, a := range call.Args {

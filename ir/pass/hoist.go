@@ -8,8 +8,8 @@ import (
 
 // hoist moves work to where there is less of it.
 //
-// A gather that alone reads a row-wise value, and at most half its rows, is taken of that
-// value's arguments instead. An elementwise operation whose arguments are all the same
+// If a gather is the only reader of a row-wise value, and reads at most half its rows, it is
+// pushed onto that value's arguments. An elementwise operation whose arguments are all the same
 // view is done before the view, which is then needed once.
 //
 // A division by few numbers, repeated, becomes a product with their reciprocals: dividing

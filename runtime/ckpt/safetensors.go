@@ -109,7 +109,7 @@ func ReadFile(name string) (*File, error) {
 	}
 	defer h.in.Close()
 	if err := runtime.CheckMemory(float64(h.size)); err != nil {
-		return nil, fmt.Errorf("%s: %.2f GiB of memory for the file cannot be had: %w", name, float64(h.size)/(1<<30), err)
+		return nil, fmt.Errorf("%s: cannot allocate %.2f GiB of memory for the file: %w", name, float64(h.size)/(1<<30), err)
 	}
 	raw := append(h.raw, make([]byte, h.size-int64(len(h.raw)))...)
 	if _, err := io.ReadFull(h.in, raw[len(h.raw):]); err != nil {

@@ -146,7 +146,7 @@ func (r *run) bundle(step int) *ckpt.File {
 			err = Feed(m, p.Replay, b)
 		}
 		if err != nil {
-			r.warn("the batch of step %d cannot be had again: %v", step, err)
+			r.warn("the batch of step %d cannot be read again: %v", step, err)
 			return nil
 		}
 	}

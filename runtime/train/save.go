@@ -63,7 +63,7 @@ func (r *run) save() error {
 	return nil
 }
 
-// saveLast writes the checkpoint after which nothing follows, with patience.
+// saveLast writes the final checkpoint, retrying for up to Patience.
 func (r *run) saveLast(ctx context.Context) error {
 	var cancelled <-chan struct{} // of a run that was not interrupted yet
 	if ctx.Err() == nil {

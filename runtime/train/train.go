@@ -154,7 +154,7 @@ func (s *Stepper) badNorm() string {
 	return ""
 }
 
-// BatchError says that the batch of a step cannot be had; nothing was computed.
+// BatchError says that the batch of a step cannot be read; nothing was computed.
 type BatchError struct {
 	Step int
 	Err  error
