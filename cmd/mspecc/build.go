@@ -93,6 +93,9 @@ func (f *buildFlags) compile(m *build.Model) (*codegen.Module, error) {
 	return codegen.Compile(m, o)
 }
 
+// here reports whether this machine's architecture is the target's.
+func here(t gen.Target) bool { return t.Of(runtime.GOARCH) }
+
 // targets are those that kernels are written for. A binary is for this machine; a module may be built for any.
 func (f *buildFlags) targets() ([]gen.Target, error) {
 	goarch := runtime.GOARCH
@@ -103,7 +106,7 @@ func (f *buildFlags) targets() ([]gen.Target, error) {
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--target %s: %w", f.target, err)}
 	}
-	switch here := func(t gen.Target) bool { return t.GOARCH == "" || t.GOARCH == runtime.GOARCH }; {
+	switch {
 	case f.dataless: // one is shown, which need not run here
 		return targets[:1], nil
 	case f.emit == "" && !slices.ContainsFunc(targets, here):
@@ -160,7 +163,8 @@ have more than 256 MB together, or than MSPECC_CACHE_SIZE says (0 keeps none).`,
 	return cmd
 }
 
-// build writes the module, builds it and returns the binary's path.
+// build writes the module, builds it and returns the binary's path, "" where all kernels are for another
+// architecture.
 func (f *buildFlags) build(file string) (string, error) {
 	start := time.Now()
 	out, err := f.binary(file)
@@ -196,6 +200,14 @@ func (f *buildFlags) build(file string) (string, error) {
 		f.say("%s is as it was when its module was written: nothing to compile (%.1f s)", file, time.Since(start).Seconds())
 	} else if err := f.generate(m, file, dir, key, start); err != nil {
 		return "", err
+	}
+	targets, err := f.targets()
+	if err != nil {
+		return "", err
+	}
+	if !slices.ContainsFunc(targets, here) {
+		f.say("wrote the Go module to %s (%.1f s), for %s: build it there, or with GOARCH=%[3]s go build", f.emit, time.Since(start).Seconds(), targets[0].GOARCH)
+		return "", nil
 	}
 	f.say("building with go build")
 	if err := f.goBuild(dir, out); err != nil {

@@ -71,6 +71,9 @@ func (f *buildFlags) run(file string, trainer []string, steps int) error {
 	if err != nil {
 		return err
 	}
+	if bin == "" {
+		return usageError{fmt.Errorf("--target %s: none of it runs here", f.target)}
+	}
 	if first == nil {
 		return execute(bin, trainer...)
 	}

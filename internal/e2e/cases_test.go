@@ -15,7 +15,7 @@ import (
 	"mspecc/codegen"
 	"mspecc/internal/refcase"
 	"mspecc/ir/build"
-	"mspecc/kernels/gen"
+	"mspecc/ir/loop/looptest"
 	"mspecc/runtime/ckpt"
 	"mspecc/spec"
 )
@@ -147,7 +147,7 @@ func buildSpec(t *testing.T, file, dir string, opt build.Options) string {
 		spec.Render(&s, diags, nil)
 		t.Fatal(s.String())
 	}
-	mod, err := codegen.Compile(m, codegen.Options{Targets: gen.Targets})
+	mod, err := codegen.Compile(m, codegen.Options{Targets: compiled()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func buildModule(t *testing.T, mod *codegen.Module, dir, harness string) string 
 	bin := filepath.Join(dir, "trainer")
 	cmd := exec.Command("go", "build", "-o", bin, ".")
 	cmd.Dir = module
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOARCH="+looptest.Arch())
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
@@ -239,7 +239,7 @@ func runCase(t *testing.T, c *refcase.Case, tol refcase.Tolerance, bin, in, targ
 // runHarness runs a binary with a harness and gives the tensors it wrote.
 func runHarness(t *testing.T, bin, in, out, target string, env ...string) map[string][]float64 {
 	t.Helper()
-	cmd := exec.Command(bin)
+	cmd := looptest.Command(bin)
 	cmd.Env = environ(target, append(env, "MSPECC_CASE_IN="+in, "MSPECC_CASE_OUT="+out)...)
 	text, err := cmd.CombinedOutput()
 	if err != nil {

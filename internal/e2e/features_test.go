@@ -13,7 +13,6 @@ import (
 	"mspecc/internal/refcase"
 	"mspecc/ir"
 	"mspecc/ir/build"
-	"mspecc/kernels/gen"
 	"mspecc/runtime/ckpt"
 	"mspecc/spec"
 )
@@ -81,7 +80,7 @@ func newFeatureCase(t *testing.T, m *build.Model, dir string) *featureCase {
 	v := m.Variants[0]
 	f := &featureCase{batch: v.Batch}
 	f.inputs(t, v, dir)
-	mod, err := codegen.Compile(m, codegen.Options{Targets: gen.Targets})
+	mod, err := codegen.Compile(m, codegen.Options{Targets: compiled()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,6 @@ import (
 	"mspecc/internal/pytest"
 	"mspecc/internal/refcase"
 	"mspecc/ir/build"
-	"mspecc/kernels/gen"
 	"mspecc/runtime/ckpt"
 	"mspecc/spec"
 )
@@ -36,7 +35,7 @@ func trainer(t *testing.T, c *refcase.Case, dir string) func(args ...string) str
 	if spec.HasErrors(diags) {
 		t.Fatal(diags)
 	}
-	mod, err := codegen.Compile(m, codegen.Options{Targets: gen.Targets})
+	mod, err := codegen.Compile(m, codegen.Options{Targets: compiled()})
 	if err != nil {
 		t.Fatal(err)
 	}

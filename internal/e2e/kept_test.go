@@ -20,7 +20,6 @@ import (
 	"mspecc/codegen"
 	"mspecc/internal/pytest"
 	"mspecc/ir/build"
-	"mspecc/kernels/gen"
 	"mspecc/runtime/ckpt"
 	"mspecc/runtime/eval"
 	"mspecc/spec"
@@ -145,7 +144,7 @@ func (k *kept) buildNow(t *testing.T) string {
 	if spec.HasErrors(diags) {
 		t.Fatal(diags)
 	}
-	mod, err := codegen.Compile(m, codegen.Options{Targets: gen.Targets})
+	mod, err := codegen.Compile(m, codegen.Options{Targets: compiled()})
 	if err != nil {
 		t.Fatal(err)
 	}

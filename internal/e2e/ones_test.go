@@ -15,7 +15,6 @@ import (
 	"mspecc/codegen"
 	"mspecc/ir"
 	"mspecc/ir/build"
-	"mspecc/kernels/gen"
 	"mspecc/spec"
 )
 
@@ -27,7 +26,7 @@ const onesTolerance = 1e-4
 func TestOnes(t *testing.T) {
 	c := onesCases(t)
 	dir := t.TempDir()
-	mod, err := codegen.Compile(c.model, codegen.Options{Targets: gen.Targets})
+	mod, err := codegen.Compile(c.model, codegen.Options{Targets: compiled()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,6 @@ import (
 	"mspecc/ir"
 	"mspecc/ir/build"
 	"mspecc/ir/pass"
-	"mspecc/kernels/gen"
 	"mspecc/runtime/ckpt"
 
 	_ "embed"
@@ -107,7 +106,7 @@ func (r *randomCase) add(name string, p, meaning *ir.Program, feeds map[string][
 
 func (r *randomCase) build(t *testing.T, dir string, disable []string) string {
 	t.Helper()
-	mod, err := codegen.Compile(r.model, codegen.Options{Targets: gen.Targets, Disable: disable})
+	mod, err := codegen.Compile(r.model, codegen.Options{Targets: compiled(), Disable: disable})
 	if err != nil {
 		t.Fatal(err)
 	}

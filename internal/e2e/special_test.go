@@ -15,7 +15,6 @@ import (
 	"mspecc/codegen"
 	"mspecc/ir"
 	"mspecc/ir/build"
-	"mspecc/kernels/gen"
 	"mspecc/runtime/ckpt"
 	"mspecc/spec"
 )
@@ -207,7 +206,7 @@ func TestSpecialPoints(t *testing.T) {
 
 	v := &build.Variant{Modality: build.Modality{Name: "special"}, Features: s.f, Params: s.params, Train: build.Train{Precision: "f32"}}
 	model := &build.Model{Name: "special", File: "special.mspec", Digest: strings.Repeat("0", 64), Variants: []*build.Variant{v}}
-	mod, err := codegen.Compile(model, codegen.Options{Targets: gen.Targets})
+	mod, err := codegen.Compile(model, codegen.Options{Targets: compiled()})
 	if err != nil {
 		t.Fatal(err)
 	}

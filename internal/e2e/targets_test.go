@@ -3,11 +3,11 @@ package e2e
 import (
 	"fmt"
 	"os"
-	goruntime "runtime"
 	"slices"
 	"strings"
 	"testing"
 
+	"mspecc/ir/loop/looptest"
 	"mspecc/kernels/gen"
 	"mspecc/runtime"
 )
@@ -16,12 +16,12 @@ import (
 func targets(t *testing.T, precision string) []string {
 	t.Helper()
 	var names, lacks []string
-	for _, x := range gen.Targets {
+	for _, x := range compiled() {
 		name, cpu := x.Name, x.CPU
 		if precision == "bf16" && x.BF16 != "" {
 			name, cpu = x.BF16, append(slices.Clone(x.CPU), x.BF16CPU...)
 		}
-		if (x.GOARCH == "" || x.GOARCH == goruntime.GOARCH) && runtime.HasCPU(cpu...) {
+		if runtime.HasCPU(cpu...) {
 			names = append(names, name)
 		} else {
 			lacks = append(lacks, name)
@@ -33,17 +33,28 @@ func targets(t *testing.T, precision string) []string {
 	return names
 }
 
+// compiled are the targets of the architecture that trainers are built for.
+func compiled() []gen.Target {
+	list, err := gen.Select(gen.Auto, looptest.Arch())
+	if err != nil {
+		panic(err)
+	}
+	return list
+}
+
 // environ is an environment in which a trainer finds this target the best: the CPU lacks what those
 // before it need, so that the choice of a trainer is tested too.
 func environ(target string, more ...string) []string {
 	var off []string
-	for _, x := range gen.Targets {
+	for _, x := range compiled() {
 		if x.Name == target || x.BF16 == target {
 			break
 		}
-		for _, feature := range x.CPU[:1] {
-			off = append(off, fmt.Sprintf("cpu.%s=off", strings.ToLower(feature)))
+		if len(x.CPU) == 0 { // every CPU has what it needs
+			more = append(more, runtime.TargetVariable+"="+target)
+			continue
 		}
+		off = append(off, fmt.Sprintf("cpu.%s=off", strings.ToLower(x.CPU[0])))
 	}
 	return append(append(os.Environ(), "GODEBUG="+strings.Join(off, ",")), more...)
 }

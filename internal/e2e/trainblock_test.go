@@ -16,7 +16,6 @@ import (
 
 	"mspecc/codegen"
 	"mspecc/ir/build"
-	"mspecc/kernels/gen"
 	"mspecc/runtime/ckpt"
 	"mspecc/spec"
 )
@@ -76,7 +75,7 @@ func (v *variants) add(t *testing.T, name, text string) []spec.Diagnostic {
 
 func (v *variants) build(t *testing.T) {
 	t.Helper()
-	mod, err := codegen.Compile(v.model, codegen.Options{Targets: gen.Targets})
+	mod, err := codegen.Compile(v.model, codegen.Options{Targets: compiled()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"mspecc/ir/loop"
 	"mspecc/kernels/gen/avx2"
 	"mspecc/kernels/gen/avx512"
+	"mspecc/kernels/gen/neon"
 	"mspecc/kernels/gen/portable"
 )
 
@@ -59,6 +60,13 @@ var Targets = []Target{
 		},
 	},
 	{
+		Machine: neon.Machine, GOARCH: "arm64", Fused: true,
+		Emit: func(kernels []*loop.Kernel, pkg string) (c Code, err error) {
+			c.Asm, c.Go, err = neon.Emit(kernels, pkg)
+			return c, err
+		},
+	},
+	{
 		Machine: portable.Machine,
 		Emit: func(kernels []*loop.Kernel, pkg string) (c Code, err error) {
 			c.Go, err = portable.Emit(kernels, pkg)
@@ -76,7 +84,7 @@ func Select(names, goarch string) ([]Target, error) {
 	wanted := strings.Split(names, ",")
 	var out []Target
 	for _, t := range Targets {
-		if slices.Contains(wanted, t.Name) || names == Auto && (t.GOARCH == "" || goarch == "" || t.GOARCH == goarch) {
+		if slices.Contains(wanted, t.Name) || names == Auto && (goarch == "" || t.Of(goarch)) {
 			out = append(out, t)
 		}
 	}
@@ -87,6 +95,9 @@ func Select(names, goarch string) ([]Target, error) {
 	}
 	return out, nil
 }
+
+// Of reports whether code for the target can run on an architecture.
+func (t Target) Of(goarch string) bool { return t.GOARCH == "" || t.GOARCH == goarch }
 
 // Names lists the targets' names.
 func Names() []string {

@@ -29,6 +29,14 @@ func Arch() string {
 	return runtime.GOARCH
 }
 
+// Command runs a program that was built for Arch.
+func Command(program string) *exec.Cmd {
+	if e := os.Getenv(emulator); e != "" {
+		return exec.Command(e, program)
+	}
+	return exec.Command(program)
+}
+
 // The program reads requests (kernel index, repetitions, place of the memory, offsets, counts,
 // memory) and answers with the memory after the first call and the shortest
 // time of one call in nanoseconds.
@@ -185,11 +193,7 @@ func Build(t testing.TB, files map[string]string, kernels []string) *Runner {
 }
 
 func (r *Runner) start(program string) {
-	command := []string{program}
-	if e := os.Getenv(emulator); e != "" {
-		command = []string{e, program}
-	}
-	cmd := exec.Command(command[0], command[1:]...)
+	cmd := Command(program)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
