@@ -46,7 +46,7 @@ func BenchmarkRowKernels(b *testing.B) {
 					jobs = append(jobs, job{name: k.Name, spec: s.Rows, doc: k.Doc})
 					kernels, names = append(kernels, k.Kernel), append(names, k.Name)
 				}
-				rows := s.Count * max(1, s.InBlocks)
+				rows := s.Count * max(1, s.InTiles)
 				for _, o := range s.Outer {
 					rows *= o
 				}

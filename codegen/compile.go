@@ -71,7 +71,7 @@ type Program struct {
 	Functions []*Function
 	Floats    int // arena size
 	Scratch   int // floats of scratch for each worker
-	Local     int // floats of each worker for values that live within one block of a launch
+	Local     int // floats of each worker for values that live within one tile of a launch
 	Constants []Constant
 }
 
@@ -124,14 +124,14 @@ type Driver struct {
 	Name    string
 	Launch  *fuse.Launch   // the first launch of this form
 	Stages  []*fuse.Launch // the launch itself, or the stages of a chain
-	Kernels []*Kernel      // one for each stage; of a block chain: none
-	Parts   []*Driver      // of a block chain: one for each stage, nil for what the run-time library does
+	Kernels []*Kernel      // one for each stage; of a tiled launch: none
+	Parts   []*Driver      // of a tiled launch: one for each stage, nil for what the run-time library does
 }
 
 // Title names what the driver runs, for tables and comments.
 func (d *Driver) Title() string {
 	if d.Parts != nil {
-		return fmt.Sprintf("%d blocks through %d kernels", d.Launch.Blocks, len(d.Launch.Kernels()))
+		return fmt.Sprintf("%d tiles through %d kernels", d.Launch.Tiles, len(d.Launch.Kernels()))
 	}
 	return strings.Join(Call{d.Launch, d}.names(), " > ")
 }
@@ -328,16 +328,16 @@ func (p *Program) layout() {
 
 // What puts launches together can be disabled like a pass.
 const (
-	chainsName = "chains" // several kernels on one block of rows or one head
-	blocksName = "blocks" // several launches on a few examples
-	localName  = "local"  // buffers of one block
+	chainsName = "chains" // several kernels on one tile of rows or one head
+	tilesName  = "tiles"  // several launches on a few examples
+	localName  = "local"  // buffers of one tile
 )
 
 // LaunchPasses lists them with what they do.
 var LaunchPasses = []pass.Pass{
-	{Name: chainsName, Doc: "kernels on the same rows or the same head run one after another, block by block"},
-	{Name: blocksName, Doc: "launches run one after another on a few examples at a time"},
-	{Name: localName, Doc: "what lives within one block is memory of the worker"},
+	{Name: chainsName, Doc: "kernels on the same rows or the same head run one after another, tile by tile"},
+	{Name: tilesName, Doc: "launches run one after another on a few examples at a time"},
+	{Name: localName, Doc: "what lives within one tile is memory of the worker"},
 }
 
 // compilation is the work on one function for one target. Functions are compiled concurrently: they share
@@ -350,7 +350,7 @@ type compilation struct {
 	leaves   map[string]*fuse.Buffer
 	pinned   []pinned
 	launches []*fuse.Launch // in order
-	local    int            // floats for values that live within one block of a launch
+	local    int            // floats for values that live within one tile of a launch
 }
 
 // pinned remembers which buffer a named tensor lies in until offsets are known.
@@ -558,8 +558,8 @@ func (t *Target) driver(l *fuse.Launch) *Driver {
 	d := &Driver{Launch: l, Stages: l.Stages}
 	key := ""
 	switch l.Kind {
-	case fuse.BlocksKind:
-		key = fmt.Sprint(l.Blocks, l.Lanes)
+	case fuse.TiledKind:
+		key = fmt.Sprint(l.Tiles, l.Lanes)
 		for _, s := range l.Stages {
 			p := t.driver(s)
 			d.Parts = append(d.Parts, p)
@@ -569,7 +569,7 @@ func (t *Target) driver(l *fuse.Launch) *Driver {
 				key += fmt.Sprint("; ", s.Kind, s.Sizes)
 			}
 			for _, o := range s.Operands {
-				key += fmt.Sprint(o.Block, o.Lane, reference(l, o))
+				key += fmt.Sprint(o.Tile, o.Lane, reference(l, o))
 			}
 		}
 	case fuse.ChainKind:
@@ -579,7 +579,7 @@ func (t *Target) driver(l *fuse.Launch) *Driver {
 		}
 		d.Stages = []*fuse.Launch{l}
 	}
-	if l.Kind != fuse.BlocksKind {
+	if l.Kind != fuse.TiledKind {
 		key = fmt.Sprint(l.Outer, l.PerTask)
 		for _, s := range d.Stages {
 			k := t.use(s)

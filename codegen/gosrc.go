@@ -52,11 +52,11 @@ func (t *Target) driversFile() ([]byte, error) {
 		}
 		if d.Parts != nil {
 			f.Comment(fmt.Sprintf("%s runs %s.", d.Name, d.Title()))
-			index := "block"
+			index := "tile"
 			if l.Lanes > 0 {
 				index = "lane"
 			}
-			f.Func().Id(d.Name).Params(params(index)...).BlockFunc(func(g *jen.Group) { blocksBody(g, d) })
+			f.Func().Id(d.Name).Params(params(index)...).BlockFunc(func(g *jen.Group) { tiledBody(g, d) })
 		} else {
 			f.Comment(fmt.Sprintf("%s runs %s: %d tasks; %s.", d.Name, d.Title(), tasks, shape(l)))
 			f.Func().Id(d.Name).Params(params("task")...).BlockFunc(func(g *jen.Group) { driverBody(g, d, chunks) })
@@ -78,29 +78,29 @@ func shape(l *fuse.Launch) string {
 	return s
 }
 
-// blocksBody takes one block, or the blocks of one lane, through the stages of a block chain.
-func blocksBody(g *jen.Group, d *Driver) {
+// tiledBody takes one tile, or the tiles of one lane, through the stages of a tiled launch.
+func tiledBody(g *jen.Group, d *Driver) {
 	l := d.Launch
 	if l.Lanes == 0 {
-		blockStages(g, d)
+		tileStages(g, d)
 		return
 	}
-	per := l.Blocks / l.Lanes
+	per := l.Tiles / l.Lanes
 	sums := slices.ContainsFunc(l.Stages, func(s *fuse.Launch) bool { return s.Sum })
 	if sums {
-		g.Id("add").Op(":=").Lit(0).Comment("the first block of a lane overwrites its sums")
+		g.Id("add").Op(":=").Lit(0).Comment("the first tile of a lane overwrites its sums")
 	}
-	g.For(jen.Id("block").Op(":=").Add(times(jen.Id("lane"), per)), jen.Id("block").Op("<").Add(times(jen.Id("lane"), per)).Op("+").Lit(per), jen.Id("block").Op("++")).
+	g.For(jen.Id("tile").Op(":=").Add(times(jen.Id("lane"), per)), jen.Id("tile").Op("<").Add(times(jen.Id("lane"), per)).Op("+").Lit(per), jen.Id("tile").Op("++")).
 		BlockFunc(func(g *jen.Group) {
-			blockStages(g, d)
+			tileStages(g, d)
 			if sums {
 				g.Id("add").Op("=").Lit(1)
 			}
 		})
 }
 
-// blockStages runs the stages on one block.
-func blockStages(g *jen.Group, d *Driver) {
+// tileStages runs the stages on one tile.
+func tileStages(g *jen.Group, d *Driver) {
 	l := d.Launch
 	stage := 0
 	for i, s := range l.Stages {
@@ -111,8 +111,8 @@ func blockStages(g *jen.Group, d *Driver) {
 				continue
 			}
 			e := jen.Id("c").Dot("Off").Index(jen.Lit(l.Operand(o)))
-			if o.Block != 0 {
-				e = e.Op("+").Add(times(jen.Id("block"), o.Block))
+			if o.Tile != 0 {
+				e = e.Op("+").Add(times(jen.Id("tile"), o.Tile))
 			}
 			if o.Lane != 0 {
 				e = e.Op("+").Add(times(jen.Id("lane"), o.Lane))
@@ -156,7 +156,7 @@ func driverBody(g *jen.Group, d *Driver, chunks int) {
 	outerLoops(g, l, group, call)
 }
 
-// stageCall calls the kernel of one stage on one block.
+// stageCall calls the kernel of one stage on one tile.
 func stageCall(g *jen.Group, d *Driver, stage int, index []*jen.Statement, chunk *jen.Statement, chunks int) {
 	l, k := d.Stages[stage], d.Kernels[stage]
 	for i, o := range l.Operands {

@@ -62,9 +62,9 @@ func (t *Target) cpu() []string {
 
 // sumLaunch adds how the work of a launch is cut and what its operands are.
 func sumLaunch(h hash.Hash, l *fuse.Launch) {
-	fmt.Fprintln(h, l.Kind, l.Outer, l.Count, l.Chunk, l.PerTask, l.K, l.KBlock, l.Accumulate, l.Parts, l.Sum, l.Blocks, l.InBlocks, l.Lanes, l.Sizes)
+	fmt.Fprintln(h, l.Kind, l.Outer, l.Count, l.Chunk, l.PerTask, l.K, l.KBlock, l.Accumulate, l.Parts, l.Sum, l.Tiles, l.InTiles, l.Lanes, l.Sizes)
 	for _, o := range l.Operands {
-		fmt.Fprintln(h, o.Outer, o.Chunk, o.Write, o.Block, o.Lane)
+		fmt.Fprintln(h, o.Outer, o.Chunk, o.Write, o.Tile, o.Lane)
 	}
 	for _, s := range l.Stages {
 		sumLaunch(h, s)

@@ -102,7 +102,7 @@ func smallest(base fitted, again func(level string, limit int) (fitted, error)) 
 func (c *compilation) lay(p *pass.Program, roots func(*pass.Program) []fuse.Root, start int) (fitted, error) {
 	off := func(name string) bool { return slices.Contains(c.opt.Disable, name) }
 	res, err := fuse.Fuse(roots(p), c.leaf, c.lower, fuse.Options{Examples: c.prog.Variant.Batch,
-		NoChains: off(chainsName), NoBlocks: off(blocksName), NoLocal: off(localName)})
+		NoChains: off(chainsName), NoTiles: off(tilesName), NoLocal: off(localName)})
 	if err != nil {
 		return fitted{}, err
 	}

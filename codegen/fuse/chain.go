@@ -6,13 +6,13 @@ import (
 	"mspecc/ir"
 )
 
-// Chains run several kernels on one block of rows, or one batch index, before going on to
+// Chains run several kernels on one tile of rows, or one batch index, before going on to
 // the next: what a product reads is made just before it (its prologue), what is done with
 // its result follows while the result is in cache (its epilogue), and the scores of an
 // attention head never leave it.
 //
 // Takes: launches in order. Promises: the same kernels on the same operands; launches of a
-// chain depend on each other block by block only.
+// chain depend on each other tile by tile only.
 //
 //	rows (norm) [96 rows]; matmul [96 rows]; rows (bias, GELU) [96 rows]   =>   one chain
 
@@ -22,7 +22,7 @@ const maxOperands = 22
 // openChains is how many chains may still grow while launches are sorted into them.
 const openChains = 10
 
-// chain is a list of launches that share a grid of blocks.
+// chain is a list of launches that share a grid of tiles.
 type chain []*Launch
 
 // chains groups launches where that is possible; products in parts only where those are
@@ -53,7 +53,7 @@ func (c chain) launch() *Launch {
 func merge(kind Kind, stages []*Launch) *Launch {
 	first := stages[0]
 	m := &Launch{Kind: kind, Stages: stages, Outer: first.Outer, Count: first.Count, Chunk: first.Chunk, PerTask: first.PerTask,
-		Note: "one block after another through all of these kernels"}
+		Note: "one tile after another through all of these kernels"}
 	for _, s := range stages {
 		m.Flops += s.Flops
 		m.Bytes += s.Bytes
@@ -64,7 +64,7 @@ func merge(kind Kind, stages []*Launch) *Launch {
 		}
 		for _, o := range s.Operands {
 			if i := m.Operand(o); i < 0 {
-				m.Operands = append(m.Operands, Access{Buf: o.Buf, Offset: o.Offset, Write: o.Write, Block: o.Block, Lane: o.Lane})
+				m.Operands = append(m.Operands, Access{Buf: o.Buf, Offset: o.Offset, Write: o.Write, Tile: o.Tile, Lane: o.Lane})
 			} else {
 				m.Operands[i].Write = m.Operands[i].Write || o.Write
 			}
@@ -78,7 +78,7 @@ func (l *Launch) Operand(o Access) int {
 	return slices.IndexFunc(l.Operands, func(p Access) bool { return p.Buf == o.Buf && p.Offset == o.Offset })
 }
 
-// join adds launches to the chain if their blocks can follow those of the chain.
+// join adds launches to the chain if their tiles can follow those of the chain.
 func (c chain) join(ls ...*Launch) (group, bool) {
 	linked, first := false, len(c)
 	for _, l := range ls {
@@ -113,7 +113,7 @@ func (c chain) with(l *Launch, first int) (stages chain, linked, ok bool) {
 				if !conflict(a, b) {
 					continue
 				}
-				if !sameBlocks(a, b) {
+				if !sameTiles(a, b) {
 					return nil, false, false
 				}
 				linked = linked || i < first
@@ -127,7 +127,7 @@ func chainable(l *Launch) bool {
 	return l.Kind == RowsKind || l.Kind == MatMulKind || l.Kind == TransposeKind
 }
 
-// align brings l and the stages before it to one grid of blocks.
+// align brings l and the stages before it to one grid of tiles.
 func align(stages []*Launch, l *Launch) (chain, bool) {
 	head := stages[0]
 	if sameGrid(head, l) {
@@ -147,23 +147,23 @@ func align(stages []*Launch, l *Launch) (chain, bool) {
 	return append(out, l), true
 }
 
-// sameGrid reports whether two launches cut their work into blocks alike: what is cut along
-// outer loops, or by the blocks of a block chain, may have rows of its own.
+// sameGrid reports whether two launches cut their work into tiles alike: what is cut along
+// outer loops, or by the tiles of a tiled launch, may have rows of its own.
 func sameGrid(a, b *Launch) bool {
 	_, ca := a.Tasks()
 	_, cb := b.Tasks()
 	if !slices.Equal(a.Outer, b.Outer) || ca != cb {
 		return false
 	}
-	return ca == 1 && (len(a.Outer) > 0 || a.InBlocks > 0) || a.Count == b.Count && a.Chunk == b.Chunk
+	return ca == 1 && (len(a.Outer) > 0 || a.InTiles > 0) || a.Count == b.Count && a.Chunk == b.Chunk
 }
 
-// regrid cuts a row kernel, whose rows are independent, into the blocks of another launch.
+// regrid cuts a row kernel, whose rows are independent, into the tiles of another launch.
 func regrid(l, like *Launch) (*Launch, bool) {
 	if l.Kind != RowsKind || len(l.Outer) > 0 || like.Kind == RowsKind {
 		return nil, false
 	}
-	blocks := product(like.Outer)
+	tiles := product(like.Outer)
 	_, chunks := like.Tasks()
 	m := *l
 	m.Operands = slices.Clone(l.Operands)
@@ -173,8 +173,8 @@ func regrid(l, like *Launch) (*Launch, bool) {
 		for i, o := range l.Rows.Operands {
 			m.Operands[i].Chunk = m.Chunk * o.Row
 		}
-	case chunks == 1 && blocks > 1 && l.Count%blocks == 0:
-		m.Outer, m.Count, m.PerTask = like.Outer, l.Count/blocks, like.PerTask
+	case chunks == 1 && tiles > 1 && l.Count%tiles == 0:
+		m.Outer, m.Count, m.PerTask = like.Outer, l.Count/tiles, like.PerTask
 		m.Chunk = m.Count
 		for i, o := range l.Rows.Operands {
 			m.Operands[i].Chunk = 0
@@ -186,9 +186,9 @@ func regrid(l, like *Launch) (*Launch, bool) {
 	return &m, true
 }
 
-// sameBlocks reports whether b touches, in each block, only what a touches in that block.
+// sameTiles reports whether b touches, in each tile, only what a touches in that tile.
 // Both belong to launches with one grid.
-func sameBlocks(a, b touch) bool {
+func sameTiles(a, b touch) bool {
 	x, y, period := a.access(), b.access(), 0
 	for i, n := range a.l.Outer {
 		if n > 1 && x.Outer[i] != y.Outer[i] {
@@ -202,13 +202,13 @@ func sameBlocks(a, b touch) bool {
 		if x.Chunk != y.Chunk {
 			return false
 		}
-		if period == 0 || x.Chunk < period { // blocks of the outer loops may lie between those of the rows
+		if period == 0 || x.Chunk < period { // tiles of the outer loops may lie between those of the rows
 			period = x.Chunk
 		}
 	}
 	start := min(x.Offset, y.Offset)
 	if x.Offset+reach(a.l.called(a.i)) <= start+period && y.Offset+reach(b.l.called(b.i)) <= start+period {
-		return true // each block has a window of its own
+		return true // each tile has a window of its own
 	}
 	return x.Offset == y.Offset && slices.Equal(a.l.called(a.i), b.l.called(b.i))
 }

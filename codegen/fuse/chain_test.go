@@ -7,9 +7,9 @@ import (
 	"mspecc/ir"
 )
 
-// TestChainsOfShiftedBlocks: a product that reads, in each head, what the head before it
-// wrote does not follow it block by block, although each pair of blocks has the same strides.
-func TestChainsOfShiftedBlocks(t *testing.T) {
+// TestChainsOfShiftedTiles: a product that reads, in each head, what the head before it
+// wrote does not follow it tile by tile, although each pair of tiles has the same strides.
+func TestChainsOfShiftedTiles(t *testing.T) {
 	const heads, rows, width = 3, 200, 8
 	b := ir.NewBuilder()
 	x := b.Input("x", ir.F32, []int{heads, rows, width})

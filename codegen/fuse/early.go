@@ -5,7 +5,7 @@ import "mspecc/ir"
 // sumsFirst hoists small batch-wide values (fewer elements than there are examples) that depend
 // on no parameter, with their producers. The sum of a loss's weights, say, needs every example;
 // computed where it is first read, among launches that examples pass through one by one, it
-// would keep those before it and those after it from being one block chain.
+// would keep those before it and those after it from being one tiled launch.
 //
 // Takes: values in an order that respects arguments. Promises: the same, in such an order.
 //

@@ -2,7 +2,7 @@ package fuse
 
 // Footprints say which elements of a buffer a launch touches: an offset and extents with
 // strides. They decide whether two launches conflict, and whether one can follow the other
-// block by block.
+// tile by tile.
 
 // dim is one extent of a footprint with its stride.
 type dim struct{ n, stride int }
@@ -61,7 +61,7 @@ func (l *Launch) indexed(i int) int {
 	return [...]int{whole, batch * k, picked}[i]
 }
 
-// whole is what the launch touches of operand i, blocks around it apart.
+// whole is what the launch touches of operand i, tiles around it apart.
 func (l *Launch) whole(i int) []dim {
 	var d []dim
 	for k, n := range l.Outer {
@@ -112,14 +112,14 @@ func conflict(a, b touch) bool {
 	if x.Buf != y.Buf || !x.Write && !y.Write {
 		return false
 	}
-	end := func(t touch) int { return t.access().Offset + reach(t.l.whole(t.i), t.l.blocks(t.i)) }
+	end := func(t touch) int { return t.access().Offset + reach(t.l.whole(t.i), t.l.tiles(t.i)) }
 	return x.Offset < end(b) && y.Offset < end(a)
 }
 
-// blocks is the loop over blocks around a launch that is part of a block chain.
-func (l *Launch) blocks(i int) []dim {
-	if o := l.Operands[i]; l.InBlocks > 1 {
-		return []dim{{l.InBlocks, o.Block}, {lanes, o.Lane}}
+// tiles is the loop over tiles around a launch that is part of a tiled launch.
+func (l *Launch) tiles(i int) []dim {
+	if o := l.Operands[i]; l.InTiles > 1 {
+		return []dim{{l.InTiles, o.Tile}, {lanes, o.Lane}}
 	}
 	return nil
 }
@@ -136,9 +136,9 @@ func conflicting(a, b *Launch) bool {
 	return false
 }
 
-// apart reports whether in every one of n blocks, period elements apart, both touches stay
-// inside a window that no other block has: their offsets in the period and the strides
-// below it stay within one period, all other strides are multiples of all blocks together.
+// apart reports whether in every one of n tiles, period elements apart, both touches stay
+// inside a window that no other tile has: their offsets in the period and the strides
+// below it stay within one period, all other strides are multiples of all tiles together.
 func apart(a, b touch, n, period int) bool {
 	if period <= 0 {
 		return false

@@ -37,17 +37,17 @@ func (h *Hint) Error() string { return "another attempt at fusion is needed" }
 
 // Options choose how launches are put together.
 type Options struct {
-	Examples int  // examples of a batch, along which block chains are cut; 0 where there are none
-	Rows     int  // rows of a product that a block of a block chain should have at least; 0: the default
+	Examples int  // examples of a batch, along which tiled launches are cut; 0 where there are none
+	Rows     int  // rows of a product that a tile of a tiled launch should have at least; 0: the default
 	NoChains bool // one kernel a launch
-	NoBlocks bool // no block chains
+	NoTiles  bool // no tiled launches
 	NoLocal  bool // all buffers in the arena
 }
 
 // Fuse forms the kernels that compute roots. leaf gives the buffer of a parameter, input
 // or random stream. check lowers a launch's kernel and may return a Hint.
 func Fuse(roots []Root, leaf func(*ir.Value) *Buffer, check func(*Launch) error, opt Options) (*Result, error) {
-	opt.Rows = cmp.Or(opt.Rows, blockChainRows)
+	opt.Rows = cmp.Or(opt.Rows, tileRows)
 	var hints []Hint
 	for {
 		res, err := attempt(roots, leaf, hints, opt)
@@ -128,10 +128,10 @@ func attempt(roots []Root, leaf func(*ir.Value) *Buffer, hints []Hint, opt Optio
 	delay(f.out.Launches)
 	f.out.Storage, f.out.analysis = f.storage, f.analysis
 	if !opt.NoChains {
-		blocks := !opt.NoBlocks && opt.Examples > 1
-		f.out.Launches = chains(f.out.Launches, !blocks)
-		if blocks {
-			f.out.Launches = blockChains(f.out.Launches, opt.Examples, opt.Rows)
+		tiles := !opt.NoTiles && opt.Examples > 1
+		f.out.Launches = chains(f.out.Launches, !tiles)
+		if tiles {
+			f.out.Launches = tileBatch(f.out.Launches, opt.Examples, opt.Rows)
 			f.out.Launches = chains(f.out.Launches, true) // what is left
 		}
 		if !opt.NoLocal {

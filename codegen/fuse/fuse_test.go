@@ -215,7 +215,7 @@ func TestSumsOverExamples(t *testing.T) {
 			}
 		}
 		if rows < 30 && sums == 0 {
-			t.Errorf("no product in a block chain of at least %d rows sums over the examples", rows)
+			t.Errorf("no product in a tiled launch of at least %d rows sums over the examples", rows)
 		}
 	}
 }
@@ -313,8 +313,8 @@ func TestTransformerWithInnerStep(t *testing.T) {
 				}
 			}
 			t.Logf("fold %v, %+v: %d values, %d launches %v, %d of %d buffers local", fold, opt, len(b.Values()), len(res.Launches), kinds, locals, len(res.Buffers))
-			if blocks := opt.Examples > 0; (kinds[fuse.BlocksKind] > 0) != blocks {
-				t.Errorf("%+v gives %d block chains", opt, kinds[fuse.BlocksKind])
+			if blocks := opt.Examples > 0; (kinds[fuse.TiledKind] > 0) != blocks {
+				t.Errorf("%+v gives %d tiled launches", opt, kinds[fuse.TiledKind])
 			}
 			if local := !opt.NoChains && !opt.NoLocal; (locals > 0) != local {
 				t.Errorf("%+v gives %d local buffers", opt, locals)

@@ -29,7 +29,7 @@ const (
 	Input               // filled before a run
 	Const               // constant, written once
 	Output              // read after a run
-	Local               // of one worker, for one block of the chain Within
+	Local               // of one worker, for one tile of the chain Within
 )
 
 // Buffer is a stretch of the arena.
@@ -53,8 +53,8 @@ type Access struct {
 	Outer  []int // stride of each outer loop
 	Chunk  int   // stride from one chunk of rows to the next
 	Write  bool
-	Block  int // stride from one block of a block chain to the next
-	Lane   int // stride from one lane of a block chain to the next, where the blocks of a lane share a place
+	Tile   int // stride from one tile of a tiled launch to the next
+	Lane   int // stride from one lane of a tiled launch to the next, where the tiles of a lane share a place
 }
 
 // Kind tells launches apart.
@@ -72,11 +72,11 @@ const (
 	ArgSortKind
 	ZeroKind
 	ChainKind
-	BlocksKind
+	TiledKind
 )
 
 func (k Kind) String() string {
-	return [...]string{"rows", "colreduce", "matmul", "transpose", "interleave", "gather", "scatter_add", "argsort", "zero", "chain", "blocks"}[k]
+	return [...]string{"rows", "colreduce", "matmul", "transpose", "interleave", "gather", "scatter_add", "argsort", "zero", "chain", "tiles"}[k]
 }
 
 // Launch is one kernel call of a function's run: the kernel, its operands and the loops
@@ -89,10 +89,10 @@ type Launch struct {
 	Transpose  *loop.Transpose
 	Interleave *loop.Interleave
 
-	Stages   []*Launch // chains: run one after another on each block
-	Blocks   int       // block chain: number of blocks
-	InBlocks int       // of a stage of a block chain: the number of blocks, of which it does one
-	Lanes    int       // block chain: parts of the blocks that run one after another; 0: all blocks are independent
+	Stages  []*Launch // chains: run one after another on each tile
+	Tiles   int       // tiled launch: number of tiles
+	InTiles int       // of a stage of a tiled launch: the number of tiles, of which it does one
+	Lanes   int       // tiled launch: parts of the tiles that run one after another; 0: all tiles are independent
 
 	Operands []Access
 	Outer    []int // extents of the driver's outer loops
@@ -103,7 +103,7 @@ type Launch struct {
 	K, KBlock  int  // matmul: inner extent (bf16: in pairs), and how much of it one call takes
 	Accumulate bool // matmul: adds to what earlier products of the same sum left
 	Parts      int  // matmul: the inner extent is cut into so many parts, each with a result of its own
-	Sum        bool // matmul in a block chain: all blocks of a lane but the first add to the lane's result
+	Sum        bool // matmul in a tiled launch: all tiles of a lane but the first add to the lane's result
 
 	Sizes []int // gather, scatter_add, argsort, zero: extents for the run-time library
 

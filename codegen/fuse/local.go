@@ -1,11 +1,11 @@
 package fuse
 
-// Local buffers: what is written and read inside one block of a chain only needs room for
-// one block. Each worker has memory of its own for that, small enough to stay in its cache,
+// Local buffers: what is written and read inside one tile of a chain only needs room for
+// one tile. Each worker has memory of its own for that, small enough to stay in its cache,
 // and nothing of it travels to the shared arena.
 //
 // Takes: launches. Promises: the same, where buffers that live inside one chain have class
-// Local, a length of one block and no stride from block to block.
+// Local, a length of one tile and no stride from tile to tile.
 //
 //	chain: [1024 heads] > scores [1024, 65, 65] > [1024 heads]   =>   scores [65, 65] of the worker
 
@@ -49,7 +49,7 @@ func buffers(l *Launch) []*Buffer {
 
 // localizeIn makes b local to l, or to the one chain among its stages that touches it.
 func localizeIn(l *Launch, b *Buffer, ts []touch) {
-	if l.Kind == BlocksKind {
+	if l.Kind == TiledKind {
 		for _, s := range l.Stages {
 			if s.Kind == ChainKind && len(touching(s, b)) == len(ts) {
 				localizeIn(s, b, ts)
@@ -64,20 +64,20 @@ func localizeIn(l *Launch, b *Buffer, ts []touch) {
 	for _, t := range ts {
 		o := t.access()
 		n := reach(t.l.called(t.i))
-		if l.Kind == BlocksKind {
-			if n = reach(t.l.whole(t.i)); o.Offset-base+n > o.Block {
-				return // the block is in several places
+		if l.Kind == TiledKind {
+			if n = reach(t.l.whole(t.i)); o.Offset-base+n > o.Tile {
+				return // the tile is in several places
 			}
 		}
 		end = max(end, o.Offset-base+n)
 	}
-	if l.Kind != BlocksKind && l.Kind != ChainKind || !ts[0].access().Write {
+	if l.Kind != TiledKind && l.Kind != ChainKind || !ts[0].access().Write {
 		return
 	}
 	for _, t := range ts {
 		o := t.access()
 		o.Offset -= base
-		o.Block = 0
+		o.Tile = 0
 		if l.Kind == ChainKind {
 			o.Chunk = 0
 			o.Outer = make([]int, len(o.Outer))

@@ -214,7 +214,7 @@ func (l *lowering) half() *ir.Value {
 
 // chunkRows is how many rows one task of a column reduction adds up; more rows than that
 // give partial results, added in a second launch. The bounds depend on the shape and the
-// number of examples alone: where they go through block chains, each has a partial result.
+// number of examples alone: where they go through tiled launches, each has a partial result.
 func chunkRows(r, w, examples int) int {
 	if examples > 1 && r%examples == 0 && r/examples >= 8 && r*w > taskElements {
 		return r / examples

@@ -1,24 +1,24 @@
 package fuse
 
 // Traffic is what a kernel of a launch reads and writes during the whole launch, in bytes:
-// near is memory of the worker, which stays in its caches, and weights that every block reads
+// near is memory of the worker, which stays in its caches, and weights that every tile reads
 // again; far is what the arena holds for the whole batch.
 func (l *Launch) Traffic() (near, far int) {
 	for i, o := range l.Operands {
 		n := 4 * l.elements(i)
 		switch {
 		case o.Buf.Class == Local:
-			near += n * max(1, l.InBlocks)
-		case l.InBlocks > 1 && o.Block == 0:
-			near += n * l.InBlocks
+			near += n * max(1, l.InTiles)
+		case l.InTiles > 1 && o.Tile == 0:
+			near += n * l.InTiles
 		default:
-			far += n * max(1, l.InBlocks)
+			far += n * max(1, l.InTiles)
 		}
 	}
 	return near, far
 }
 
-// elements is the number of elements of an operand that one block touches.
+// elements is the number of elements of an operand that one tile touches.
 func (l *Launch) elements(i int) int {
 	n := 1
 	for _, d := range l.whole(i) {

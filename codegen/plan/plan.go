@@ -98,7 +98,7 @@ func lifetimes(res *fuse.Result) []life {
 }
 
 // locals finds the first and last kernel of a launch that touches each of its local buffers.
-// A chain inside a block chain runs its kernels many times: what lives outside of it and is
+// A chain inside a tiled launch runs its kernels many times: what lives outside of it and is
 // touched in it lives all through it.
 func locals(l *fuse.Launch) []life {
 	var lives []life
@@ -130,9 +130,9 @@ func locals(l *fuse.Launch) []life {
 	return lives
 }
 
-// stages are the parts that run one after another on a block.
+// stages are the parts that run one after another on a tile.
 func stages(l *fuse.Launch) []*fuse.Launch {
-	if l.Kind == fuse.BlocksKind {
+	if l.Kind == fuse.TiledKind {
 		return l.Stages
 	}
 	return []*fuse.Launch{l}

@@ -15,7 +15,7 @@ func (s *schedule) rebuild(p *ir.Program) *ir.Program {
 	}
 	q := &ir.Program{B: r.b}
 	for _, o := range p.Outputs {
-		q.Outputs = append(q.Outputs, ir.Output{Name: o.Name, Value: r.value(o.Value, len(s.blocks), o.Value.Phase, map[*ir.Value]*ir.Value{})})
+		q.Outputs = append(q.Outputs, ir.Output{Name: o.Name, Value: r.value(o.Value, len(s.tiled), o.Value.Phase, map[*ir.Value]*ir.Value{})})
 	}
 	return q
 }

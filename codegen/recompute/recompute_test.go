@@ -30,7 +30,7 @@ func mlp(layers, width int) *ir.Program {
 	return p
 }
 
-// fused is a program in kernel form, without block chains: each launch is a time of its own.
+// fused is a program in kernel form, without tiled launches: each launch is a time of its own.
 func fused(t *testing.T, p *ir.Program) *fuse.Result {
 	t.Helper()
 	var roots []fuse.Root

@@ -8,7 +8,7 @@ import (
 )
 
 // schedule says when a graph's kernels run and what each of them reads. Time is counted in
-// launches: what one launch alone touches, block by block, takes no shared memory.
+// launches: what one launch alone touches, tile by tile, takes no shared memory.
 type schedule struct {
 	order   []*ir.Value               // what has a kernel: stored values, and products that add to one
 	at      map[*ir.Value]int         // the launch of a value's kernel
@@ -16,7 +16,7 @@ type schedule struct {
 	readers map[*ir.Value][]*ir.Value // the other way round
 	addend  map[*ir.Value]bool        // products that add to another value's memory and have none themselves
 	fixed   map[*ir.Value]bool        // outputs, whose memory is theirs for the whole run
-	blocks  []bool                    // launches that go through the examples block by block
+	tiled   []bool                    // launches that go through the examples tile by tile
 	again   map[*ir.Value]int         // when a value is computed for the second time
 
 	smallest int // bytes of a value that may be computed again
@@ -27,7 +27,7 @@ func newSchedule(p *ir.Program, run *fuse.Result) *schedule {
 	s := &schedule{at: map[*ir.Value]int{}, loads: loads, readers: map[*ir.Value][]*ir.Value{}, addend: addends,
 		fixed: map[*ir.Value]bool{}, again: map[*ir.Value]int{}, smallest: minBytes}
 	for t, l := range run.Launches {
-		s.blocks = append(s.blocks, l.Kind == fuse.BlocksKind)
+		s.tiled = append(s.tiled, l.Kind == fuse.TiledKind)
 		for _, k := range l.Kernels() {
 			for _, v := range k.Values {
 				if _, known := s.at[v]; !known && !k.Copy {
@@ -88,7 +88,7 @@ func (s *schedule) lives(v *ir.Value) []life {
 
 // shared is the memory that a value takes during a life, in bytes.
 func (s *schedule) shared(v *ir.Value, l life) int {
-	if s.addend[v] || s.fixed[v] || l.first == l.last && s.blocks[l.first] {
+	if s.addend[v] || s.fixed[v] || l.first == l.last && s.tiled[l.first] {
 		return 0
 	}
 	return 4 * v.Len()
@@ -96,17 +96,17 @@ func (s *schedule) shared(v *ir.Value, l life) int {
 
 // memory is what is in memory at each time, in bytes.
 func (s *schedule) memory() []int {
-	m := make([]int, len(s.blocks)+1)
+	m := make([]int, len(s.tiled)+1)
 	for _, v := range s.order {
 		for _, l := range s.lives(v) {
 			m[l.first] += s.shared(v, l)
 			m[l.last+1] -= s.shared(v, l)
 		}
 	}
-	for t := range s.blocks {
+	for t := range s.tiled {
 		m[t+1] += m[t]
 	}
-	return m[:len(s.blocks)]
+	return m[:len(s.tiled)]
 }
 
 // during is what v takes at time t.

@@ -33,31 +33,31 @@ type worker struct {
 	add   bool // sums over examples have been begun
 }
 
-// at is where an operand begins for a block.
-func (w *worker) at(o fuse.Access, block int) int {
-	at := o.Buf.Offset + o.Offset + block*o.Block + w.lane*o.Lane
+// at is where an operand begins for a tile.
+func (w *worker) at(o fuse.Access, tile int) int {
+	at := o.Buf.Offset + o.Offset + tile*o.Tile + w.lane*o.Lane
 	if o.Buf.Class == fuse.Local {
 		at += w.local
 	}
 	return at
 }
 
-func (w *worker) run(l *fuse.Launch, block int) error {
+func (w *worker) run(l *fuse.Launch, tile int) error {
 	switch l.Kind {
 	case fuse.GatherKind, fuse.ScatterAddKind, fuse.ArgSortKind, fuse.ZeroKind:
 		at := make([]int, len(l.Operands))
 		for i, o := range l.Operands {
-			at[i] = w.at(o, block)
+			at[i] = w.at(o, tile)
 		}
 		index(l, w.mem, at)
 		return nil
-	case fuse.BlocksKind:
-		// No block may depend on another: they run in an order that shows it if one does.
+	case fuse.TiledKind:
+		// No tile may depend on another: they run in an order that shows it if one does.
 		per := 1
 		if l.Lanes > 0 {
-			per = l.Blocks / l.Lanes
+			per = l.Tiles / l.Lanes
 		}
-		for _, lane := range shuffled(l.Blocks / per) {
+		for _, lane := range shuffled(l.Tiles / per) {
 			w.lane, w.add = lane, false
 			for b := lane * per; b < (lane+1)*per; b++ {
 				w.forget()
@@ -83,7 +83,7 @@ func (w *worker) run(l *fuse.Launch, block int) error {
 			for _, stage := range l.Kernels() {
 				off := make([]int, len(stage.Operands))
 				for i, op := range stage.Operands {
-					off[i] = w.at(op, block) + chunk*op.Chunk
+					off[i] = w.at(op, tile) + chunk*op.Chunk
 					for k, rest := len(l.Outer)-1, o; k >= 0; k-- {
 						off[i] += rest % l.Outer[k] * op.Outer[k]
 						rest /= l.Outer[k]
@@ -98,7 +98,7 @@ func (w *worker) run(l *fuse.Launch, block int) error {
 	return nil
 }
 
-// forget spoils the worker's memory between blocks: no block may find what another one left.
+// forget spoils the worker's memory between tiles: no tile may find what another one left.
 func (w *worker) forget() {
 	for i := range w.mem[w.local:] {
 		w.mem[w.local+i] = float32(math.NaN())

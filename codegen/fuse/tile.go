@@ -4,34 +4,34 @@ import (
 	"slices"
 )
 
-// Block chains carry a block of examples through many launches, as far as examples do not
+// Tiled launches carry a tile of examples through many launches, as far as examples do not
 // depend on each other: whole layers run on a few examples while what passes from kernel to
 // kernel is in cache, and workers meet once for all of them.
 //
 // Takes: launches, chains among them, in order, and the number of examples. Promises: the
-// same kernels on the same operands; in a block chain, each block depends on no other.
+// same kernels on the same operands; in a tiled launch, each tile depends on no other.
 //
-//	matmul [256 examples]; chain of heads [256 x 4]; matmul [256 examples]   =>   128 blocks of 2 examples
+//	matmul [256 examples]; chain of heads [256 x 4]; matmul [256 examples]   =>   128 tiles of 2 examples
 
-// Bounds of a block chain.
+// Bounds of a tiled launch.
 const (
-	blockChainRows     = 96      // rows of a product that one block should have at least
-	blockChainWidth    = 128     // for weights of so many rows and columns; in proportion for larger ones
-	blockChainPatience = 6       // for these, a block may have so many times fewer rows in order to share a chain; for larger ones
-	largePatience      = 2       // only so many, since they do not stay in the second-level cache
-	blockChainStages   = 6000    // launches of one chain
-	blockChainRecut    = 32      // launches of a chain that may still be cut into more blocks
-	blockChainOperands = 5000    // operands of one chain; runtime.Call has room for some more
-	blockChainSums     = 1 << 20 // floats of the sums over examples that a lane of a chain forms
-	openBlockChains    = 256     // how many may still grow
+	tileRows        = 96      // rows of a product that one tile should have at least
+	tileWidth       = 128     // for weights of so many rows and columns; in proportion for larger ones
+	tileShrink      = 6       // for these, a tile may have so many times fewer rows in order to share a chain; for larger ones
+	largePatience   = 2       // only so many, since they do not stay in the second-level cache
+	tileStages      = 6000    // launches of one chain
+	tileRecut       = 32      // launches of a chain that may still be cut into more tiles
+	tileOperands    = 5000    // operands of one chain; runtime.Call has room for some more
+	tileSums        = 1 << 20 // floats of the sums over examples that a lane of a chain forms
+	openBlockChains = 256     // how many may still grow
 )
 
-// blockChain is a list of launches and what of each one block does.
-type blockChain struct {
+// tiling is a list of launches and what of each one tile does.
+type tiling struct {
 	examples int
 	rows     int  // of a product, at least
-	blocks   int  // 0: not known yet; only launches that take any number are there
-	most     int  // the most blocks that its products tolerate; 0: any number
+	tiles    int  // 0: not known yet; only launches that take any number are there
+	most     int  // the most tiles that its products tolerate; 0: any number
 	sums     int  // floats of sums over examples
 	closed   bool // it takes no more
 	whole    []*Launch
@@ -40,23 +40,23 @@ type blockChain struct {
 	operands int       // of all stages, each place once
 }
 
-// blockChains groups launches that examples pass through independently.
-func blockChains(launches []*Launch, examples, rows int) []*Launch {
+// tileBatch groups launches that examples pass through independently.
+func tileBatch(launches []*Launch, examples, rows int) []*Launch {
 	if examples < 2 {
 		return launches
 	}
 	return gather(launches, openBlockChains, func(l *Launch) group {
-		want, most := wantedBlocks(l, examples, rows)
-		return &blockChain{examples: examples, rows: rows, blocks: want, most: most, whole: []*Launch{l}}
+		want, most := wantedTiles(l, examples, rows)
+		return &tiling{examples: examples, rows: rows, tiles: want, most: most, whole: []*Launch{l}}
 	})
 }
 
-func (c *blockChain) launch() *Launch {
+func (c *tiling) launch() *Launch {
 	if len(c.whole) == 1 {
 		return c.whole[0]
 	}
-	m := merge(BlocksKind, c.stages)
-	m.Blocks, m.Outer, m.Count, m.Chunk, m.PerTask = c.blocks, nil, c.blocks, 1, 1
+	m := merge(TiledKind, c.stages)
+	m.Tiles, m.Outer, m.Count, m.Chunk, m.PerTask = c.tiles, nil, c.tiles, 1, 1
 	if slices.ContainsFunc(m.Operands, func(o Access) bool { return o.Lane > 0 }) {
 		m.Lanes = lanes
 	}
@@ -64,30 +64,30 @@ func (c *blockChain) launch() *Launch {
 	return m
 }
 
-// wantedBlocks is the number of blocks that suits a product of many rows, as many as leave
-// each block enough of them to pay for reading the weights, and the most that it tolerates in
+// wantedTiles is the number of tiles that suits a product of many rows, as many as leave
+// each tile enough of them to pay for reading the weights, and the most that it tolerates in
 // order to share a chain. Other launches take what they get (0).
-func wantedBlocks(l *Launch, examples, rows int) (want, most int) {
+func wantedTiles(l *Launch, examples, rows int) (want, most int) {
 	for _, k := range l.Kernels() {
 		if k.Kind == MatMulKind && len(k.Outer) == 0 && k.Count%examples == 0 {
 			width := min(k.MatMul.N, k.K)
 			if k.MatMul.Pairs {
 				width = min(k.MatMul.N, 2*k.K)
 			}
-			times, patience := min(max(1, width*width/(blockChainWidth*blockChainWidth)), 4), blockChainPatience
+			times, shrink := min(max(1, width*width/(tileWidth*tileWidth)), 4), tileShrink
 			if times > 1 {
-				patience = largePatience
+				shrink = largePatience
 			}
-			return blocksOf(examples, k.Count/examples, times*rows), blocksOf(examples, k.Count/examples, times*rows/patience)
+			return tilesOf(examples, k.Count/examples, times*rows), tilesOf(examples, k.Count/examples, times*rows/shrink)
 		}
 	}
 	return 0, 0
 }
 
-// blocksOf is the largest number of equal blocks of examples, each of so many rows, that
-// have enough rows; where there is work for all workers only with fewer rows, a block for
+// tilesOf is the largest number of equal tiles of examples, each of so many rows, that
+// have enough rows; where there is work for all workers only with fewer rows, a tile for
 // each lane.
-func blocksOf(examples, rows, enough int) int {
+func tilesOf(examples, rows, enough int) int {
 	for per := 1; per < examples; per++ {
 		if examples%per == 0 && (per*rows >= enough || 2*per*lanes > examples && per*lanes <= examples && per*rows >= enough/4) {
 			return examples / per
@@ -96,25 +96,25 @@ func blocksOf(examples, rows, enough int) int {
 	return 1
 }
 
-func (c *blockChain) join(ls ...*Launch) (group, bool) {
-	if c.closed || len(c.whole)+len(ls) > blockChainStages {
+func (c *tiling) join(ls ...*Launch) (group, bool) {
+	if c.closed || len(c.whole)+len(ls) > tileStages {
 		return nil, false
 	}
 	d := *c
 	for _, l := range ls {
-		want, most := wantedBlocks(l, c.examples, c.rows)
-		d.blocks = max(d.blocks, want)
+		want, most := wantedTiles(l, c.examples, c.rows)
+		d.tiles = max(d.tiles, want)
 		if d.most == 0 || most != 0 && most < d.most {
 			d.most = most
 		}
 	}
-	if d.blocks == 0 || d.blocks > d.most {
+	if d.tiles == 0 || d.tiles > d.most {
 		return nil, false
 	}
 	d.whole = append(slices.Clip(c.whole), ls...)
 	d.stages, d.touched = slices.Clip(c.stages), slices.Clip(c.touched)
-	if d.blocks != c.blocks {
-		if len(c.whole) > blockChainRecut {
+	if d.tiles != c.tiles {
+		if len(c.whole) > tileRecut {
 			return nil, false
 		}
 		d.stages, d.touched, d.operands, d.sums = nil, nil, 0, 0
@@ -135,18 +135,18 @@ func (c *blockChain) join(ls ...*Launch) (group, bool) {
 	if !linked {
 		return nil, false
 	}
-	if d.sums > blockChainSums {
+	if d.sums > tileSums {
 		c.closed = true // what follows starts a chain that has room for its sums
 		return nil, false
 	}
 	return &d, true
 }
 
-// take adds what one block does of a launch, and says whether that shares data with one of
+// take adds what one tile does of a launch, and says whether that shares data with one of
 // the first stages.
-func (c *blockChain) take(l *Launch, first int) (linked, ok bool) {
+func (c *tiling) take(l *Launch, first int) (linked, ok bool) {
 	for axis := 0; axis <= len(l.Outer); axis++ {
-		s, ok := restrict(l, axis, c.blocks)
+		s, ok := restrict(l, axis, c.tiles)
 		if !ok {
 			continue
 		}
@@ -160,13 +160,13 @@ func (c *blockChain) take(l *Launch, first int) (linked, ok bool) {
 		if s.Sum {
 			c.sums += s.Count * s.MatMul.N
 		}
-		return linked, c.operands <= blockChainOperands
+		return linked, c.operands <= tileOperands
 	}
 	return false, false
 }
 
 // newOperands counts the places that a launch touches and no stage does.
-func (c *blockChain) newOperands(s *Launch) int {
+func (c *tiling) newOperands(s *Launch) int {
 	n := 0
 	for i, o := range s.Operands {
 		known := func(l *Launch) bool { return l.Operand(o) >= 0 }
@@ -177,9 +177,9 @@ func (c *blockChain) newOperands(s *Launch) int {
 	return n
 }
 
-// follows reports whether each block of a launch, of which it gets what it touches, depends on
-// the same block of the stages only, and whether it depends on any of the first ones.
-func (c *blockChain) follows(s []touch, first int) (linked, ok bool) {
+// follows reports whether each tile of a launch, of which it gets what it touches, depends on
+// the same tile of the stages only, and whether it depends on any of the first ones.
+func (c *tiling) follows(s []touch, first int) (linked, ok bool) {
 	for i, stage := range c.touched {
 		tied, ok := c.pair(stage, s)
 		if !ok {
@@ -187,9 +187,9 @@ func (c *blockChain) follows(s []touch, first int) (linked, ok bool) {
 		}
 		linked = linked || tied && i < first
 	}
-	for i, b := range s { // nor does a block write what another one writes
+	for i, b := range s { // nor does a tile write what another one writes
 		for _, a := range s[:i+1] {
-			if x, y := a.access(), b.access(); x.Lane == 0 && conflict(a, b) && (x.Block != y.Block || !apart(a, b, c.blocks, x.Block)) {
+			if x, y := a.access(), b.access(); x.Lane == 0 && conflict(a, b) && (x.Tile != y.Tile || !apart(a, b, c.tiles, x.Tile)) {
 				return false, false
 			}
 		}
@@ -197,9 +197,9 @@ func (c *blockChain) follows(s []touch, first int) (linked, ok bool) {
 	return linked, true
 }
 
-// pair reports whether each block of s depends on the same block of another stage only, and
+// pair reports whether each tile of s depends on the same tile of another stage only, and
 // whether it depends on it at all.
-func (c *blockChain) pair(stage, s []touch) (linked, ok bool) {
+func (c *tiling) pair(stage, s []touch) (linked, ok bool) {
 	for _, b := range s {
 		for _, a := range stage {
 			if !conflict(a, b) {
@@ -209,7 +209,7 @@ func (c *blockChain) pair(stage, s []touch) (linked, ok bool) {
 			if x.Lane > 0 && x.Lane == y.Lane {
 				continue // products of one sum
 			}
-			if x.Lane != y.Lane || x.Block != y.Block || !apart(a, b, c.blocks, x.Block) {
+			if x.Lane != y.Lane || x.Tile != y.Tile || !apart(a, b, c.tiles, x.Tile) {
 				return false, false
 			}
 			linked = true
@@ -218,44 +218,44 @@ func (c *blockChain) pair(stage, s []touch) (linked, ok bool) {
 	return linked, true
 }
 
-// restrict is one block of a launch cut along an outer loop or, after the last of those,
-// along its rows. The operands' Block says how far the next block is.
-func restrict(l *Launch, axis, blocks int) (*Launch, bool) {
+// restrict is one tile of a launch cut along an outer loop or, after the last of those,
+// along its rows. The operands' Block says how far the next tile is.
+func restrict(l *Launch, axis, tiles int) (*Launch, bool) {
 	switch l.Kind {
 	case ChainKind:
-		return restrictChain(l, axis, blocks)
+		return restrictChain(l, axis, tiles)
 	case GatherKind, ScatterAddKind:
-		return restrictIndexed(l, blocks)
+		return restrictIndexed(l, tiles)
 	case ZeroKind:
-		return restrictZero(l, blocks)
+		return restrictZero(l, tiles)
 	case RowsKind, MatMulKind, TransposeKind, ColReduceKind, InterleaveKind:
 		if l.Parts > 0 {
-			return restrictParts(l, blocks)
+			return restrictParts(l, tiles)
 		}
 		if axis < len(l.Outer) {
-			return restrictOuter(l, axis, blocks)
+			return restrictOuter(l, axis, tiles)
 		}
 		if l.Kind == ColReduceKind {
-			return restrictChunks(l, blocks)
+			return restrictChunks(l, tiles)
 		}
-		return restrictRows(l, blocks)
+		return restrictRows(l, tiles)
 	}
 	return nil, false
 }
 
 // restrictParts cuts the inner extent of a weight gradient: each lane has one of the parts,
-// to which its blocks add one after another.
-func restrictParts(l *Launch, blocks int) (*Launch, bool) {
-	if l.Parts != lanes || blocks%lanes != 0 || l.K%(blocks/lanes) != 0 {
+// to which its tiles add one after another.
+func restrictParts(l *Launch, tiles int) (*Launch, bool) {
+	if l.Parts != lanes || tiles%lanes != 0 || l.K%(tiles/lanes) != 0 {
 		return nil, false
 	}
-	m, k := l.copyFor(blocks), *l.MatMul
-	m.K = l.K / (blocks / lanes)
+	m, k := l.copyFor(tiles), *l.MatMul
+	m.K = l.K / (tiles / lanes)
 	m.Outer, m.Sum = nil, !l.Accumulate
 	for i := range m.Operands {
 		m.Operands[i].Outer = nil
 	}
-	m.Operands[0].Block, m.Operands[1].Block, m.Operands[2].Lane = m.K*k.AK, m.K*k.BK, l.Operands[2].Outer[0]
+	m.Operands[0].Tile, m.Operands[1].Tile, m.Operands[2].Lane = m.K*k.AK, m.K*k.BK, l.Operands[2].Outer[0]
 	if m.KBlock = m.K; m.K > 2*blockInner {
 		m.KBlock = blockInner
 	}
@@ -265,38 +265,38 @@ func restrictParts(l *Launch, blocks int) (*Launch, bool) {
 }
 
 // restrictChunks cuts the chunks of a column reduction, each of which has a result of its own.
-func restrictChunks(l *Launch, blocks int) (*Launch, bool) {
-	if l.Count%blocks != 0 || l.Chunk >= l.Count || l.Count/blocks%l.Chunk != 0 {
+func restrictChunks(l *Launch, tiles int) (*Launch, bool) {
+	if l.Count%tiles != 0 || l.Chunk >= l.Count || l.Count/tiles%l.Chunk != 0 {
 		return nil, false
 	}
-	m := l.copyFor(blocks)
-	m.Count = l.Count / blocks
+	m := l.copyFor(tiles)
+	m.Count = l.Count / tiles
 	for i := range m.Operands {
-		m.Operands[i].Block = m.Count / l.Chunk * l.Operands[i].Chunk
+		m.Operands[i].Tile = m.Count / l.Chunk * l.Operands[i].Chunk
 	}
 	m.PerTask = max(1, product(m.Outer))
 	return m, true
 }
 
-// copyFor is a copy of a launch that does one of so many blocks.
-func (l *Launch) copyFor(blocks int) *Launch {
+// copyFor is a copy of a launch that does one of so many tiles.
+func (l *Launch) copyFor(tiles int) *Launch {
 	m := *l
 	m.Operands, m.Outer, m.Sizes = slices.Clone(l.Operands), slices.Clone(l.Outer), slices.Clone(l.Sizes)
-	m.InBlocks = blocks
+	m.InTiles = tiles
 	m.Flops, m.Bytes = l.Flops, l.Bytes
 	return &m
 }
 
-func restrictOuter(l *Launch, axis, blocks int) (*Launch, bool) {
-	if l.Outer[axis]%blocks != 0 {
+func restrictOuter(l *Launch, axis, tiles int) (*Launch, bool) {
+	if l.Outer[axis]%tiles != 0 {
 		return nil, false
 	}
-	m := l.copyFor(blocks)
-	n := l.Outer[axis] / blocks
+	m := l.copyFor(tiles)
+	n := l.Outer[axis] / tiles
 	m.Outer[axis] = n
 	for i := range m.Operands {
 		o := &m.Operands[i]
-		o.Block = n * o.Outer[axis]
+		o.Tile = n * o.Outer[axis]
 		if n == 1 {
 			o.Outer = slices.Delete(slices.Clone(o.Outer), axis, axis+1)
 		}
@@ -309,12 +309,12 @@ func restrictOuter(l *Launch, axis, blocks int) (*Launch, bool) {
 }
 
 // restrictRows cuts the rows of row kernels, of interleaves and of products.
-func restrictRows(l *Launch, blocks int) (*Launch, bool) {
-	if l.Count%blocks != 0 || l.Kind == TransposeKind || l.Kind == InterleaveKind && l.Interleave.Odd {
+func restrictRows(l *Launch, tiles int) (*Launch, bool) {
+	if l.Count%tiles != 0 || l.Kind == TransposeKind || l.Kind == InterleaveKind && l.Interleave.Odd {
 		return nil, false
 	}
-	m := l.copyFor(blocks)
-	m.Count = l.Count / blocks
+	m := l.copyFor(tiles)
+	m.Count = l.Count / tiles
 	m.Chunk = evenChunk(m.Count)
 	if l.Kind == MatMulKind {
 		k := *l.MatMul
@@ -323,7 +323,7 @@ func restrictRows(l *Launch, blocks int) (*Launch, bool) {
 	}
 	for i := range m.Operands {
 		row := l.rowStride(i)
-		m.Operands[i].Block, m.Operands[i].Chunk = m.Count*row, m.Chunk*row
+		m.Operands[i].Tile, m.Operands[i].Chunk = m.Count*row, m.Chunk*row
 	}
 	m.PerTask = max(1, product(m.Outer))
 	return m, true
@@ -347,11 +347,11 @@ func (l *Launch) rowStride(i int) int {
 	return l.Rows.Operands[i].Row
 }
 
-func restrictChain(l *Launch, axis, blocks int) (*Launch, bool) {
-	m := l.copyFor(blocks)
+func restrictChain(l *Launch, axis, tiles int) (*Launch, bool) {
+	m := l.copyFor(tiles)
 	m.Stages = nil
 	for _, s := range l.Stages {
-		r, ok := restrict(s, axis, blocks)
+		r, ok := restrict(s, axis, tiles)
 		if !ok {
 			return nil, false
 		}
@@ -365,25 +365,25 @@ func restrictChain(l *Launch, axis, blocks int) (*Launch, bool) {
 		}
 	}
 	merged := merge(ChainKind, m.Stages)
-	merged.InBlocks, merged.Note = blocks, l.Note
+	merged.InTiles, merged.Note = tiles, l.Note
 	merged.PerTask = head.PerTask
 	return merged, true
 }
 
 // restrictIndexed cuts gathers and scatters by their batch or, where all indices share one
 // table, by index.
-func restrictIndexed(l *Launch, blocks int) (*Launch, bool) {
-	m := l.copyFor(blocks)
+func restrictIndexed(l *Launch, tiles int) (*Launch, bool) {
+	m := l.copyFor(tiles)
 	batch, k, width := l.Sizes[0], l.Sizes[2], l.Sizes[3]
 	switch {
-	case batch%blocks == 0:
-		m.Sizes[0] = batch / blocks
+	case batch%tiles == 0:
+		m.Sizes[0] = batch / tiles
 		for i := range m.Operands {
-			m.Operands[i].Block = l.indexed(i) / blocks
+			m.Operands[i].Tile = l.indexed(i) / tiles
 		}
-	case l.Kind == GatherKind && batch == 1 && k%blocks == 0:
-		m.Sizes[2] = k / blocks
-		m.Operands[1].Block, m.Operands[2].Block = m.Sizes[2], m.Sizes[2]*width
+	case l.Kind == GatherKind && batch == 1 && k%tiles == 0:
+		m.Sizes[2] = k / tiles
+		m.Operands[1].Tile, m.Operands[2].Tile = m.Sizes[2], m.Sizes[2]*width
 	default:
 		return nil, false
 	}
@@ -391,12 +391,12 @@ func restrictIndexed(l *Launch, blocks int) (*Launch, bool) {
 }
 
 // restrictZero cuts memory to be cleared into equal parts.
-func restrictZero(l *Launch, blocks int) (*Launch, bool) {
+func restrictZero(l *Launch, tiles int) (*Launch, bool) {
 	n := l.Sizes[0]
-	if n%blocks != 0 {
+	if n%tiles != 0 {
 		return nil, false
 	}
-	m := l.copyFor(blocks)
-	m.Sizes[0], m.Operands[0].Block = n/blocks, n/blocks
+	m := l.copyFor(tiles)
+	m.Sizes[0], m.Operands[0].Tile = n/tiles, n/tiles
 	return m, true
 }
