@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"mspecc/codegen/fuse"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/ir/loop"
 	"mspecc/ir/loop/looptest"
 	"mspecc/kernels/gen/avx512"
@@ -21,7 +21,7 @@ func BenchmarkRowKernels(b *testing.B) {
 	if len(words) == 0 {
 		words = []string{"pamap2"}
 	}
-	mod := compile(b, "../examples/metamae.mspec", build.Options{Modalities: words[:1], Set: words[1:]})
+	mod := compile(b, "../examples/metamae.mspec", elab.Options{Modalities: words[:1], Set: words[1:]})
 	type job struct {
 		name string
 		spec *loop.Rows

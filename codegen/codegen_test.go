@@ -11,16 +11,16 @@ import (
 	"mspecc/codegen"
 	"mspecc/codegen/fuse"
 	"mspecc/ir"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/kernels/gen"
 	"mspecc/spec"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata/small.explain")
 
-func compile(t testing.TB, file string, opt build.Options) *codegen.Module {
+func compile(t testing.TB, file string, opt elab.Options) *codegen.Module {
 	t.Helper()
-	m, diags := build.Load(file, opt)
+	m, diags := elab.Load(file, opt)
 	if m == nil {
 		var s strings.Builder
 		spec.Render(&s, diags, nil)
@@ -56,7 +56,7 @@ const maxInstructions = 1500
 func TestPaperConfigurations(t *testing.T) {
 	for _, c := range paper {
 		t.Run(c.modality, func(t *testing.T) {
-			mod := compile(t, "../examples/metamae.mspec", build.Options{Modalities: []string{c.modality}, Set: append(c.settings, "dropout=0.0")}).Targets[0]
+			mod := compile(t, "../examples/metamae.mspec", elab.Options{Modalities: []string{c.modality}, Set: append(c.settings, "dropout=0.0")}).Targets[0]
 			r := mod.Explain(mod.Programs[0], mod.Programs[0].Functions[0], codegen.TwoCores)
 			flop, again := 0, 0
 			for _, p := range r.Phases {
@@ -128,7 +128,7 @@ func TestDeterminism(t *testing.T) {
 	for file, modality := range map[string][]string{"../examples/metamae.mspec": {"fashion"}, "testdata/small.mspec": nil} {
 		var first map[string][]byte
 		for range 2 {
-			files, err := compile(t, file, build.Options{Modalities: modality}).Files()
+			files, err := compile(t, file, elab.Options{Modalities: modality}).Files()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -150,7 +150,7 @@ func TestDeterminism(t *testing.T) {
 
 // TestExplain compares the report on a small model with testdata/small.explain.
 func TestExplain(t *testing.T) {
-	mod := compile(t, "testdata/small.mspec", build.Options{}).Targets[0]
+	mod := compile(t, "testdata/small.mspec", elab.Options{}).Targets[0]
 	var got bytes.Buffer
 	for _, fn := range mod.Programs[0].Functions {
 		mod.Explain(mod.Programs[0], fn, codegen.TwoCores).Write(&got, fn.Name == "Step")
@@ -173,7 +173,7 @@ func TestExplain(t *testing.T) {
 
 // TestExplainAddsUp: phases, kernels and launches tell of the same work.
 func TestExplainAddsUp(t *testing.T) {
-	mod := compile(t, "../examples/metamae.mspec", build.Options{Modalities: []string{"sensor"}, Set: []string{"enc_layers=1", "dec_layers=1"}}).Targets[0]
+	mod := compile(t, "../examples/metamae.mspec", elab.Options{Modalities: []string{"sensor"}, Set: []string{"enc_layers=1", "dec_layers=1"}}).Targets[0]
 	for _, fn := range mod.Programs[0].Functions {
 		r := mod.Explain(mod.Programs[0], fn, codegen.TwoCores)
 		var phases, kernels, calls [3]int

@@ -17,7 +17,7 @@ import (
 	"mspecc/codegen/onnx"
 	"mspecc/codegen/plan"
 	"mspecc/ir"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/ir/loop"
 	"mspecc/ir/optim"
 	"mspecc/ir/pass"
@@ -35,7 +35,7 @@ type Options struct {
 
 // Module is a compiled model: everything that is written out, and what explain shows.
 type Module struct {
-	Model   *build.Model
+	Model   *elab.Model
 	Library bool      // a package with func Programs, for a main of the user's own, rather than a program
 	Targets []*Target // a trainer takes the first that its CPU runs
 	Graphs  []Graph   // one for each modality
@@ -63,7 +63,7 @@ type Target struct {
 // Program is the model compiled for one modality. Its arena begins with regions of
 // equal size: parameters, what the optimiser keeps, and gradients.
 type Program struct {
-	Variant   *build.Variant
+	Variant   *elab.Variant
 	Region    int      // floats of one region
 	Trained   int      // the part of it, at its beginning, with the parameters that the optimiser changes
 	Places    []int    // offset of each parameter inside a region
@@ -189,7 +189,7 @@ type lowering interface {
 }
 
 // Compile compiles every modality of a model for every target.
-func Compile(m *build.Model, opt Options) (*Module, error) {
+func Compile(m *elab.Model, opt Options) (*Module, error) {
 	mod := &Module{Model: m}
 	for _, t := range opt.Targets {
 		mod.Targets = append(mod.Targets, &Target{Target: t, mod: mod, kernels: map[string]*Kernel{}, drivers: map[string]*Driver{}})
@@ -209,7 +209,7 @@ const regionAlign = 1024
 
 // variant compiles one modality: each function is differentiated and optimised once, and then compiled for
 // each target.
-func (mod *Module) variant(v *build.Variant, opt Options) error {
+func (mod *Module) variant(v *elab.Variant, opt Options) error {
 	for _, t := range mod.Targets {
 		t.Programs = append(t.Programs, newProgram(v))
 	}
@@ -272,7 +272,7 @@ func (t *Target) finish(p *Program, c *compilation) {
 	p.Functions = append(p.Functions, c.fn)
 }
 
-func newProgram(v *build.Variant) *Program {
+func newProgram(v *elab.Variant) *Program {
 	p := &Program{Variant: v}
 	if o, ok := optim.Find(v.Train.Optimizer); ok {
 		p.State = o.State(v.Train.Settings)
@@ -368,7 +368,7 @@ type graph struct {
 }
 
 // differentiate is a function with its gradients, after the passes.
-func (c *compilation) differentiate(fn *build.Func) (*graph, error) {
+func (c *compilation) differentiate(fn *elab.Func) (*graph, error) {
 	fn, err := c.prepare(fn)
 	if err != nil {
 		return nil, err
@@ -419,7 +419,7 @@ func (p *Program) place(name string) int {
 
 // params gives the function's own value of each parameter; one that the function does not
 // use gets a fresh value, whose gradient is zero.
-func (c *compilation) params(fn *build.Func) []*ir.Value {
+func (c *compilation) params(fn *elab.Func) []*ir.Value {
 	own := map[string]*ir.Value{}
 	for _, v := range fn.B.Values() {
 		if v.Op == ir.OpParam {
@@ -436,7 +436,7 @@ func (c *compilation) params(fn *build.Func) []*ir.Value {
 }
 
 // prepare is fn after the passes that come before its gradient.
-func (c *compilation) prepare(fn *build.Func) (*build.Func, error) {
+func (c *compilation) prepare(fn *elab.Func) (*elab.Func, error) {
 	p := fn.Program()
 	if err := pass.Prepare(p, c.passOptions()); err != nil {
 		return nil, err

@@ -5,13 +5,13 @@ import (
 	"slices"
 
 	"mspecc/ir"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 )
 
 // entry is a function of a variant that is to be compiled.
 type entry struct {
 	name string
-	fn   *build.Func
+	fn   *elab.Func
 }
 
 // smallBatches are the sizes, beside the model's own, that features are compiled for: a
@@ -27,7 +27,7 @@ const smallName = "Features"
 
 // entries lists the entry points of the spec and what follows from its features: their
 // pullback, by which a trainer tunes the encoder, and the same for smaller batches.
-func entries(v *build.Variant) []entry {
+func entries(v *elab.Variant) []entry {
 	all := []entry{{"Step", v.Objective}, {"Replay", v.Replay}, {"Features", v.Features}, {"Reconstruct", v.Reconstruct}}
 	all = slices.DeleteFunc(all, func(e entry) bool { return e.fn == nil })
 	for _, n := range smallBatches {
@@ -44,7 +44,7 @@ func entries(v *build.Variant) []entry {
 
 // pulled are the outputs of features that a loss may be of: the vectors of the examples and, where
 // they are exposed, those of their tokens; with the name of the input that holds the derivative by each.
-func pulled(f *build.Func) (values []*ir.Value, cotangents []string) {
+func pulled(f *elab.Func) (values []*ir.Value, cotangents []string) {
 	values, cotangents = []*ir.Value{f.Outputs[0].Value}, []string{"cotangent"}
 	for _, o := range f.Outputs[1:] {
 		if o.Name == "tokens" && len(o.Value.Shape()) == 3 {
@@ -56,7 +56,7 @@ func pulled(f *build.Func) (values []*ir.Value, cotangents []string) {
 
 // tunable lists the parameters that features depend on in a differentiable way, in the
 // order of their first use.
-func tunable(f *build.Func) []*ir.Value {
+func tunable(f *elab.Func) []*ir.Value {
 	values, _ := pulled(f)
 	return slices.DeleteFunc(slices.Clone(f.Params), func(p *ir.Value) bool {
 		return !slices.ContainsFunc(values, func(v *ir.Value) bool {
@@ -70,7 +70,7 @@ func tunable(f *build.Func) []*ir.Value {
 // cotangent.tokens [B, L, D] times the vectors of the tokens: one output for each parameter that
 // they depend on. With the derivative of any loss by the features as the cotangent it is the
 // derivative of that loss by the parameters.
-func pullback(f *build.Func) []ir.Output {
+func pullback(f *elab.Func) []ir.Output {
 	b := f.B
 	values, names := pulled(f)
 	var loss *ir.Value

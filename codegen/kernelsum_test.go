@@ -5,14 +5,14 @@ import (
 	"regexp"
 	"testing"
 
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/kernels/gen"
 )
 
 // kernelSums are what a generated program says of the kernels of its step, by target.
 func kernelSums(t *testing.T, set ...string) map[string]string {
 	t.Helper()
-	files, err := compile(t, "testdata/small.mspec", build.Options{Set: set}).Files()
+	files, err := compile(t, "testdata/small.mspec", elab.Options{Set: set}).Files()
 	if err != nil {
 		t.Fatal(err)
 	}

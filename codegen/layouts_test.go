@@ -4,14 +4,14 @@ import (
 	"slices"
 	"testing"
 
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/runtime"
 )
 
 // Where the values of tokens lie is the same in a program as the compiler found it, in a few numbers where it is a
 // rearrangement by reshape and permute.
 func TestLayouts(t *testing.T) {
-	model, diags := build.Load("../ir/build/testdata/kinds.mspec", build.Options{})
+	model, diags := elab.Load("../ir/elab/testdata/kinds.mspec", elab.Options{})
 	if model == nil {
 		t.Fatal(diags)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/dave/jennifer/jen"
 
 	"mspecc/ir"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 )
 
 // constants are the constant tables of all programs; what several of them hold is there once.
@@ -38,7 +38,7 @@ func (c *constants) add(t Constant) int {
 }
 
 // addSample copies the small data set that the spec names into the module.
-func (mod *Module) addSample(files map[string][]byte, m build.Modality) error {
+func (mod *Module) addSample(files map[string][]byte, m elab.Modality) error {
 	if m.Sample == "" {
 		return nil
 	}
@@ -126,7 +126,7 @@ func (mod *Module) hasSample() bool {
 func modelName(modality string) string { return "Program" + capital(identifier(modality)) }
 
 // modelFile holds what the run-time library must know of one modality, whatever it is compiled for.
-func (mod *Module) modelFile(v *build.Variant, g Graph) ([]byte, error) {
+func (mod *Module) modelFile(v *elab.Variant, g Graph) ([]byte, error) {
 	f := mod.header(modelFolder, "")
 	p := newProgram(v) // where parameters and state lie is the same for all targets
 	name := modelName(v.Modality.Name)

@@ -17,7 +17,7 @@ import (
 	"mspecc/codegen"
 	"mspecc/internal/progen"
 	"mspecc/ir"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/kernels/gen"
 	"mspecc/parser"
 	"mspecc/spec"
@@ -69,7 +69,7 @@ func try(file string, src []byte) (what string, err error) {
 			return what, fmt.Errorf("formatting twice differs: %v", diags)
 		}
 	}
-	m, diags := build.Check(file, build.Options{})
+	m, diags := elab.Check(file, elab.Options{})
 	spec.Render(&bytes.Buffer{}, diags, nil)
 	if spec.HasErrors(diags) {
 		if m != nil {
@@ -87,7 +87,7 @@ func try(file string, src []byte) (what string, err error) {
 	}
 	values := 0
 	for _, v := range m.Variants {
-		for _, p := range []*build.Func{v.Objective, v.Features, v.Reconstruct} {
+		for _, p := range []*elab.Func{v.Objective, v.Features, v.Reconstruct} {
 			if p == nil {
 				continue
 			}

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"mspecc/internal/module"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 )
 
 // A spec's file may have any name that a file can have: in the module it stands as one quoted word, whatever it
@@ -27,7 +27,7 @@ func TestNamesOfFiles(t *testing.T) {
 		if err := os.WriteFile(file, text, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		mod := compile(t, file, build.Options{})
+		mod := compile(t, file, elab.Options{})
 		files, err := mod.Files()
 		if err != nil {
 			t.Fatalf("%q: %.300s", name, err)

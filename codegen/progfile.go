@@ -9,7 +9,7 @@ import (
 	"mspecc/codegen/fuse"
 	"mspecc/internal/module"
 	"mspecc/ir"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 )
 
 func rt(name string) *jen.Statement { return jen.Qual(module.Runtime, name) }
@@ -155,7 +155,7 @@ func dtype(d ir.DType) *jen.Statement {
 	return rt(map[ir.DType]string{ir.F32: "F32", ir.I32: "I32"}[d])
 }
 
-func options(list []build.Option) *jen.Statement {
+func options(list []elab.Option) *jen.Statement {
 	return jen.Index().Add(rt("Option")).ValuesFunc(func(g *jen.Group) {
 		for _, o := range list {
 			g.Values(jen.Lit(o.Name), jen.Lit(o.Value))
@@ -163,7 +163,7 @@ func options(list []build.Option) *jen.Statement {
 	})
 }
 
-func modality(m build.Modality) *jen.Statement {
+func modality(m elab.Modality) *jen.Statement {
 	return rt("Modality").Values(jen.Dict{
 		jen.Id("Name"): jen.Lit(m.Name),
 		jen.Id("Kind"): jen.Lit(m.Kind),
@@ -187,7 +187,7 @@ func modality(m build.Modality) *jen.Statement {
 	})
 }
 
-func layouts(list []build.Layout) *jen.Statement {
+func layouts(list []elab.Layout) *jen.Statement {
 	if list == nil {
 		return jen.Nil()
 	}
@@ -245,7 +245,7 @@ func run(list []int) (n, by int) {
 	return 1, by
 }
 
-func train(t build.Train) *jen.Statement {
+func train(t elab.Train) *jen.Statement {
 	s := t.Schedule
 	return rt("Train").Values(jen.Dict{
 		jen.Id("Optimizer"): jen.Lit(t.Optimizer), jen.Id("Update"): jen.Lit(t.Optimizer), jen.Id("LR"): jen.Lit(t.LR), jen.Id("WeightDecay"): jen.Lit(t.WeightDecay),

@@ -19,7 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mspecc/codegen"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/kernels/gen"
 	"mspecc/runtime/files"
 	"mspecc/spec"
@@ -61,11 +61,11 @@ func (f *buildFlags) full(cmd *cobra.Command) {
 }
 
 // load elaborates the spec and prints its diagnostics.
-func (f *buildFlags) load(file string) (*build.Model, error) {
+func (f *buildFlags) load(file string) (*elab.Model, error) {
 	if _, err := f.targets(); err != nil {
 		return nil, err
 	}
-	m, diags := build.Load(file, build.Options{Modalities: f.modalities, Set: f.sets, OwnReaders: f.library || f.dataless})
+	m, diags := elab.Load(file, elab.Options{Modalities: f.modalities, Set: f.sets, OwnReaders: f.library || f.dataless})
 	if len(diags) > 0 {
 		spec.Render(os.Stderr, diags, nil)
 	}
@@ -85,7 +85,7 @@ func (f *buildFlags) loadAndCompile(file string) (*codegen.Module, error) {
 }
 
 // compile compiles a model.
-func (f *buildFlags) compile(m *build.Model) (*codegen.Module, error) {
+func (f *buildFlags) compile(m *elab.Model) (*codegen.Module, error) {
 	o, err := f.options()
 	if err != nil {
 		return nil, err
@@ -252,7 +252,7 @@ func (f *buildFlags) goBuild(dir, out string) error {
 }
 
 // generate compiles a model and writes its module to a folder.
-func (f *buildFlags) generate(m *build.Model, file, dir, key string, start time.Time) error {
+func (f *buildFlags) generate(m *elab.Model, file, dir, key string, start time.Time) error {
 	f.say("compiling %s", file)
 	mod, err := f.compile(m)
 	if err != nil {
@@ -271,7 +271,7 @@ func (f *buildFlags) generate(m *build.Model, file, dir, key string, start time.
 
 // key stands for all that a module is made of: this compiler, the sources, the settings, and the
 // data that is copied into it.
-func (f *buildFlags) key(m *build.Model) (string, error) {
+func (f *buildFlags) key(m *elab.Model) (string, error) {
 	h := sha256.New()
 	self, err := os.Executable()
 	if err != nil {

@@ -7,13 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/spec"
 )
 
 // newCheckCmd makes `mspecc check`: read and elaborate a spec, print what is wrong with it.
 func newCheckCmd() *cobra.Command {
-	var opt build.Options
+	var opt elab.Options
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "check FILE...",
@@ -24,7 +24,7 @@ func newCheckCmd() *cobra.Command {
 		RunE: func(cmd *cobra.Command, files []string) error {
 			var all []spec.Diagnostic
 			for _, file := range files {
-				model, diags := build.Check(file, opt)
+				model, diags := elab.Check(file, opt)
 				all = append(all, diags...)
 				if !asJSON {
 					spec.Render(cmd.ErrOrStderr(), diags, nil)
@@ -50,7 +50,7 @@ func newCheckCmd() *cobra.Command {
 }
 
 // describeModel says what a correct spec amounts to, one line a variant.
-func describeModel(w io.Writer, file string, m *build.Model, diags []spec.Diagnostic) {
+func describeModel(w io.Writer, file string, m *elab.Model, diags []spec.Diagnostic) {
 	if m == nil {
 		if !spec.HasErrors(diags) {
 			fmt.Fprintf(w, "%s: a library, no model\n", file)

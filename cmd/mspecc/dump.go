@@ -12,7 +12,7 @@ import (
 
 	"mspecc/codegen"
 	"mspecc/ir"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/ir/pass"
 	"mspecc/ir/view"
 	"mspecc/parser"
@@ -163,7 +163,7 @@ func (f *buildFlags) dump(w io.Writer, file, stage, function string) error {
 func isInput(s view.Stage) bool { return s.Name == "input" }
 
 // observe compiles and keeps every stage of the named function, for each modality.
-func (f *buildFlags) observe(file, function string) (m *build.Model, all [][]view.Stage, err error) {
+func (f *buildFlags) observe(file, function string) (m *elab.Model, all [][]view.Stage, err error) {
 	if m, err = f.load(file); err != nil {
 		return nil, nil, err
 	}
@@ -209,6 +209,6 @@ func (f *buildFlags) dumpHTML(file, out, function string) error {
 	return w.Close()
 }
 
-func pickFunc(v *build.Variant, name string) *build.Func {
-	return map[string]*build.Func{"step": v.Objective, "replay": v.Replay, "features": v.Features, "reconstruct": v.Reconstruct, "pullback": v.Features}[strings.ToLower(name)]
+func pickFunc(v *elab.Variant, name string) *elab.Func {
+	return map[string]*elab.Func{"step": v.Objective, "replay": v.Replay, "features": v.Features, "reconstruct": v.Reconstruct, "pullback": v.Features}[strings.ToLower(name)]
 }

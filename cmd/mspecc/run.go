@@ -13,7 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 )
 
 // firstSteps is how long a first look trains: a few minutes with the carried data sets.
@@ -58,7 +58,7 @@ func (f *buildFlags) run(file string, trainer []string, steps int) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	var first *build.Variant
+	var first *elab.Variant
 	if len(trainer) == 0 {
 		if first, err = f.firstLook(file); err != nil {
 			return err
@@ -99,7 +99,7 @@ func (f *buildFlags) run(file string, trainer []string, steps int) error {
 }
 
 // firstLook is the variant for a first look.
-func (f *buildFlags) firstLook(file string) (*build.Variant, error) {
+func (f *buildFlags) firstLook(file string) (*elab.Variant, error) {
 	m, err := f.load(file)
 	if err != nil {
 		return nil, err

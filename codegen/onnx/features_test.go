@@ -12,7 +12,7 @@ import (
 
 	"mspecc/internal/refcase"
 	"mspecc/ir"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/runtime/ckpt"
 	"mspecc/runtime/onnx"
 	"mspecc/spec"
@@ -38,9 +38,9 @@ var subjects = []subjectSpec{
 	{"testdata/coupled.mspec", "numbers", nil, false},
 }
 
-func variant(t *testing.T, file, modality string, set []string) *build.Variant {
+func variant(t *testing.T, file, modality string, set []string) *elab.Variant {
 	t.Helper()
-	m, diags := build.Load(file, build.Options{Modalities: []string{modality}, Set: set})
+	m, diags := elab.Load(file, elab.Options{Modalities: []string{modality}, Set: set})
 	if spec.HasErrors(diags) {
 		t.Fatal(diags)
 	}
@@ -50,7 +50,7 @@ func variant(t *testing.T, file, modality string, set []string) *build.Variant {
 // subject is a spec with numbers for its parameters and inputs for some batches.
 type subject struct {
 	name    string
-	v       *build.Variant
+	v       *elab.Variant
 	g       *Graph
 	model   []byte
 	feeds   map[string][]float64

@@ -11,7 +11,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"mspecc/ir"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 )
 
 // Opset is the version of ONNX's operations that graphs use.
@@ -30,7 +30,7 @@ var trials = [][]int{{5, 7, 11}, {13, 17, 19}, {101, 103, 107}, {1009, 1013, 101
 
 // Features translates the features of a variant: for any batch if it can be, else for the
 // variant's own. The error says which operation has no translation.
-func Features(v *build.Variant) (*Graph, error) {
+func Features(v *elab.Variant) (*Graph, error) {
 	if v.Features == nil {
 		return nil, fmt.Errorf("the model has no features")
 	}
@@ -50,7 +50,7 @@ func Features(v *build.Variant) (*Graph, error) {
 	return out, err
 }
 
-func freeBatch(v *build.Variant, batches []int) (*graph, error) {
+func freeBatch(v *elab.Variant, batches []int) (*graph, error) {
 	var outs [][]*ir.Value
 	for _, n := range batches {
 		f, err := v.FeaturesAt(n)

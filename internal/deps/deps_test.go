@@ -29,7 +29,7 @@ var layers = []struct {
 	{"parser", []string{"spec"}},
 	{"ir", []string{"runtime/rounded", "spec"}}, // runtime/rounded: constants have the same bits wherever a spec is compiled
 	{"ir/optim", []string{"ir"}},
-	{"ir/build", []string{"ir", "ir/optim", "parser", "runtime/files", "runtime/options", "runtime/rounded", "spec"}}, // runtime/options: tables that the trainer reads by too
+	{"ir/elab", []string{"ir", "ir/optim", "parser", "runtime/files", "runtime/options", "runtime/rounded", "spec"}}, // runtime/options: tables that the trainer reads by too
 	{"ir/pass", []string{"ir"}},
 	{"ir/view", []string{"ir", "ir/pass", "spec"}},
 	{"ir/loop/looptest", []string{"internal/module", "ir/loop"}},
@@ -40,7 +40,7 @@ var layers = []struct {
 	{"kernels/gen", []string{"ir/loop", "kernels/gen/..."}},
 	{"kernels/gen/hand", []string{"kernels/gen/avx512"}},
 	{"kernels/gen/...", []string{"internal/module", "ir/loop", "kernels/gen/amd64"}},
-	{"codegen/onnx", []string{"ir", "ir/build"}},
+	{"codegen/onnx", []string{"ir", "ir/elab"}},
 	{"codegen/...", []string{"", "codegen/...", "internal/module", "ir/...", "kernels/...", "parser", "runtime/files", "spec"}},
 	{"runtime/...", []string{"runtime/..."}},
 	{"", []string{"internal/module"}}, // embeds the source of runtime

@@ -9,14 +9,14 @@ import (
 
 	"mspecc/codegen"
 	"mspecc/internal/module"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/kernels/gen"
 	"mspecc/spec"
 )
 
 // Generated code imports the run-time library and the standard library, nothing else.
 func TestGeneratedImports(t *testing.T) {
-	m, diags := build.Load("../../docs/linear.mspec", build.Options{})
+	m, diags := elab.Load("../../docs/linear.mspec", elab.Options{})
 	if spec.HasErrors(diags) {
 		t.Fatal(diags)
 	}

@@ -14,7 +14,7 @@ import (
 
 	"mspecc/codegen"
 	"mspecc/internal/refcase"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/ir/loop/looptest"
 	"mspecc/runtime/ckpt"
 	"mspecc/spec"
@@ -136,12 +136,12 @@ func buildCase(t *testing.T, c *refcase.Case, dir string, set ...string) string 
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	return buildSpec(t, file, dir, build.Options{Set: append(sets, set...), Modalities: []string{c.Name}})
+	return buildSpec(t, file, dir, elab.Options{Set: append(sets, set...), Modalities: []string{c.Name}})
 }
 
-func buildSpec(t *testing.T, file, dir string, opt build.Options) string {
+func buildSpec(t *testing.T, file, dir string, opt elab.Options) string {
 	t.Helper()
-	m, diags := build.Load(file, opt)
+	m, diags := elab.Load(file, opt)
 	if m == nil {
 		var s strings.Builder
 		spec.Render(&s, diags, nil)

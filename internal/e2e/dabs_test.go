@@ -9,7 +9,7 @@ import (
 	"testing/fstest"
 
 	"mspecc/ir"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/runtime/data"
 	_ "mspecc/runtime/data/dabs" // its readers
 	"mspecc/spec"
@@ -33,7 +33,7 @@ func TestDABS(t *testing.T) {
 		"eurosat":     {7594304, "eurosat"},
 		"mscoco":      {0, "mscoco mismatched-caption vqa"},
 	} {
-		m, diags := build.Load(filepath.Join("..", "..", "examples", "dabs", name+".mspec"), build.Options{})
+		m, diags := elab.Load(filepath.Join("..", "..", "examples", "dabs", name+".mspec"), elab.Options{})
 		if spec.HasErrors(diags) {
 			t.Fatal(diags)
 		}
@@ -62,7 +62,7 @@ func TestDABS(t *testing.T) {
 }
 
 // opens lets a reader look for its files in a folder that has none of them: that is all that may be wrong.
-func opens(t *testing.T, what string, m build.Modality, reader string, options []build.Option) {
+func opens(t *testing.T, what string, m elab.Modality, reader string, options []elab.Option) {
 	t.Helper()
 	given := map[string]string{}
 	for _, o := range options {

@@ -12,7 +12,7 @@ import (
 	"mspecc/codegen"
 	"mspecc/internal/refcase"
 	"mspecc/ir"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/runtime/ckpt"
 	"mspecc/spec"
 )
@@ -44,7 +44,7 @@ func TestFeatures(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			m, diags := build.Load(file, build.Options{Set: sets})
+			m, diags := elab.Load(file, elab.Options{Set: sets})
 			if spec.HasErrors(diags) {
 				t.Fatal(diags)
 			}
@@ -76,7 +76,7 @@ type featureCase struct {
 // pullbackBatch is what codegen compiles the pullback for.
 const pullbackBatch = 32
 
-func newFeatureCase(t *testing.T, m *build.Model, dir string) *featureCase {
+func newFeatureCase(t *testing.T, m *elab.Model, dir string) *featureCase {
 	v := m.Variants[0]
 	f := &featureCase{batch: v.Batch}
 	f.inputs(t, v, dir)
@@ -89,7 +89,7 @@ func newFeatureCase(t *testing.T, m *build.Model, dir string) *featureCase {
 }
 
 // inputs writes parameters, batch and cotangent, and evaluates the graph in float64.
-func (f *featureCase) inputs(t *testing.T, v *build.Variant, dir string) {
+func (f *featureCase) inputs(t *testing.T, v *elab.Variant, dir string) {
 	feeds, file := map[string][]float64{}, &ckpt.File{}
 	add := func(name, feed string, shape []int, scale, shift float64) {
 		x := make([]float32, 0, 1)

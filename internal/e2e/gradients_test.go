@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"mspecc/ir"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/spec"
 )
 
@@ -20,9 +20,9 @@ func TestInnerGradients(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no specs", err)
 	}
-	r := &randomCase{tol: 1e-4, model: &build.Model{Name: "gradients", File: "gradients.mspec", Digest: strings.Repeat("0", 64)}}
+	r := &randomCase{tol: 1e-4, model: &elab.Model{Name: "gradients", File: "gradients.mspec", Digest: strings.Repeat("0", 64)}}
 	for _, file := range files {
-		m, diags := build.Load(file, build.Options{})
+		m, diags := elab.Load(file, elab.Options{})
 		if m == nil {
 			var s strings.Builder
 			spec.Render(&s, diags, nil)
@@ -45,7 +45,7 @@ func TestInnerGradients(t *testing.T) {
 }
 
 // specFeeds draws numbers for the leaves of a spec's program.
-func specFeeds(v *build.Variant, p *ir.Program) map[string][]float64 {
+func specFeeds(v *elab.Variant, p *ir.Program) map[string][]float64 {
 	vocab := map[string]int{}
 	for _, in := range v.Modality.Inputs {
 		vocab[in.Tensor()] = in.Vocab

@@ -15,7 +15,7 @@ import (
 	"mspecc/codegen"
 	"mspecc/internal/pytest"
 	"mspecc/internal/refcase"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/runtime/ckpt"
 	"mspecc/spec"
 )
@@ -31,7 +31,7 @@ func trainer(t *testing.T, c *refcase.Case, dir string) func(args ...string) str
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	m, diags := build.Load(file, build.Options{Set: sets, Modalities: []string{c.Name}})
+	m, diags := elab.Load(file, elab.Options{Set: sets, Modalities: []string{c.Name}})
 	if spec.HasErrors(diags) {
 		t.Fatal(diags)
 	}

@@ -19,7 +19,7 @@ import (
 	"mspecc"
 	"mspecc/codegen"
 	"mspecc/internal/pytest"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/runtime/ckpt"
 	"mspecc/runtime/eval"
 	"mspecc/spec"
@@ -140,7 +140,7 @@ func (k *kept) buildNow(t *testing.T) string {
 	if err := os.WriteFile(file, k.files["kept.mspec"], 0o644); err != nil {
 		t.Fatal(err)
 	}
-	m, diags := build.Load(file, build.Options{})
+	m, diags := elab.Load(file, elab.Options{})
 	if spec.HasErrors(diags) {
 		t.Fatal(diags)
 	}

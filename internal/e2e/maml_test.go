@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"mspecc/internal/refcase"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/runtime/ckpt"
 )
 
@@ -41,7 +41,7 @@ func TestMAML(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	bin := buildSpec(t, filepath.Join("..", "..", "examples", "maml.mspec"), dir, build.Options{Set: []string{
+	bin := buildSpec(t, filepath.Join("..", "..", "examples", "maml.mspec"), dir, elab.Options{Set: []string{
 		fmt.Sprintf("tasks=%d", c.Tasks), fmt.Sprintf("points=%d", c.Points), fmt.Sprintf("hidden=%d", c.Hidden),
 		fmt.Sprintf("inner_lr=%v", c.InnerLR), fmt.Sprintf("inner_steps=%d", c.InnerSteps), fmt.Sprintf("first_order=%v", c.FirstOrder),
 	}})

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"mspecc/codegen"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/kernels/gen"
 	"mspecc/runtime/report"
 	"mspecc/spec"
@@ -181,7 +181,7 @@ func newModalityTrainer(t *testing.T) *modalityTrainer {
 			t.Fatal(err)
 		}
 	}
-	model, diags := build.Load(filepath.Join(m.dir, "m.mspec"), build.Options{})
+	model, diags := elab.Load(filepath.Join(m.dir, "m.mspec"), elab.Options{})
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}
@@ -230,7 +230,7 @@ func (m *modalityTrainer) refuses(old, new string) bool {
 	if err := os.WriteFile(file, []byte(strings.Replace(modalitySpec, old, new, 1)), 0o644); err != nil {
 		m.t.Fatal(err)
 	}
-	_, diags := build.Load(file, build.Options{Modalities: []string{"pictures"}})
+	_, diags := elab.Load(file, elab.Options{Modalities: []string{"pictures"}})
 	return spec.HasErrors(diags)
 }
 

@@ -14,7 +14,7 @@ import (
 
 	"mspecc/codegen"
 	"mspecc/ir"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/spec"
 )
 
@@ -58,7 +58,7 @@ var onesPrograms = []string{"conv", "depthwise", "block", "tokens", "rows", "pro
 // onesCases are the programs of testdata/ones.mspec with their gradients, as variants of one model.
 func onesCases(t *testing.T) *randomCase {
 	t.Helper()
-	r := &randomCase{tol: onesTolerance, model: &build.Model{Name: "ones", File: "ones.mspec", Digest: strings.Repeat("0", 64)}}
+	r := &randomCase{tol: onesTolerance, model: &elab.Model{Name: "ones", File: "ones.mspec", Digest: strings.Repeat("0", 64)}}
 	full := [4]int{2, 3, 5, 4}
 	for _, program := range onesPrograms {
 		for choice := range 1 << len(full) {
@@ -85,13 +85,13 @@ func onesCases(t *testing.T) *randomCase {
 func (r *randomCase) addOnes(t *testing.T, program string, extents [4]int) bool {
 	t.Helper()
 	// The batch says along which axis chains of launches are cut.
-	opt := build.Options{Set: []string{"program=" + strconv.Quote(program), fmt.Sprint("batch=", max(1, extents[0]))}}
+	opt := elab.Options{Set: []string{"program=" + strconv.Quote(program), fmt.Sprint("batch=", max(1, extents[0]))}}
 	name := program
 	for i, n := range extents {
 		opt.Set = append(opt.Set, fmt.Sprintf("%c=%d", 'a'+i, n))
 		name += fmt.Sprint("_", n)
 	}
-	m, diags := build.Load("testdata/ones.mspec", opt)
+	m, diags := elab.Load("testdata/ones.mspec", opt)
 	if m == nil {
 		var s strings.Builder
 		spec.Render(&s, diags, nil)

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 )
 
 // optionModel is what the options of the train block are tried on: two products with a norm between
@@ -38,7 +38,7 @@ type optionCase struct {
 	differ        func(t *testing.T, v *variants, without, with string) bool // names of variants; nil: the parameters after training do
 }
 
-// trainOptions has a case for every option of build.TrainOptions.
+// trainOptions has a case for every option of elab.TrainOptions.
 var trainOptions = map[string]optionCase{
 	"optimizer": {"optimizer adamw(lr: 0.01)", "optimizer sgd(lr: 0.01)", nil},
 	"schedule":  {"", "schedule cosine()", nil},
@@ -89,7 +89,7 @@ var trainOptions = map[string]optionCase{
 // optionVariants adds the variants of the cases; equal train blocks are one variant.
 func optionVariants(t *testing.T, v *variants) blocks {
 	all := blocks{}
-	for _, name := range build.TrainOptions() {
+	for _, name := range elab.TrainOptions() {
 		c, ok := trainOptions[name]
 		if !ok {
 			t.Errorf("%s: nothing proves that it does something; add a case to trainOptions", name)
@@ -106,7 +106,7 @@ func optionVariants(t *testing.T, v *variants) blocks {
 		}
 	}
 	for name := range trainOptions {
-		if !slices.Contains(build.TrainOptions(), name) {
+		if !slices.Contains(elab.TrainOptions(), name) {
 			t.Errorf("there is no option %s", name)
 		}
 	}

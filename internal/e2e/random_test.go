@@ -10,7 +10,7 @@ import (
 	"mspecc/codegen"
 	"mspecc/internal/progen"
 	"mspecc/ir"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/ir/pass"
 	"mspecc/runtime/ckpt"
 
@@ -63,7 +63,7 @@ func TestRandomPrograms(t *testing.T) {
 
 // randomCase is a model whose variants are random programs.
 type randomCase struct {
-	model *build.Model
+	model *elab.Model
 	names []string
 	drawn []*ir.Program
 	progs []*ir.Program // what the interpreter runs: as drawn or, with bf16, as packed
@@ -73,7 +73,7 @@ type randomCase struct {
 
 func newRandomCase(t *testing.T, seeds []uint64, precision string) *randomCase {
 	t.Helper()
-	r := &randomCase{tol: randomTolerance, model: &build.Model{Name: "random", File: "random.mspec", Digest: strings.Repeat("0", 64)}}
+	r := &randomCase{tol: randomTolerance, model: &elab.Model{Name: "random", File: "random.mspec", Digest: strings.Repeat("0", 64)}}
 	for _, seed := range seeds {
 		p := progen.Program(seed)
 		meaning := progen.Program(seed)
@@ -91,10 +91,10 @@ func newRandomCase(t *testing.T, seeds []uint64, precision string) *randomCase {
 // add takes in a program whose meaning, on some numbers, is that of another one.
 func (r *randomCase) add(name string, p, meaning *ir.Program, feeds map[string][]float64, precision string) {
 	r.names, r.drawn, r.progs, r.feeds = append(r.names, name), append(r.drawn, p), append(r.progs, meaning), append(r.feeds, feeds)
-	f := &build.Func{Name: "features", B: p.B}
-	v := &build.Variant{Modality: build.Modality{Name: name}, Features: f, Train: build.Train{Precision: precision}}
+	f := &elab.Func{Name: "features", B: p.B}
+	v := &elab.Variant{Modality: elab.Modality{Name: name}, Features: f, Train: elab.Train{Precision: precision}}
 	for _, o := range p.Outputs {
-		f.Outputs = append(f.Outputs, build.Output{Name: o.Name, Value: o.Value})
+		f.Outputs = append(f.Outputs, elab.Output{Name: o.Name, Value: o.Value})
 	}
 	for _, x := range p.Live() {
 		if x.Op == ir.OpParam {

@@ -14,7 +14,7 @@ import (
 
 	"mspecc/codegen"
 	"mspecc/ir"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/runtime/ckpt"
 	"mspecc/spec"
 )
@@ -53,7 +53,7 @@ type specialGolden struct {
 type special struct {
 	table  specialTable
 	golden specialGolden
-	f      *build.Func
+	f      *elab.Func
 	params []*ir.Value
 	feeds  map[string][]float64
 }
@@ -99,7 +99,7 @@ func loadSpecial(t *testing.T) *special {
 	if err := os.WriteFile(file, []byte(text.String()), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	m, diags := build.Load(file, build.Options{})
+	m, diags := elab.Load(file, elab.Options{})
 	if m == nil {
 		var out strings.Builder
 		spec.Render(&out, diags, nil)
@@ -126,19 +126,19 @@ func numbers(t *testing.T, texts []string) []float64 {
 }
 
 // derive appends the derivatives, as golden.py takes them.
-func (s *special) derive(t *testing.T, v *build.Variant) {
+func (s *special) derive(t *testing.T, v *elab.Variant) {
 	replay := v.Replay // nothing is dropped in it
 	b := replay.B
-	s.f = &build.Func{Name: "features", B: b}
+	s.f = &elab.Func{Name: "features", B: b}
 	s.params = replay.Params
 	for _, p := range s.params {
 		if s.feeds[p.Attr.Name] == nil {
 			s.feeds[p.Attr.Name] = slices.Repeat([]float64{p.Attr.Init.A}, p.Len())
 		}
 	}
-	out := func(name string, x *ir.Value) { s.f.Outputs = append(s.f.Outputs, build.Output{Name: name, Value: x}) }
+	out := func(name string, x *ir.Value) { s.f.Outputs = append(s.f.Outputs, elab.Output{Name: name, Value: x}) }
 	for i, f := range s.golden.Functions {
-		at := slices.IndexFunc(replay.Outputs, func(o build.Output) bool { return o.Name == fmt.Sprint("value", i) })
+		at := slices.IndexFunc(replay.Outputs, func(o elab.Output) bool { return o.Name == fmt.Sprint("value", i) })
 		y := replay.Outputs[at].Value
 		out(fmt.Sprintf("f%d.0", i), y)
 		if len(f.Float64) == 1 {
@@ -204,8 +204,8 @@ func TestSpecialPoints(t *testing.T) {
 	}
 	s.compare(t, "interpreter", "float64", got)
 
-	v := &build.Variant{Modality: build.Modality{Name: "special"}, Features: s.f, Params: s.params, Train: build.Train{Precision: "f32"}}
-	model := &build.Model{Name: "special", File: "special.mspec", Digest: strings.Repeat("0", 64), Variants: []*build.Variant{v}}
+	v := &elab.Variant{Modality: elab.Modality{Name: "special"}, Features: s.f, Params: s.params, Train: elab.Train{Precision: "f32"}}
+	model := &elab.Model{Name: "special", File: "special.mspec", Digest: strings.Repeat("0", 64), Variants: []*elab.Variant{v}}
 	mod, err := codegen.Compile(model, codegen.Options{Targets: compiled()})
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 	"testing"
 
 	"mspecc/codegen"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/runtime/ckpt"
 	"mspecc/spec"
 )
@@ -49,7 +49,7 @@ func TestTrainBlock(t *testing.T) {
 // variants are specs without data, compiled into one trainer.
 type variants struct {
 	dir, bin string
-	model    *build.Model
+	model    *elab.Model
 	mod      *codegen.Module
 }
 
@@ -60,7 +60,7 @@ func (v *variants) add(t *testing.T, name, text string) []spec.Diagnostic {
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	m, diags := build.Load(file, build.Options{})
+	m, diags := elab.Load(file, elab.Options{})
 	if spec.HasErrors(diags) {
 		t.Fatalf("%s\n%v", text, diags)
 	}
@@ -84,7 +84,7 @@ func (v *variants) build(t *testing.T) {
 
 // program is what a variant was compiled to.
 func (v *variants) program(name string) *codegen.Program {
-	return v.mod.Targets[0].Programs[slices.IndexFunc(v.model.Variants, func(x *build.Variant) bool { return x.Modality.Name == name })]
+	return v.mod.Targets[0].Programs[slices.IndexFunc(v.model.Variants, func(x *elab.Variant) bool { return x.Modality.Name == name })]
 }
 
 func (v *variants) run(t *testing.T, target string, args ...string) string {

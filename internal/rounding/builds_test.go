@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/cpu"
 
 	"mspecc/codegen"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/kernels/gen"
 	"mspecc/spec"
 )
@@ -31,7 +31,7 @@ func module(t *testing.T) string {
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	m, diags := build.Load(file, build.Options{Set: []string{"batch=4", "enc_width=16", "enc_layers=1", "enc_heads=2", "dec_width=8", "dec_layers=1", "dec_heads=2"}})
+	m, diags := elab.Load(file, elab.Options{Set: []string{"batch=4", "enc_width=16", "enc_layers=1", "enc_heads=2", "dec_width=8", "dec_layers=1", "dec_heads=2"}})
 	if m == nil {
 		var s strings.Builder
 		spec.Render(&s, diags, nil)

@@ -8,7 +8,7 @@ import (
 
 	"mspecc/codegen"
 	"mspecc/internal/module"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/kernels/gen"
 	"mspecc/spec"
 )
@@ -31,7 +31,7 @@ func TestFiles(t *testing.T) {
 
 // `go mod tidy` has nothing to do in an emitted module, nor in the run-time library that comes with it.
 func TestEmittedModulesAreTidy(t *testing.T) {
-	m, diags := build.Load(filepath.Join("..", "..", "docs", "linear.mspec"), build.Options{})
+	m, diags := elab.Load(filepath.Join("..", "..", "docs", "linear.mspec"), elab.Options{})
 	if spec.HasErrors(diags) {
 		t.Fatal(diags)
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"mspecc/ir"
-	"mspecc/ir/build"
+	"mspecc/ir/elab"
 	"mspecc/ir/optim"
 	"mspecc/runtime"
 	"mspecc/runtime/train"
@@ -54,7 +54,7 @@ func TestAsPyTorch(t *testing.T) {
 			if err := os.WriteFile(file, append(model, "train { "+c.Train+" }\n"...), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			m, diags := build.Load(file, build.Options{})
+			m, diags := elab.Load(file, elab.Options{})
 			if spec.HasErrors(diags) {
 				t.Fatal(diags)
 			}
@@ -80,13 +80,13 @@ func TestAsPyTorch(t *testing.T) {
 
 // run trains in the interpreter, a parameter at a time.
 type run struct {
-	v      *build.Variant
+	v      *elab.Variant
 	grads  []*ir.Value
 	params map[string][]float64
 	state  map[string][][]float64
 }
 
-func newRun(t *testing.T, v *build.Variant) *run {
+func newRun(t *testing.T, v *elab.Variant) *run {
 	r := &run{v: v, params: map[string][]float64{}, state: map[string][][]float64{}}
 	r.grads = v.Replay.B.Grad(v.Replay.Outputs[0].Value, v.Replay.Params...)
 	o, _ := optim.Find(v.Train.Optimizer)
