@@ -58,7 +58,7 @@ func newRoot() *cobra.Command {
 		Long: `mspecc compiles a model written in a small language (.mspec) into one static
 binary that trains, evaluates and exports it. All gradients, also those through
 gradient steps inside the model, are derived symbolically and fused into kernels
-made for the model's shapes: AVX-512 or AVX2 assembly, or portable Go elsewhere.`,
+made for the model's shapes: AVX-512, AVX2 or NEON assembly, or portable Go elsewhere.`,
 		Example: `  mspecc run examples/metamae.mspec --modality fashion
   mspecc build model.mspec -o trainer --set batch=128
   mspecc explain model.mspec`,

@@ -4,7 +4,7 @@
 //
 // The IR knows neither a CPU nor Go. A Machine says how many f32 lanes a
 // vector has and how many registers there are; the same lowering serves
-// AVX-512 (16 lanes), AVX2 (8 lanes), portable Go (1 lane) and whatever prints it next; the machines are in
+// AVX-512 (16 lanes), AVX2 (8 lanes), NEON (4 lanes), portable Go (1 lane) and whatever prints it next; the machines are in
 // kernels/gen.
 //
 // There are three kinds of register: vectors of Machine.Lanes f32 (v0, v1,
