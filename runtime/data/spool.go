@@ -76,6 +76,15 @@ func (p *Spool) WriteAt(b []byte, off int64) (int, error) {
 	return n, nil
 }
 
+// Free gives up the contents.
+func (p *Spool) Free() {
+	*p.left += int64(len(p.mem)) * spoolBlock
+	if p.file != nil {
+		p.file.Close()
+	}
+	*p = Spool{left: p.left}
+}
+
 // ReadAt is that of io.ReaderAt.
 func (p *Spool) ReadAt(b []byte, off int64) (int, error) {
 	if p.file != nil {

@@ -135,11 +135,14 @@ func (t *parquetTable) bind(columns []int) (told []declared, err error) {
 	if t.f.NumRows() == 0 {
 		return told, nil
 	}
-	if err := t.check(t.blob, t.f); err != nil {
+	plain := &plainFile{spool: t.s.NewSpool()}
+	defer plain.spool.Free()
+	f, err := t.check(t.blob, t.f, plain)
+	if err != nil {
 		return nil, err
 	}
-	for _, g := range t.f.RowGroups() {
-		if err := t.unpack(t.f, g); err != nil {
+	for _, g := range f.RowGroups() {
+		if err := t.unpack(f, g); err != nil {
 			return nil, err
 		}
 	}
@@ -163,26 +166,50 @@ func parquetError(b *data.Blob, column string, err error) error {
 	return b.Fail(column, err.Error(), "it is no sound Parquet file: fetch it again")
 }
 
-// check looks at the pages of the wanted columns.
-func (t *parquetTable) check(b *data.Blob, f *parquet.File) error {
-	columns := f.Schema().Columns()
-	for _, c := range t.kept {
-		leaf, ok := f.Schema().Lookup(columns[c]...)
-		if !ok {
-			return b.Fail("", "has no column "+t.leaves[c].name, "it is no sound Parquet file: fetch it again")
+// check looks at the pages of the wanted columns, and gives the file to read them from: the plain one where the library would misread some.
+func (t *parquetTable) check(b *data.Blob, f *parquet.File, plain *plainFile) (*parquet.File, error) {
+	columns, groups := f.Schema().Columns(), f.Metadata().RowGroups
+	leaves, again := make([]parquet.LeafColumn, len(t.kept)), false
+	for k, c := range t.kept {
+		var ok bool
+		if leaves[k], ok = f.Schema().Lookup(columns[c]...); !ok {
+			return nil, b.Fail("", "has no column "+t.leaves[c].name, "it is no sound Parquet file: fetch it again")
 		}
-		p := &pages{b: b, leaf: leaf}
-		for i, g := range f.Metadata().RowGroups {
-			t.s.Progress("checking "+t.file, int64(i), int64(len(f.Metadata().RowGroups)))
+		for _, g := range groups {
 			if c >= len(g.Columns) {
-				return b.Fail("", fmt.Sprintf("has %d columns in a group of rows, %d in its schema", len(g.Columns), len(columns)), "it is no sound Parquet file: fetch it again")
+				return nil, b.Fail("", fmt.Sprintf("has %d columns in a group of rows, %d in its schema", len(g.Columns), len(columns)), "it is no sound Parquet file: fetch it again")
 			}
-			if err := p.fit(&g.Columns[c].MetaData); err != nil {
-				return parquetError(b, t.leaves[c].name, err)
+			again = again || misread(leaves[k], &g.Columns[c].MetaData, &groups[0].Columns[c].MetaData)
+		}
+	}
+	if again {
+		if err := plain.begin(f.Metadata()); err != nil {
+			return nil, parquetError(b, "", err)
+		}
+	}
+	for k, c := range t.kept {
+		p := &pages{b: b, leaf: leaves[k]}
+		for i, g := range groups {
+			t.s.Progress("checking "+t.file, int64(i), int64(len(groups)))
+			var err error
+			if again {
+				err = plain.chunk(p, &g.Columns[c].MetaData, i, c)
+			} else {
+				err = p.fit(&g.Columns[c].MetaData)
+			}
+			if err != nil {
+				return nil, parquetError(b, t.leaves[c].name, err)
 			}
 		}
 	}
-	return nil
+	if !again {
+		return f, nil
+	}
+	f, err := plain.open()
+	if err != nil {
+		return nil, parquetError(b, "", err)
+	}
+	return f, nil
 }
 
 // unpack writes the rows of a group into the spool.

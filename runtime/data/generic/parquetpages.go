@@ -6,8 +6,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math/bits"
+	"slices"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/snappy"
@@ -73,6 +75,7 @@ type pages struct {
 	codec    format.CompressionCodec
 	raw, buf []byte
 	zstd     *zstd.Decoder
+	keep     func(h *format.PageHeader, plain []byte) error // takes the pages unpacked, nil where nobody wants them
 }
 
 // fit checks all pages of a column chunk.
@@ -101,8 +104,17 @@ func (p *pages) fit(m *format.ColumnMetaData) error {
 		if err := p.b.ReadFull(p.raw, at); err != nil {
 			return err
 		}
-		if err := p.page(h); err != nil {
+		if h.CRC != 0 && crc32.ChecksumIEEE(p.raw) != uint32(h.CRC) {
+			return fmt.Errorf("has a page at byte %d that is not what its checksum was made of", at)
+		}
+		plain, err := p.page(h)
+		if err != nil {
 			return fmt.Errorf("has a page at byte %d that %w", at, err)
+		}
+		if p.keep != nil {
+			if err := p.keep(h, plain); err != nil {
+				return err
+			}
 		}
 		at += packed
 	}
@@ -132,11 +144,11 @@ func (p *pages) header(at, end int64) (*format.PageHeader, int64, error) {
 	}
 }
 
-// page checks what lies in a page, in p.raw.
-func (p *pages) page(h *format.PageHeader) error {
+// page checks what lies in a page, in p.raw, and gives it unpacked: the levels and the values. Booleans in runs become single ones.
+func (p *pages) page(h *format.PageHeader) (plain []byte, err error) {
 	size := int(h.UncompressedPageSize)
 	if size < 0 || size > maxPage {
-		return filetype.Unread("write it with smaller pages, or fetch the damaged file again", "unpacks to %d bytes, expected at most %d", size, maxPage)
+		return nil, filetype.Unread("write it with smaller pages, or fetch the damaged file again", "unpacks to %d bytes, expected at most %d", size, maxPage)
 	}
 	// Runs of equal values take next to no room, so many values are believed of few bytes, but not any number.
 	values := func(n int32) error {
@@ -149,62 +161,77 @@ func (p *pages) page(h *format.PageHeader) error {
 	case h.Type == format.DictionaryPage && h.DictionaryPageHeader.Valid:
 		d := h.DictionaryPageHeader.V
 		if err := values(d.NumValues); err != nil {
-			return err
+			return nil, err
 		}
-		body, err := p.unpack(p.raw, size, true)
-		if err != nil {
-			return err
+		if plain, err = p.unpack(p.raw, size, true); err != nil {
+			return nil, err
 		}
 		if d.Encoding == plainDictionary {
 			d.Encoding = format.Plain // of a dictionary itself, this is what the name stands for
 		}
-		return p.values(body, d.Encoding, int(d.NumValues))
+		return plain, p.values(plain, d.Encoding, int(d.NumValues))
 	case h.Type == format.DataPage && h.DataPageHeader.Valid:
-		d := h.DataPageHeader.V
+		d := &h.DataPageHeader.V
 		if err := values(d.NumValues); err != nil {
-			return err
+			return nil, err
 		}
-		body, err := p.unpack(p.raw, size, true)
-		if err != nil {
-			return err
+		if plain, err = p.unpack(p.raw, size, true); err != nil {
+			return nil, err
 		}
+		body := plain
 		for _, levels := range []int{p.leaf.MaxRepetitionLevel, p.leaf.MaxDefinitionLevel} {
 			if levels == 0 {
 				continue
 			}
 			if len(body) < 4 || uint64(binary.LittleEndian.Uint32(body)) > uint64(len(body)-4) {
-				return errThriftShort
+				return nil, errThriftShort
 			}
 			n := int(binary.LittleEndian.Uint32(body))
 			if err := runs(body[4:4+n], bits.Len(uint(levels)), int(d.NumValues)); err != nil {
-				return err
+				return nil, err
 			}
 			body = body[4+n:]
 		}
-		return p.values(body, d.Encoding, int(d.NumValues))
+		return p.single(plain[:len(plain)-len(body)], body, &d.Encoding, int(d.NumValues))
 	case h.Type == format.DataPageV2 && h.DataPageHeaderV2.Valid:
-		d := h.DataPageHeaderV2.V
+		d := &h.DataPageHeaderV2.V
 		if err := values(d.NumValues); err != nil {
-			return err
+			return nil, err
 		}
 		body := p.raw
 		for _, part := range []struct{ levels, size int }{{p.leaf.MaxRepetitionLevel, int(d.RepetitionLevelsByteLength)}, {p.leaf.MaxDefinitionLevel, int(d.DefinitionLevelsByteLength)}} {
 			if part.size < 0 || part.size > len(body) {
-				return errThriftShort
+				return nil, errThriftShort
 			}
 			if err := runs(body[:part.size], bits.Len(uint(part.levels)), int(d.NumValues)); err != nil && part.levels > 0 {
-				return err
+				return nil, err
 			}
 			body, size = body[part.size:], size-part.size
 		}
-		packed := !d.IsCompressed.Valid || d.IsCompressed.V
-		body, err := p.unpack(body, size, packed)
-		if err != nil {
-			return err
+		levels := p.raw[:len(p.raw)-len(body)]
+		if body, err = p.unpack(body, size, !d.IsCompressed.Valid || d.IsCompressed.V); err != nil {
+			return nil, err
 		}
-		return p.values(body, d.Encoding, int(d.NumValues))
+		return p.single(levels, body, &d.Encoding, int(d.NumValues))
 	}
-	return nil // the library passes over others
+	return nil, nil // the library passes over others
+}
+
+// single checks values and gives levels and values together, where somebody wants them: booleans as single ones.
+func (p *pages) single(levels, body []byte, encoding *format.Encoding, n int) ([]byte, error) {
+	if err := p.values(body, *encoding, n); err != nil {
+		return nil, err
+	}
+	switch {
+	case p.keep == nil && *encoding == format.RLE:
+		return nil, errors.New("has booleans in runs, of which its footer does not tell")
+	case p.keep == nil:
+		return nil, nil
+	}
+	if *encoding == format.RLE {
+		body, *encoding = booleans(body[4:][:binary.LittleEndian.Uint32(body)]), format.Plain
+	}
+	return append(slices.Clone(levels), body...), nil
 }
 
 // unpack decompresses a page, which must give so many bytes.
@@ -219,7 +246,7 @@ func (p *pages) unpack(raw []byte, size int, packed bool) (body []byte, err erro
 		return raw, nil
 	}
 	if len(raw) == 0 && size == 0 {
-		return nil, nil
+		return []byte{}, nil
 	}
 	if cap(p.buf) < size+1 { // one more shows that there is more
 		p.buf = make([]byte, size+1)
@@ -279,10 +306,10 @@ func (p *pages) values(body []byte, encoding format.Encoding, n int) error {
 		}
 		return runs(body[1:], int(body[0]), n)
 	case format.RLE: // booleans
-		if len(body) < 4 {
+		if len(body) < 4 || uint64(binary.LittleEndian.Uint32(body)) > uint64(len(body)-4) {
 			return errThriftShort
 		}
-		return runs(body[4:], 1, n)
+		return runs(body[4:][:binary.LittleEndian.Uint32(body)], 1, n)
 	case format.DeltaBinaryPacked, format.DeltaLengthByteArray:
 		return deltas(body, n)
 	case format.DeltaByteArray:

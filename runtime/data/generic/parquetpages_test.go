@@ -3,7 +3,9 @@ package generic
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -59,6 +61,73 @@ func TestSoundParquet(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Columns that the library would read as something else: packed with LZ4 though they hardly can be, booleans in runs, with gaps and in lists, and
+// groups that are packed in two ways. pyarrow wrote the file: testdata/misread.py.
+func TestMisreadParquet(t *testing.T) {
+	raw, err := os.ReadFile("testdata/misread.parquet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	is := func(b bool) int {
+		if b {
+			return 1
+		}
+		return 0
+	}
+	check := func(name string, raw []byte) {
+		for column, want := range map[string]func(i int) any{
+			"x":    func(i int) any { return float32(float64(i*2654435761%(1<<32)) / 7) },
+			"z":    func(i int) any { return float32(float64(i*2654435761%(1<<32)) / 7) },
+			"run":  func(i int) any { return is(i%100 < 37) },
+			"gap":  func(i int) any { return is(i%5 != 0 && i%90 < 60) },
+			"list": func(i int) any { return fmt.Sprint(is(i%41 < 30), is(i%3 == 0)) },
+		} {
+			got, _ := read(t, "parquet", fstest.MapFS{"a.parquet": {Data: raw}}, row(1+is(column == "list")), map[string]string{"columns": column, "missing": "zero", "split": "last", "test_fraction": "0.1"})
+			all := append(got.train, got.test...)
+			if len(all) != 700 {
+				t.Errorf("%s, %s: %d rows", name, column, len(all))
+			}
+			for i, got := range all {
+				if want := fmt.Sprintf("[%v] [0]", want(i)); got != want {
+					t.Errorf("%s, %s: row %d is %s, expected %s", name, column, i, got, want)
+					break
+				}
+			}
+		}
+	}
+	check("as written", raw)
+	// The first group's columns are unpacked behind the others, which stay packed.
+	if _, _, err := data.Open("probe", nil, fstest.MapFS{"a.csv": {Data: raw}}, "folder", row(1), data.OpenOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	f, err := parquet.OpenFile(probed, probed.Size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mixed := &plainFile{spool: probed.Source.NewSpool()}
+	if err := errors.Join(mixed.begin(f.Metadata()), mixed.write(raw[len(magic):])); err != nil {
+		t.Fatal(err)
+	}
+	for c, path := range f.Schema().Columns() {
+		leaf, _ := f.Schema().Lookup(path...)
+		if err := mixed.chunk(&pages{b: probed, leaf: leaf}, &f.Metadata().RowGroups[0].Columns[c].MetaData, 0, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := mixed.open(); err != nil {
+		t.Fatal(err)
+	}
+	both := make([]byte, mixed.spool.Size())
+	if _, err := mixed.spool.ReadAt(both, 0); err != nil {
+		t.Fatal(err)
+	}
+	check("the first group unpacked", both)
+	// Pages are held against their checksums.
+	damaged := bytes.Clone(raw)
+	damaged[200] ^= 1
+	refused(t, "parquet", fstest.MapFS{"a.parquet": {Data: damaged}}, row(1), map[string]string{"columns": "x"}, "a.parquet, column x", "checksum")
 }
 
 // bomb is a Parquet file of one column with one page, of which everything can be said.
