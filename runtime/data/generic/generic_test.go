@@ -158,6 +158,19 @@ func TestCSVWithoutHeader(t *testing.T) {
 	}
 }
 
+// What accountants put into brackets is negative, and no list.
+func TestNumbersInBrackets(t *testing.T) {
+	for _, cell := range []string{"(5)", "( 5 )", "(12.50)", "\"(1,234)\"", "\"(12,345,678.90)\"", "(1 2)"} {
+		refused(t, "csv", fstest.MapFS{"a.csv": file("a,b\n1,2\n3,4\n5,6\n7,8\n9,8\n" + cell + ",5\n")}, row(2), nil, "line 7", "column a holds", "a minus sign")
+	}
+	for cell, want := range map[string]string{"(1, 234)": "1 234", "(1,2)": "1 2", "(1, 2,)": "1 2", "(1000,234)": "1000 234", "(1.5,234)": "1.5 234", "[1,234]": "1 234", "(-1,234)": "-1 234"} {
+		got, _ := read(t, "csv", fstest.MapFS{"a.csv": file("a\n\"" + cell + "\"\n\"" + cell + "\"\n\"" + cell + "\"\n")}, row(2), map[string]string{"test_fraction": "0.34"})
+		equal(t, cell, got.train[:1], []string{"[" + want + "] [0]"})
+	}
+	got, _ := read(t, "csv", fstest.MapFS{"a.csv": file("a\n\"(5,)\"\n\"(6,)\"\n")}, row(1), map[string]string{"test_fraction": "0.5", "split": "last"})
+	equal(t, "a tuple of one", got.train, []string{"[5] [0]"})
+}
+
 func TestCSVSeparators(t *testing.T) {
 	for _, c := range []struct{ name, text, separator, header, columns, label string }{
 		{"a.tsv", "a\tb\ty\n1\t2\tx\n3\t4\tz\n", "", "true", "a,b", "y"},

@@ -1,6 +1,7 @@
 package generic
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"hash/maphash"
@@ -211,6 +212,9 @@ func (c *scan) numbers(cells []cell) (drop bool, message string) {
 func hint(c cell) string {
 	if t, ok := filetype.Of(c.text); ok && len(c.text) > 64 {
 		return fmt.Sprintf(": it is %s; write what is in such a column to files, and read those", t.Name)
+	}
+	if bytes.HasPrefix(bytes.TrimSpace(c.text), []byte{'('}) {
+		return ": a negative number begins with a minus sign; a list is in square brackets, or has a blank behind each comma"
 	}
 	if len(c.text) > 2 && slices.Contains(c.text, ',') {
 		return ": with a point, not a comma, before the decimals"

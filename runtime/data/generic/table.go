@@ -95,10 +95,26 @@ func (c cell) dims(n int) []int {
 	return []int{n}
 }
 
-// isList says whether a text is a list as Python prints it.
+// isList says whether a text is a list as Python prints it. A number in round brackets is none: (5) and (1,234) are negative to accountants.
 func isList(text []byte) bool {
 	n := len(text)
-	return n >= 2 && (text[0] == '[' && text[n-1] == ']' || text[0] == '(' && text[n-1] == ')')
+	switch {
+	case n < 2 || text[0] != '(' || text[n-1] != ')':
+		return n >= 2 && text[0] == '[' && text[n-1] == ']'
+	case bytes.IndexByte(text, ',') < 0:
+		return n == 2
+	}
+	groups := bytes.Split(text[1:n-1], []byte{','})
+	for i, g := range groups {
+		whole := g
+		if i == len(groups)-1 {
+			whole, _, _ = bytes.Cut(g, []byte{'.'})
+		}
+		if i > 0 && len(whole) != 3 || len(whole) > 3 || len(bytes.Trim(whole, "0123456789")) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // values appends the cell's numbers; ok is false where it holds something else. A missing one
