@@ -57,7 +57,21 @@ func list(s *data.Source, option string, patterns []string, of filetype.Kind) ([
 		others.note(s, of)
 	}
 	slices.Sort(names)
-	return names, nil
+	return names, packedTwice(s, option, names)
+}
+
+// packedTwice refuses a file beside the same one that is packed, as gzip -k leaves them: every record would be there twice, perhaps once to
+// train on and once to test.
+func packedTwice(s *data.Source, option string, names []string) error {
+	seen := map[string]string{}
+	for _, name := range names {
+		bare, _ := unpack.Trim(name)
+		if other, twice := seen[bare]; twice {
+			return s.Fail(name, "", "is there a second time, as "+other+", so that its records would count twice", "remove one of them, or name the files with the option "+option)
+		}
+		seen[bare] = name
+	}
+	return nil
 }
 
 // beside are the ends of files that lie beside others and tell where something is in them, or whether they are whole.

@@ -98,3 +98,15 @@ func TestOtherFiles(t *testing.T) {
 		}
 	}
 }
+
+// A file and the same one packed are not two.
+func TestPackedTwice(t *testing.T) {
+	text := "a,b\n1,2\n3,4\n5,6\n"
+	root := fstest.MapFS{"d/a.csv": file(text), "d/a.csv.gz": zipped(text), "e/a.csv.gz": zipped(text)}
+	refused(t, "csv", root, row(2), nil, "folder/d/a.csv.gz: is there a second time, as d/a.csv", "the option files")
+	refused(t, "csv", root, row(2), map[string]string{"files": "d/*,e/*"}, "is there a second time")
+	refused(t, "csv", root, row(2), map[string]string{"files": "e/*", "test": "d/*"}, "is there a second time", "the option test")
+	got, _ := read(t, "csv", root, row(2), map[string]string{"files": "*.csv.gz", "split": "by file", "test_fraction": "0.5"})
+	equal(t, "named ones", got.train, []string{"[1 2] [0]", "[3 4] [0]", "[5 6] [0]"})
+	refused(t, "fasta", fstest.MapFS{"a.fa": file(">a\nACGT\n>b\nACGG\n"), "a.fa.gz": zipped(">a\nACGT\n>b\nACGG\n")}, words(4, 4), nil, "is there a second time")
+}
