@@ -10,7 +10,7 @@ import (
 )
 
 // A Parquet file that Arrow wrote keeps Arrow's schema beside its own: a FlatBuffer in base64. It alone says that a
-// column of lists is one of tensors (Arrow Columnar Format, "Canonical Extension Types").
+// column of lists is one of tensors (Arrow Columnar Format, "Canonical Extension Types"), and in which unit durations are.
 
 // tensor is how the values of a list are those of an array: in its own order of axes, the logical one.
 type tensor struct {
@@ -20,8 +20,27 @@ type tensor struct {
 	from   []int // where the values are in the list, once it is known that there are so many
 }
 
-// arrowTensors are the tensor types of a file's columns, by name; a message in their stead where they cannot be read.
-func arrowTensors(schema string) map[string]any {
+// arrowType is what Arrow's schema alone says of a column.
+type arrowType struct {
+	tensor  *tensor // nil for nothing else
+	kind    string  // type of an element, "" where Parquet says it
+	refused string  // why the column cannot be read, "" where it can
+}
+
+// Types of Arrow's schema (Schema.fbs, the union Type).
+const (
+	arrowList      = 12
+	arrowStruct    = 13
+	arrowFixedList = 16
+	arrowDuration  = 18
+	arrowLargeList = 21
+)
+
+// maxArrowFields bounds the fields that are looked at: a FlatBuffer may have the same one in many places.
+const maxArrowFields = 1 << 16
+
+// arrowTypes are those of a file's columns, by the names that parquetLeaves gives them.
+func arrowTypes(schema string) map[string]arrowType {
 	raw, err := base64.StdEncoding.DecodeString(schema)
 	if err != nil || len(raw) < 8 {
 		return nil
@@ -29,31 +48,57 @@ func arrowTensors(schema string) map[string]any {
 	if binary.LittleEndian.Uint32(raw) == 1<<32-1 { // since Arrow 0.15 this stands before the length
 		raw = raw[4:]
 	}
-	out := map[string]any{}
-	message := flatRoot(raw[4:])
-	for _, field := range message.table(2).tables(1) { // the header, which is a schema; its fields
-		kind, metadata := "", ""
-		for _, kv := range field.tables(6) { // custom_metadata
-			switch kv.text(0) {
-			case "ARROW:extension:name":
-				kind = kv.text(1)
-			case "ARROW:extension:metadata":
-				metadata = kv.text(1)
-			}
+	out, left := map[string]arrowType{}, maxArrowFields
+	var walk func(name string, field flat, depth int)
+	walk = func(name string, field flat, depth int) {
+		if left--; left < 0 || depth == 0 {
+			return
 		}
-		switch kind {
-		case "arrow.fixed_shape_tensor":
-			t, err := newTensor(metadata)
-			if err != nil {
-				out[field.text(0)] = err.Error()
-			} else {
-				out[field.text(0)] = t
+		if t, ok := arrowExtension(field); ok {
+			out[name] = t
+			return
+		}
+		switch field.byte(2) {
+		case arrowDuration:
+			out[name] = arrowType{kind: "duration" + field.table(3).unit(0)}
+		case arrowStruct:
+			for _, child := range field.tables(5) {
+				walk(name+"."+child.text(0), child, depth-1)
 			}
-		case "arrow.variable_shape_tensor":
-			out[field.text(0)] = "is of Arrow's type variable_shape_tensor, which is not read; write tensors of one shape as fixed_shape_tensor"
+		case arrowList, arrowFixedList, arrowLargeList: // the element's name does not count
+			for _, child := range field.tables(5) {
+				walk(name, child, depth-1)
+			}
 		}
 	}
+	for _, field := range flatRoot(raw[4:]).table(2).tables(1) { // the header, which is a schema; its fields
+		walk(field.text(0), field, maxDepth)
+	}
 	return out
+}
+
+// arrowExtension is the type of a field that Arrow's own types do not have; ok is false for others, and for those that are read as what they are stored as.
+func arrowExtension(field flat) (t arrowType, ok bool) {
+	kind, metadata := "", ""
+	for _, kv := range field.tables(6) { // custom_metadata
+		switch kv.text(0) {
+		case "ARROW:extension:name":
+			kind = kv.text(1)
+		case "ARROW:extension:metadata":
+			metadata = kv.text(1)
+		}
+	}
+	switch kind {
+	case "arrow.fixed_shape_tensor":
+		var err error
+		if t.tensor, err = newTensor(metadata); err != nil {
+			t.refused = err.Error()
+		}
+		return t, true
+	case "arrow.variable_shape_tensor":
+		return arrowType{refused: "is of Arrow's type variable_shape_tensor, which is not read; write tensors of one shape as fixed_shape_tensor"}, true
+	}
+	return arrowType{}, false
 }
 
 // newTensor reads the metadata of the type. A permutation p says that axis i of the array is axis p[i] of what is
@@ -185,6 +230,23 @@ func (f flat) field(number int) int {
 		return f.at + place
 	}
 	return -1
+}
+
+// byte is the number that a field has, 0 where it is missing.
+func (f flat) byte(number int) byte {
+	if at := f.field(number); at >= 0 && at < len(f.b) {
+		return f.b[at]
+	}
+	return 0
+}
+
+// unit is the unit of time that a field has.
+func (f flat) unit(number int) string {
+	units := []string{"[s]", "[ms]", "[us]", "[ns]"}
+	if f.field(number) < 0 { // what is preset is not written
+		return units[1]
+	}
+	return units[f.byte(number)%4]
 }
 
 // table is the table that a field leads to.

@@ -135,8 +135,8 @@ func FuzzArrowSchema(f *testing.F) {
 	f.Add(raw)
 	fuzzing.Bound(f)
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		for name, kind := range arrowTensors(base64.StdEncoding.EncodeToString(raw)) {
-			if x, ok := kind.(*tensor); ok && (len(x.shape) == 0 || slices.Contains(x.shape, 0)) {
+		for name, kind := range arrowTypes(base64.StdEncoding.EncodeToString(raw)) {
+			if x := kind.tensor; x != nil && (len(x.shape) == 0 || slices.Contains(x.shape, 0)) {
 				t.Errorf("column %q: %v", name, x)
 			}
 		}

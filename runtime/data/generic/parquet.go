@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -65,7 +64,7 @@ func openParquet(s *data.Source, _ *plan, name string) (t table, err error) {
 		case "pandas":
 			q.index = pandasIndex(kv.Value)
 		case "ARROW:schema":
-			q.setTensors(arrowTensors(kv.Value))
+			q.setArrow(arrowTypes(kv.Value))
 		}
 	}
 	return q, nil
@@ -81,17 +80,17 @@ func soundParquet(b *data.Blob, err *error) func() {
 	}
 }
 
-// setTensors notes which columns are of tensors.
-func (t *parquetTable) setTensors(tensors map[string]any) {
+// setArrow notes what Arrow's schema says of the columns.
+func (t *parquetTable) setArrow(types map[string]arrowType) {
 	for _, l := range t.leaves {
-		name, _, _ := strings.Cut(l.name, ".")
-		switch kind := tensors[name].(type) {
-		case *tensor:
-			if name == l.name && l.depth == 1 {
-				l.tensor = kind
-			}
-		case string:
-			l.refused = kind
+		a := types[l.name]
+		switch l.refused = a.refused; {
+		case a.tensor != nil && l.depth == 1:
+			l.tensor = a.tensor
+		case a.tensor != nil && a.tensor.stored != nil:
+			l.refused = "has lists of tensors whose axes are stored in another order, which are not read; write them in C's order (numpy.ascontiguousarray)"
+		case a.kind != "":
+			l.kind = a.kind
 		}
 	}
 }

@@ -233,6 +233,18 @@ func TestTypesOfAColumn(t *testing.T) {
 	root, _ := madeFiles(t, "times-ms.parquet", "times-us.parquet")
 	refused(t, "parquet", root, row(1), map[string]string{"columns": "t"}, "times-us.parquet", "the column t is of the type timestamp[us], expected timestamp[ms]")
 	rows(t, "parquet", root, row(1), map[string]string{"columns": "a"})
+	for _, column := range []string{"t", "l", "g.t"} {
+		for i, unit := range []string{"s", "ms", "us", "ns"} {
+			root, _ := madeFiles(t, "durations-"+unit+".parquet")
+			train, _, err := data.Open("parquet", map[string]string{"columns": column, "test_fraction": "0.4"}, root, "folder", row(1), data.OpenOptions{})
+			if err != nil || data.SchemaOf(train).Columns[0].Type != "duration["+unit+"]" {
+				t.Errorf("%s in %s: %v", column, unit, err)
+			}
+			next := []string{"ms", "us", "ns", "s"}[i]
+			root, _ = madeFiles(t, "durations-"+unit+".parquet", "durations-"+next+".parquet")
+			refused(t, "parquet", root, row(1), map[string]string{"columns": column}, "the column "+column+" is of the type duration[", "expected duration[")
+		}
+	}
 	numbers, texts := records{[]string{"a"}, [][]any{{1.0}, {2.0}}}, records{[]string{"a"}, [][]any{{"x"}, {"y"}}}
 	for _, reader := range []string{"npy", "parquet"} {
 		refused(t, reader, folderOf(t, reader, map[string]records{"0": numbers, "1": texts}), row(1), nil, "1"+writers[reader].ending, "column a", "text", "float64")
@@ -308,7 +320,17 @@ func TestArrowTensors(t *testing.T) {
 		}
 		equal(t, name, got, examples)
 	}
-	root, _ := madeFiles(t, "tensor-last.parquet")
+	root, _ := madeFiles(t, "tensor-places.parquet") // wherever they are
+	_, expect := madeFiles(t, "tensor-permuted.parquet")
+	for _, column := range []string{"x.y", "s.t"} {
+		var examples []string
+		for _, r := range expect["tensor-permuted.parquet"] {
+			examples = append(examples, flatText(r["x"])+" [0]")
+		}
+		equal(t, column, rows(t, "parquet", root, want, map[string]string{"columns": column}), examples)
+	}
+	refused(t, "parquet", root, want, map[string]string{"columns": "l"}, "the column l has lists of tensors")
+	root, _ = madeFiles(t, "tensor-last.parquet")
 	refused(t, "parquet", root, want, map[string]string{"test_fraction": "0.5"}, "the column x", "axes [3 2]", `layout: "NTC"`)
 	root, _ = madeFiles(t, "tensor-cycle.parquet")
 	refused(t, "parquet", root, data.Want{{Shape: []int{2, 4, 3}}}, nil, "tensor-cycle.parquet", "column x", "permutation")

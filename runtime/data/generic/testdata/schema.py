@@ -56,6 +56,11 @@ del expect["others.parquet"]
 for unit in "ms", "us":
     pq.write_table(pa.table({"t": pa.array([1, 2, 3], pa.timestamp(unit)), "a": [1.0, 2.0, 3.0]}), here / f"times-{unit}.parquet", compression="none")
 
+# Durations, whose unit only Arrow's schema tells; in a list and in a struct, too.
+for unit in "s", "ms", "us", "ns":
+    pq.write_table(pa.table({"t": pa.array([1, 2, 3], pa.duration(unit)), "l": pa.array([[1], [2], [3]], pa.list_(pa.duration(unit))),
+        "g": pa.StructArray.from_arrays([pa.array([1, 2, 3], pa.duration(unit))], ["t"])}), here / f"durations-{unit}.parquet", compression="none")
+
 # Tensors: stored as they are, with two axes exchanged, and with three in a cycle, which pyarrow writes in another
 # sense than Arrow's specification reads.
 for name, y in {
@@ -69,5 +74,10 @@ for name, y in {
     pq.write_table(pa.table({"x": array}), here / name, compression="none")
     expect[name] = [{"x": v} for v in y.tolist()]
     print(name, array.type)
+
+# A tensor with two axes exchanged under a name with a point, in a struct, and in lists.
+tensor = pa.FixedShapeTensorArray.from_numpy_ndarray(np.arange(24, dtype="f4").reshape(4, 3, 2).transpose(0, 2, 1))
+pq.write_table(pa.table({"x.y": tensor, "s": pa.StructArray.from_arrays([tensor], ["t"]), "l": pa.ListArray.from_arrays([0, 1, 2, 3, 4], tensor)}),
+    here / "tensor-places.parquet", compression="none")
 
 json.dump(expect, open(here / "expect.json", "w"), indent=None, default=str)
