@@ -515,6 +515,32 @@ func TestCSVWithFewPlaces(t *testing.T) {
 	}
 }
 
+// Texts of arrays keep what tells them apart: zeros within them, and halves of pairs of surrogates, which are no characters.
+func TestWideTexts(t *testing.T) {
+	open := func(texts ...string) fstest.MapFS {
+		var raw []byte
+		for _, text := range texts {
+			cell := make([]byte, 12)
+			for i := range len(text) {
+				binary.LittleEndian.PutUint32(cell[4*i:], map[byte]uint32{'1': 0xd801, '2': 0xd802, '3': 0x110000}[text[i]])
+				if cell[4*i]|cell[4*i+1]|cell[4*i+2] == 0 {
+					cell[4*i] = text[i]
+				}
+			}
+			raw = append(raw, cell...)
+		}
+		return fstest.MapFS{"a.npz": {Data: npzBytes(t, []string{"x", "y"}, map[string][]byte{"x": npyBytes("<f4", "4,", make([]byte, 16)), "y": npyBytes("<U3", "4,", raw)})}}
+	}
+	options := map[string]string{"columns": "x", "label": "y", "split": "last", "test_fraction": "0.25"}
+	got, labels := read(t, "npy", open("a\x00b", "ab", "a", "ab"), row(1), options)
+	if equal(t, "labels", got.train, []string{"[0] [1]", "[0] [2]", "[0] [0]"}); labels.Classes != 3 {
+		t.Errorf("%+v", labels)
+	}
+	for _, text := range []string{"a1", "a2", "3"} {
+		refused(t, "npy", open("a", "b", text, "b"), row(1), options, "a.npz, row 2", "the label holds the text", "UTF-8")
+	}
+}
+
 // probed is the file that the reader probe has opened.
 var probed *data.Blob
 

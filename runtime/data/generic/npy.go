@@ -2,10 +2,12 @@ package generic
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"mspecc/runtime/data"
 	"mspecc/runtime/data/filetype"
@@ -228,13 +230,7 @@ func (t *arrays) read(lo, hi, n int, use func(row int, cells []cell) error) erro
 func arrayCell(c *cell, a *data.Array, raw []byte) {
 	switch a.Kind {
 	case 'U':
-		var text []byte
-		for ; len(raw) >= 4; raw = raw[4:] {
-			if r := rune(a.Order.Uint32(raw)); r != 0 {
-				text = append(text, string(r)...)
-			}
-		}
-		*c = cell{text: text}
+		*c = cell{text: wideText(a.Order, raw)}
 		return
 	case 'S':
 		*c = cell{text: bytes.TrimRight(raw, "\x00")}
@@ -257,4 +253,19 @@ func arrayCell(c *cell, a *data.Array, raw []byte) {
 	for ; len(raw) > 0; raw = raw[a.Size:] {
 		c.numbers = append(c.numbers, a.Number(raw))
 	}
+}
+
+// wideText is a text of 32 bits a character, without the zeros behind it. What is no character becomes bytes that are no UTF-8, so that
+// different texts stay different, and are refused where they count.
+func wideText(order binary.ByteOrder, raw []byte) []byte {
+	text := []byte{}
+	for ; len(raw) >= 4; raw = raw[4:] {
+		v := order.Uint32(raw)
+		if r := rune(v); utf8.ValidRune(r) {
+			text = utf8.AppendRune(text, r)
+		} else {
+			text = binary.BigEndian.AppendUint32(append(text, 0xff), v)
+		}
+	}
+	return bytes.TrimRight(text, "\x00")
 }
