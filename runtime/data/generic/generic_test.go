@@ -158,6 +158,28 @@ func TestCSVWithoutHeader(t *testing.T) {
 	}
 }
 
+// Whole numbers that float32 does not hold are told of, unless the mean is taken from them first.
+func TestRoundedNumbers(t *testing.T) {
+	text := "a,day,c\n0.1,20200103,16777216\n0.3,20200104,5\n0.7,20200106,1e30\n0.7,20200107,33554434\n"
+	for options, want := range map[string]string{"columns=day,a": "20200103 of the column day becomes 20200104", "columns=day,a standardize=true": "", "columns=a,c": "33554434 of the column c becomes 33554432", "columns=a": ""} {
+		o, n := map[string]string{"test_fraction": "0.5"}, 2
+		for _, f := range strings.Fields(options) {
+			k, v, _ := strings.Cut(f, "=")
+			o[k] = v
+		}
+		if o["columns"] == "a" {
+			n = 1
+		}
+		var notes []string
+		if _, _, err := data.Open("csv", o, fstest.MapFS{"a.csv": file(text)}, "folder", row(n), data.OpenOptions{Note: func(text string) { notes = append(notes, text) }}); err != nil {
+			t.Fatal(err)
+		}
+		if all := strings.Join(notes, "\n"); !strings.Contains(all, want) || want == "" && strings.Contains(all, "digits") {
+			t.Errorf("%s: %q, expected %q", options, all, want)
+		}
+	}
+}
+
 // What accountants put into brackets is negative, and no list.
 func TestNumbersInBrackets(t *testing.T) {
 	for _, cell := range []string{"(5)", "( 5 )", "(12.50)", "\"(1,234)\"", "\"(12,345,678.90)\"", "(1 2)"} {

@@ -38,6 +38,7 @@ type index struct {
 	reads   int           // cells that an example needs
 	columns []data.Column // of an example
 	width   []int         // values of each in a row; 0: not known yet
+	rounded []float64     // of each the first whole number that float32 does not hold, 0 for none
 	label   *data.Column  // nil without labels
 	uneven  uneven        // records with other numbers of labels than of tokens
 	perRow  int           // values of a row
@@ -71,7 +72,7 @@ func (x *index) settle(tables []table, trainTables int) (trained int, err error)
 	for _, name := range x.fields.values {
 		x.columns = append(x.columns, data.Column{Name: name})
 	}
-	x.width = make([]int, len(x.columns))
+	x.width, x.rounded = make([]int, len(x.columns)), make([]float64, len(x.columns))
 	if x.fields.label != "" {
 		x.label = &data.Column{Name: x.fields.label}
 	}

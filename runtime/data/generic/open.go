@@ -109,6 +109,7 @@ func openAll(s *data.Source, p *plan, names, tests []string, open opener) (table
 func (x *index) sets(trainTables int) (data.Dataset, data.Dataset, error) {
 	s, p := x.s, x.p
 	x.countUnlabelled()
+	x.tellRounded()
 	if u := x.uneven; u.records > 0 {
 		s.Note("%d records have another number of labels than of tokens; the first, %s: label i is that of token i, and tokens beyond have none", u.records, u.first)
 	}
@@ -180,6 +181,24 @@ func (x *index) countUnlabelled() {
 		advice = fmt.Sprintf("; where %s is a class, name all classes with the option classes", strings.Join(left, " or "))
 	}
 	x.s.Note("%d of %d records have no label (%s in the column %s): training takes them, probes and metrics do not%s", x.label.Missing, all, strings.Join(x.label.Marks, ", "), x.label.Name, advice)
+}
+
+// tellRounded tells of columns whose numbers lose digits that may matter, such as days written as 20200103 and seconds since 1970: examples
+// are of float32. Standardised ones lose them when the mean is gone.
+func (x *index) tellRounded() {
+	var names []string
+	first := 0.0
+	for i, v := range x.rounded {
+		if v != 0 {
+			if names = append(names, x.columns[i].Name); first == 0 {
+				first = v
+			}
+		}
+	}
+	if len(names) > 0 && !x.p.standardise {
+		x.s.Note("whole numbers beyond 16777216 lose their last digits in examples, which are of float32: %s of the column %s becomes %s; standardize: true keeps what tells them apart (columns %s)",
+			data.FormatNumber(first), names[0], data.FormatNumber(float64(float32(first))), listed(names))
+	}
 }
 
 // nothing is the error of a data set without an example.

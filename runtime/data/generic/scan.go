@@ -188,6 +188,9 @@ func (c *scan) numbers(cells []cell) (drop bool, message string) {
 		for _, v := range c.buf {
 			switch {
 			case math.Abs(v*x.p.scale) <= math.MaxFloat32:
+				if float64(float32(v)) != v && x.rounded[i] == 0 && v == math.Trunc(v) && math.Abs(v) <= data.MaxExact {
+					x.rounded[i] = v
+				}
 			case !math.IsNaN(v):
 				return false, fmt.Sprintf("column %s holds %v, expected finite numbers", x.columns[i].Name, v)
 			default:
