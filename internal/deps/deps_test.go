@@ -39,7 +39,7 @@ var layers = []struct {
 	{"codegen/recompute", []string{"codegen/fuse", "ir"}},
 	{"kernels/gen", []string{"ir/loop", "kernels/gen/..."}},
 	{"kernels/gen/hand", []string{"kernels/gen/avx512"}},
-	{"kernels/gen/...", []string{"internal/module", "ir/loop", "kernels/gen/amd64"}},
+	{"kernels/gen/...", []string{"internal/module", "ir/loop", "kernels/gen/amd64", "kernels/gen/asm"}},
 	{"codegen/onnx", []string{"ir", "ir/elab"}},
 	{"codegen/...", []string{"", "codegen/...", "internal/module", "ir/...", "kernels/...", "parser", "runtime/files", "spec"}},
 	{"runtime/...", []string{"runtime/..."}},

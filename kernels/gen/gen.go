@@ -47,24 +47,15 @@ func (c Code) Text() string {
 var Targets = []Target{
 	{
 		Machine: avx512.Machine, GOARCH: "amd64", CPU: avx512.CPU, BF16: avx512.Machine.Name + "-bf16", BF16CPU: avx512.BF16CPU, Fused: true,
-		Emit: func(kernels []*loop.Kernel, pkg string) (c Code, err error) {
-			c.Asm, c.Go, err = avx512.Emit(kernels, pkg)
-			return c, err
-		},
+		Emit: assembly(avx512.Emit),
 	},
 	{
 		Machine: avx2.Machine, GOARCH: "amd64", CPU: []string{"AVX2", "FMA"}, Fused: true,
-		Emit: func(kernels []*loop.Kernel, pkg string) (c Code, err error) {
-			c.Asm, c.Go, err = avx2.Emit(kernels, pkg)
-			return c, err
-		},
+		Emit: assembly(avx2.Emit),
 	},
 	{
 		Machine: neon.Machine, GOARCH: "arm64", Fused: true,
-		Emit: func(kernels []*loop.Kernel, pkg string) (c Code, err error) {
-			c.Asm, c.Go, err = neon.Emit(kernels, pkg)
-			return c, err
-		},
+		Emit: assembly(neon.Emit),
 	},
 	{
 		Machine: portable.Machine,
@@ -73,6 +64,14 @@ var Targets = []Target{
 			return c, err
 		},
 	},
+}
+
+// assembly is a printer of assembly and its declarations as one of a target.
+func assembly(emit func(kernels []*loop.Kernel, pkg string) (asm, stubs string, err error)) func([]*loop.Kernel, string) (Code, error) {
+	return func(kernels []*loop.Kernel, pkg string) (c Code, err error) {
+		c.Asm, c.Go, err = emit(kernels, pkg)
+		return c, err
+	}
 }
 
 // Auto stands for all targets of an architecture.

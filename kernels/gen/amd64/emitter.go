@@ -2,7 +2,9 @@ package amd64
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"sort"
 
 	"github.com/mmcloughlin/avo/build"
@@ -10,6 +12,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 
 	"mspecc/ir/loop"
+	"mspecc/kernels/gen/asm"
 )
 
 // Layout of runtime.Args: Mem []float32; Off [24]int; N [8]int.
@@ -71,26 +74,27 @@ func (e *Emitter) prologue() {
 	e.args, e.mem = e.C.GP64(), e.C.GP64()
 	e.C.Load(e.C.Param("a"), e.args)
 	e.C.MOVQ(operand.Mem{Base: e.args}, e.mem)
-	u := countUses(e.k)
-	for i, x := range u.ranked() {
+	tailed, dots := map[int]bool{}, false // numbers of active lanes below all
+	u := asm.Uses{Index: 2, See: func(s *loop.Instr) {
+		dots = dots || s.Op == loop.OpDot
+		if s.Lanes > 0 && s.Stride <= 1 {
+			tailed[s.Lanes] = true
+		}
+	}}
+	for i, x := range u.Rank(e.k) {
 		var p place
 		if i < e.isa.PtrRegs {
 			p.reg = e.C.GP64()
 		} else {
 			p.slot = e.C.AllocLocal(8)
 		}
-		if x.counter {
-			e.cnt[loop.N(x.id)] = p
+		if x.Counter {
+			e.cnt[loop.N(x.ID)] = p
 		} else {
-			e.ptr[loop.P(x.id)] = p
+			e.ptr[loop.P(x.ID)] = p
 		}
 	}
-	tails := make([]int, 0, len(u.tails))
-	for n := range u.tails {
-		tails = append(tails, n)
-	}
-	sort.Ints(tails)
-	e.vectors.Prologue(tails, u.dots)
+	e.vectors.Prologue(slices.Sorted(maps.Keys(tailed)), dots)
 }
 
 func (e *Emitter) label(name string) string {

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/ir"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 
 	"mspecc/ir/loop"
-	"mspecc/kernels/gen/amd64"
 )
 
 // Neither avo nor Go's assembler knows the instructions of AVX512_BF16. They go through avo
@@ -19,18 +19,23 @@ import (
 
 // bf16Opcodes are the instructions of the form EVEX.512.<pp>.0F38.W0 <op> /r.
 var bf16Opcodes = map[string]struct{ pp, op byte }{
-	"VDPBF16PS":     {2, 0x52}, // dst += the products of the halves of both sources
+	dot:             {2, 0x52}, // dst += the products of the halves of both sources
 	"VCVTNEPS2BF16": {2, 0x72}, // dst (256 bits) = src rounded
 }
 
+// Dot emits the sum of products of pairs, dst += x y.
+func Dot(c *build.Context, x, y, dst operand.Op) { bf16(c, dot, []operand.Op{y, x}, dst) }
+
+const dot = "VDPBF16PS"
+
 // bf16 emits an instruction. Sources are in the order of Go's assembler; VDPBF16PS also reads
 // dst.
-func (e *vectors) bf16(opcode string, src []operand.Op, dst amd64.Vec) {
+func bf16(c *build.Context, opcode string, src []operand.Op, dst operand.Op) {
 	in := src
-	if opcode == "VDPBF16PS" {
+	if opcode == dot {
 		in = append(in, dst)
 	}
-	e.C.Instruction(&ir.Instruction{Opcode: opcode, ISA: []string{"AVX512BF16"},
+	c.Instruction(&ir.Instruction{Opcode: opcode, ISA: []string{"AVX512BF16"},
 		Operands: append(src[:len(src):len(src)], dst), Inputs: in, Outputs: []operand.Op{dst}})
 }
 
@@ -40,11 +45,11 @@ func (e *vectors) dot(s *loop.Instr) {
 	if z := s.Args[2]; z.Const || z.V != s.Dst {
 		t := e.C.ZMM() // x and y may be the destination
 		e.C.VMOVAPS(e.In(z), t)
-		e.bf16("VDPBF16PS", []operand.Op{y, x}, t)
+		Dot(e.C, x, y, t)
 		e.C.VMOVAPS(t, d)
 		return
 	}
-	e.bf16("VDPBF16PS", []operand.Op{y, x}, d)
+	Dot(e.C, x, y, d)
 }
 
 // Encode replaces the instructions by their bytes, with the text in a comment.

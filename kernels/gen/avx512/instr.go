@@ -207,7 +207,7 @@ func (e *vectors) store(s *loop.Instr) {
 	x := e.In(s.Args[0])
 	if s.Half {
 		y := e.C.YMM()
-		e.bf16("VCVTNEPS2BF16", []operand.Op{x}, y)
+		bf16(e.C, "VCVTNEPS2BF16", []operand.Op{x}, y)
 		if s.Lanes > 0 {
 			e.C.VMOVDQU16(y, e.mask(s.Lanes), e.AddressHalf(s.Mem))
 		} else {

@@ -2,9 +2,9 @@ package main
 
 import (
 	"github.com/mmcloughlin/avo/build"
-	"github.com/mmcloughlin/avo/ir"
-	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"mspecc/kernels/gen/avx512"
 )
 
 // probe writes loops that keep the arithmetic units busy: two of them, of latency 4 (6 for pairs of bf16), need 8 (12)
@@ -17,16 +17,10 @@ func probe(c *build.Context) {
 		}
 		v.busy("fma", chains, func(x, sum reg.VecVirtual) { v.VFMADD231PS(x, x, sum) })
 		if v.wide {
-			v.busy("dot", chains, func(x, sum reg.VecVirtual) {
-				v.Instruction(&ir.Instruction{Opcode: avx512Dot, ISA: []string{"AVX512BF16"}, Operands: []operand.Op{x, x, sum},
-					Inputs: []operand.Op{x, sum}, Outputs: []operand.Op{sum}})
-			})
+			v.busy("dot", chains, func(x, sum reg.VecVirtual) { avx512.Dot(v.Context, x, x, sum) })
 		}
 	}
 }
-
-// avx512Dot adds products of pairs of bf16.
-const avx512Dot = "VDPBF16PS"
 
 // busy writes a function that goes through chains of one instruction in each of rounds (at least 1).
 func (v vectors) busy(name string, chains int, instruction func(x, sum reg.VecVirtual)) {

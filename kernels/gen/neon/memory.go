@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"mspecc/ir/loop"
+	"mspecc/kernels/gen/asm"
 )
 
 func active(s *loop.Instr) int {
@@ -31,12 +32,12 @@ func (a place) after(bytes int) place { return place{a.reg, a.off + bytes} }
 
 // address is that of an access; with an index it takes the address register.
 func (p *printer) address(m loop.Mem, half bool) place {
-	base, size := p.register(pointer(m.P), addrReg), floatSize
+	base, size := p.register(asm.Pointer(m.P), addrReg), floatSize
 	if half {
 		size = halfSize
 	}
 	if m.Index != loop.NoIndex {
-		index := p.register(counter(m.Index), scratch)
+		index := p.register(asm.Counter(m.Index), scratch)
 		if half {
 			index += ">>1"
 		}
@@ -80,7 +81,7 @@ func (p *printer) several(body []loop.Stmt) int {
 	if first.Mem.Off != 0 || n == 1 && !post {
 		return p.two(body)
 	}
-	list, suffix, at := "", "", "("+p.place[pointer(first.Mem.P)]+")"
+	list, suffix, at := "", "", "("+p.place[asm.Pointer(first.Mem.P)]+")"
 	for i := range n {
 		list += fmt.Sprintf(", V%d.S4", data(first)+vec(i))
 	}
@@ -117,7 +118,7 @@ func (p *printer) two(body []loop.Stmt) int {
 		off%16 != 0 || off < -most || off >= most || first.Op == loop.OpLoad && s.Dst == first.Dst {
 		return 0
 	}
-	at := place{p.place[pointer(first.Mem.P)], off}
+	at := place{p.place[asm.Pointer(first.Mem.P)], off}
 	if first.Op == loop.OpLoad {
 		p.linef("FLDPQ %s, (F%d, F%d)", at, data(first), data(s))
 	} else {
@@ -141,7 +142,7 @@ func data(s *loop.Instr) vec {
 }
 
 func (p *printer) onStack(ptr loop.P) bool {
-	place := p.place[pointer(ptr)]
+	place := p.place[asm.Pointer(ptr)]
 	return place[len(place)-1] == ')'
 }
 
@@ -167,7 +168,7 @@ func (p *printer) load(s *loop.Instr) {
 
 // indexed loads or stores all lanes at a pointer and an index.
 func (p *printer) indexed(name string, m loop.Mem, d vec) {
-	p.word(name, d, number(p.register(pointer(m.P), addrReg)), number(p.register(counter(m.Index), scratch)), 0)
+	p.word(name, d, number(p.register(asm.Pointer(m.P), addrReg)), number(p.register(asm.Counter(m.Index), scratch)), 0)
 }
 
 // number is that of a general register.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"mspecc/ir/loop"
+	"mspecc/kernels/gen/asm"
 )
 
 // General registers. R18 belongs to the operating system, R27 to the assembler, R28 and above to Go.
@@ -47,11 +48,11 @@ type printer struct {
 	k       *loop.Kernel
 	text    strings.Builder
 	labels  map[string]int
-	vectors int             // registers of the IR
-	limit   vec             // of the registers for it and for constants
-	place   map[name]string // the register, or the slot in the stack frame, of a pointer or counter
-	frame   int             // bytes of it
-	weight  int             // of the loops around what is printed
+	vectors int                 // registers of the IR
+	limit   vec                 // of the registers for it and for constants
+	place   map[asm.Name]string // the register, or the slot in the stack frame, of a pointer or counter
+	frame   int                 // bytes of it
+	weight  int                 // of the loops around what is printed
 
 	table     []words       // constants in memory
 	constants map[words]int // how often one was needed in a register, by weight
@@ -62,26 +63,46 @@ type printer struct {
 }
 
 func newPrinter(k *loop.Kernel) *printer {
-	u := &uses{weights: map[name]int{}}
-	u.block(k.Body, 1)
-	p := &printer{k: k, labels: map[string]int{}, vectors: u.vectors, limit: firstTemp, place: map[name]string{}, weight: 1, constants: map[words]int{},
+	vectors, dots := 0, false
+	u := asm.Uses{Index: 1, See: func(s *loop.Instr) {
+		dots = dots || s.Op == loop.OpDot
+		vectors = max(vectors, vectorsOf(s))
+	}}
+	ranked := u.Rank(k)
+	p := &printer{k: k, labels: map[string]int{}, vectors: vectors, limit: firstTemp, place: map[asm.Name]string{}, weight: 1, constants: map[words]int{},
 		kept: map[words]vec{}, free: general, distances: map[int]int{}, far: map[int]string{}}
-	if u.dots {
+	if dots {
 		p.limit = dotTemp0
 	}
-	for _, n := range u.ranked() {
+	for _, n := range ranked {
 		if len(p.free) > 0 {
 			p.place[n], p.free = p.free[0], p.free[1:]
 			continue
 		}
 		p.frame += 8
 		class := "p"
-		if n.counter {
+		if n.Counter {
 			class = "n"
 		}
-		p.place[n] = fmt.Sprintf("%s%d-%d(SP)", class, n.id, p.frame)
+		p.place[n] = fmt.Sprintf("%s%d-%d(SP)", class, n.ID, p.frame)
 	}
 	return p
+}
+
+// vectorsOf is how many vector registers there are up to the last one that an instruction names.
+func vectorsOf(s *loop.Instr) (n int) {
+	for _, a := range s.Args {
+		if !a.Const {
+			n = max(n, int(a.V)+1)
+		}
+	}
+	for _, v := range s.Block {
+		n = max(n, int(v)+1)
+	}
+	if s.Op.HasResult() {
+		n = max(n, int(s.Dst)+1)
+	}
+	return n
 }
 
 // keep gives the registers that are left to what another text of the kernel needed most often in loops.
@@ -103,7 +124,7 @@ func (p *printer) keep(other *printer) {
 
 // mostNeeded lists what is needed in loops, the most important first.
 func mostNeeded[T comparable](weights map[T]int, compare func(a, b T) int) []T {
-	maps.DeleteFunc(weights, func(_ T, weight int) bool { return weight < inLoop })
+	maps.DeleteFunc(weights, func(_ T, weight int) bool { return weight < asm.InLoop })
 	return slices.SortedFunc(maps.Keys(weights), func(a, b T) int { return cmp.Or(cmp.Compare(weights[b], weights[a]), compare(a, b)) })
 }
 
@@ -194,9 +215,9 @@ func (p *printer) block(body []loop.Stmt) error {
 // Counters are in bytes, so that they can be added to addresses.
 
 func (p *printer) loop(l *loop.Loop) error {
-	n, head := counter(l.N), p.label(l.Label)
-	p.weight *= inLoop
-	defer func(w int) { p.weight = w }(p.weight / inLoop)
+	n, head := asm.Counter(l.N), p.label(l.Label)
+	p.weight *= asm.InLoop
+	defer func(w int) { p.weight = w }(p.weight / asm.InLoop)
 	if !l.Down {
 		p.set(n, func(r string) { p.linef("MOVD $0, %s", r) })
 		p.text.WriteString(head + ":\n")
@@ -232,7 +253,7 @@ func (p *printer) branch(s *loop.If) error {
 	if len(s.Else) == 0 {
 		other = end
 	}
-	p.linef("CMP $%d, %s", floatSize*s.Equal, p.register(counter(s.N), scratch))
+	p.linef("CMP $%d, %s", floatSize*s.Equal, p.register(asm.Counter(s.N), scratch))
 	p.linef("BNE %s", other)
 	if err := p.block(s.Then); err != nil {
 		return err
@@ -251,7 +272,7 @@ func (p *printer) branch(s *loop.If) error {
 func (p *printer) scalar(s *loop.Scalar) {
 	switch s.Op {
 	case loop.OpCount:
-		p.set(counter(s.N), func(r string) {
+		p.set(asm.Counter(s.N), func(r string) {
 			p.linef("MOVD %d(%s), %s", argsN+8*s.Value, argsReg, r)
 			if s.Less != 0 {
 				p.linef("SUB $%d, %s, %s", s.Less, r, r)
@@ -259,12 +280,12 @@ func (p *printer) scalar(s *loop.Scalar) {
 			p.linef("LSL $2, %s, %s", r, r)
 		})
 	case loop.OpBase:
-		p.set(pointer(s.P), func(r string) {
+		p.set(asm.Pointer(s.P), func(r string) {
 			p.linef("MOVD %d(%s), %s", argsOff+8*s.Value, argsReg, r)
 			p.linef("ADD %s<<2, %s, %s", r, memReg, r)
 		})
 	case loop.OpMove:
-		p.set(pointer(s.P), func(r string) { p.add(floatSize*s.Value, p.register(pointer(s.From), r), r) })
+		p.set(asm.Pointer(s.P), func(r string) { p.add(floatSize*s.Value, p.register(asm.Pointer(s.From), r), r) })
 	}
 }
 
@@ -294,7 +315,7 @@ func (p *printer) distance(bytes int, r string) string {
 }
 
 // register is where a pointer or counter is, or r, to which it is loaded.
-func (p *printer) register(n name, r string) string {
+func (p *printer) register(n asm.Name, r string) string {
 	place := p.place[n]
 	if !strings.HasSuffix(place, ")") {
 		return place
@@ -304,7 +325,7 @@ func (p *printer) register(n name, r string) string {
 }
 
 // set writes a pointer or counter, by way of a scratch register if it is in the stack frame.
-func (p *printer) set(n name, f func(r string)) {
+func (p *printer) set(n asm.Name, f func(r string)) {
 	place := p.place[n]
 	if !strings.HasSuffix(place, ")") {
 		f(place)
