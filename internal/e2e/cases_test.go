@@ -39,34 +39,20 @@ func TestCases(t *testing.T) {
 			dir := t.TempDir()
 			bin := buildCase(t, c, dir)
 			in := writeInputs(t, c, dir)
-			for _, target := range targets(t, "f32") {
-				if target == "portable" {
-					runCase(t, c, c.F32(), bin, in, target, "MSPECC_CASE_THREADS=2")
-					continue
-				}
-				first := runCase(t, c, c.F32(), bin, in, target, "MSPECC_CASE_THREADS=1")
-				if c.Name == "series_small" {
-					for _, threads := range []string{"2", "8"} {
-						if many := runCase(t, c, c.F32(), bin, in, target, "MSPECC_CASE_THREADS="+threads); string(first) != string(many) {
-							t.Errorf("%s: %s threads give other bits than 1", target, threads)
-						}
-					}
-				}
-				env := []string{"MSPECC_CASE_THREADS=3"}
-				if !strings.HasSuffix(c.Name, "_full") {
-					env = append(env, "MSPECC_CASE_STEADY=1")
-				}
-				again := runCase(t, c, c.F32(), bin, in, target, env...)
-				if string(first) != string(again) {
-					t.Errorf("%s: 3 threads give other bits than 1", target)
-				}
+			others := [][]string{threads("3", steady)}
+			switch {
+			case c.Name == "series_small":
+				others = append(others, threads("2"), threads("8"))
+			case strings.HasSuffix(c.Name, "_full"):
+				others = [][]string{threads("3")}
 			}
+			runTargets(t, c, c.F32(), "f32", bin, in, others...)
 		})
 	}
 }
 
 // TestCasesBF16: with operands of products in bf16, losses are within 1 % of the reference's
-// in float64 and gradients within 10 % of their norm, on both kinds of kernels.
+// in float64 and gradients within 10 % of their norm, on every target.
 func TestCasesBF16(t *testing.T) {
 	for _, name := range []string{"series_small", "image_small", "tokens_small"} {
 		t.Run(name, func(t *testing.T) {
@@ -74,16 +60,7 @@ func TestCasesBF16(t *testing.T) {
 			dir := t.TempDir()
 			bin := buildCase(t, c, dir, "precision=bf16")
 			in := writeInputs(t, c, dir)
-			for _, target := range targets(t, "bf16") {
-				if target == "portable" {
-					runCase(t, c, c.BF16(), bin, in, target, "MSPECC_CASE_THREADS=2")
-					continue
-				}
-				one := runCase(t, c, c.BF16(), bin, in, target, "MSPECC_CASE_THREADS=1")
-				if three := runCase(t, c, c.BF16(), bin, in, target, "MSPECC_CASE_THREADS=3", "MSPECC_CASE_STEADY=1"); string(one) != string(three) {
-					t.Errorf("%s: 3 threads give other bits than 1", target)
-				}
-			}
+			runTargets(t, c, c.BF16(), "bf16", bin, in, threads("3", steady))
 		})
 	}
 }
@@ -96,18 +73,7 @@ func TestCasesRecompute(t *testing.T) {
 			dir := t.TempDir()
 			bin := buildCase(t, c, dir, "recompute=all")
 			in := writeInputs(t, c, dir)
-			for _, target := range targets(t, "f32") {
-				if target == "portable" {
-					runCase(t, c, c.F32(), bin, in, target, "MSPECC_CASE_THREADS=2")
-					continue
-				}
-				one := runCase(t, c, c.F32(), bin, in, target, "MSPECC_CASE_THREADS=1")
-				for _, threads := range []string{"2", "3", "8"} {
-					if many := runCase(t, c, c.F32(), bin, in, target, "MSPECC_CASE_THREADS="+threads); string(one) != string(many) {
-						t.Errorf("%s: %s threads give other bits than 1", target, threads)
-					}
-				}
-			}
+			runTargets(t, c, c.F32(), "f32", bin, in, threads("2"), threads("3"), threads("8"))
 		})
 	}
 }
@@ -203,6 +169,19 @@ func writeInputs(t *testing.T, c *refcase.Case, dir string) string {
 		t.Fatal(err)
 	}
 	return name
+}
+
+// runTargets runs the trainer of a case on every target: portable kernels once, the others in each way.
+func runTargets(t *testing.T, c *refcase.Case, tol refcase.Tolerance, precision, bin, in string, others ...[]string) {
+	t.Helper()
+	for _, target := range targets(t, precision) {
+		run := func(env ...string) []byte { return runCase(t, c, tol, bin, in, target, env...) }
+		if target == "portable" {
+			run(threads("2")...)
+			continue
+		}
+		sameBits(t, target, run, others...)
+	}
 }
 
 // runCase runs the trainer on the case and compares; it returns the raw results.

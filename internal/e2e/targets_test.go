@@ -58,3 +58,22 @@ func environ(target string, more ...string) []string {
 	}
 	return append(append(os.Environ(), "GODEBUG="+strings.Join(off, ",")), more...)
 }
+
+// threads is the environment of a run with so many threads.
+func threads(n string, more ...string) []string {
+	return append([]string{"MSPECC_CASE_THREADS=" + n}, more...)
+}
+
+// steady makes a run fail that allocates once training is under way.
+const steady = "MSPECC_CASE_STEADY=1"
+
+// sameBits runs a trainer with one thread and in other ways, which must give the same bits.
+func sameBits(t *testing.T, target string, run func(env ...string) []byte, others ...[]string) {
+	t.Helper()
+	one := run(threads("1")...)
+	for _, env := range others {
+		if many := run(env...); string(many) != string(one) {
+			t.Errorf("%s: %s gives other bits than one thread", target, strings.Join(env, " "))
+		}
+	}
+}

@@ -9,18 +9,8 @@ if [ "$(go env GOHOSTARCH)" != amd64 ] || ! grep -qw avx2 /proc/cpuinfo 2>/dev/n
 	echo "SKIPPED: this CPU has no AVX2 to compare with"
 	exit 0
 fi
-install() {
-	local root=""
-	[ "$(id -u)" = 0 ] || root="sudo -n"
-	$root apt-get update && $root apt-get install -y --no-install-recommends qemu-user
-}
-if ! command -v qemu-x86_64 >/dev/null; then
-	install >/dev/null 2>&1 || true
-fi
-if ! command -v qemu-x86_64 >/dev/null; then
-	echo "SKIPPED: no qemu-x86_64, and it could not be installed (Debian: apt-get install qemu-user)"
-	exit 0
-fi
+. .ci/emulator
+emulator qemu-x86_64 qemu-user
 
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT

@@ -10,18 +10,8 @@ if [ "$(go env GOHOSTARCH)" = arm64 ]; then
 	echo "this machine is arm64: go test runs the kernels without an emulator"
 	exit 0
 fi
-install() {
-	local root=""
-	[ "$(id -u)" = 0 ] || root="sudo -n"
-	$root apt-get update && $root apt-get install -y --no-install-recommends qemu-user binutils-aarch64-linux-gnu
-}
-if ! command -v qemu-aarch64 aarch64-linux-gnu-as >/dev/null; then
-	install >/dev/null 2>&1 || true
-fi
-if ! command -v qemu-aarch64 >/dev/null; then
-	echo "SKIPPED: no qemu-aarch64, and it could not be installed (Debian: apt-get install qemu-user)"
-	exit 0
-fi
+. .ci/emulator
+emulator qemu-aarch64 qemu-user binutils-aarch64-linux-gnu
 go test -count=1 ./kernels/gen/neon
 export MSPECC_QEMU_AARCH64=qemu-aarch64
 go test -count=1 ./ir/loop
