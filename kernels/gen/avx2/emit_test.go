@@ -1,7 +1,6 @@
 package avx2_test
 
 import (
-	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,60 +12,24 @@ import (
 	"mspecc/ir/loop"
 	"mspecc/kernels/gen/avx2"
 	"mspecc/kernels/gen/avx512"
+	"mspecc/kernels/gen/gentest"
 	"mspecc/kernels/gen/portable"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
-
-// rowScale divides each row by its sum and stores where it is largest.
-func rowScale() *loop.Rows {
-	return &loop.Rows{
-		Width:    13,
-		Operands: []loop.Operand{{Name: "x", Row: 13, Col: 1}, {Name: "y", Row: 13, Col: 1}, {Name: "top", Row: 13, Col: 1}},
-		Nodes: []loop.Node{{Op: "load"}, {Op: "rowsum", Args: []int{0}}, {Op: "div", Args: []int{0, 1}},
-			{Op: "rowmax", Args: []int{0}}, {Op: "eq", Args: []int{0, 3}}},
-		Stores: []loop.Store{{Node: 2, Operand: 1}, {Node: 4, Operand: 2}},
-	}
-}
-
-func lower(t *testing.T, name string, spec interface {
-	Lower(loop.Machine) (*loop.Kernel, error)
-}, m loop.Machine) *loop.Kernel {
-	t.Helper()
-	k, err := spec.Lower(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k.Name = name
-	return k
-}
-
 func TestGolden(t *testing.T) {
-	asm, stubs, err := avx2.Emit([]*loop.Kernel{lower(t, "rowScale", rowScale(), avx2.Machine)}, "model")
+	asm, stubs, err := avx2.Emit([]*loop.Kernel{gentest.Lower(t, "rowScale", gentest.RowScale(13), avx2.Machine)}, "model")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for file, got := range map[string]string{"testdata/rowscale.s.golden": asm, "testdata/rowscale.go.golden": stubs} {
-		if *update {
-			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got != string(want) {
-			t.Errorf("%s differs (-update writes it):\n%s", file, got)
-		}
-	}
+	gentest.Golden(t, "rowscale.s.golden", asm)
+	gentest.Golden(t, "rowscale.go.golden", stubs)
 }
 
 // TestTile: the inner loop of a 6 x 16 tile, unrolled four times, is 48 register products and touches
 // no stack.
 func TestTile(t *testing.T) {
 	m := &loop.MatMul{N: 256, Ms: []int{252}, Ks: []int{256}, AM: 256, AK: 1, BK: 256, CM: 256}
-	k := lower(t, "matmul", m, avx2.Machine)
+	k := gentest.Lower(t, "matmul", m, avx2.Machine)
 	asm, _, err := avx2.Emit([]*loop.Kernel{k}, "model")
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +49,7 @@ func TestTile(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	k := lower(t, "rowScale", rowScale(), portable.Machine)
+	k := gentest.Lower(t, "rowScale", gentest.RowScale(13), portable.Machine)
 	if _, _, err := avx2.Emit([]*loop.Kernel{k}, "model"); err == nil || !strings.Contains(err.Error(), "kernel rowScale: it was lowered for 1 lanes, AVX2 has 8") {
 		t.Errorf("error %v", err)
 	}
@@ -171,9 +134,9 @@ func TestOnlyAVX2(t *testing.T) {
 	matmul := loop.MatMul{N: 37, AM: 64, AK: 1, BK: 37, CM: 37}
 	pairs := matmul
 	pairs.Pairs = true
-	asm, _, err := avx2.Emit([]*loop.Kernel{k, lower(t, "rowScale", rowScale(), avx2.Machine), lower(t, "matmul", &matmul, avx2.Machine),
-		lower(t, "pairs", &pairs, avx2.Machine), lower(t, "transpose", &loop.Transpose{R: 13, C: 11, In: 11, Out: 13}, avx2.Machine),
-		lower(t, "interleave", &loop.Interleave{Width: 7, In: 7, Out: 14}, avx2.Machine)}, "model")
+	asm, _, err := avx2.Emit([]*loop.Kernel{k, gentest.Lower(t, "rowScale", gentest.RowScale(13), avx2.Machine), gentest.Lower(t, "matmul", &matmul, avx2.Machine),
+		gentest.Lower(t, "pairs", &pairs, avx2.Machine), gentest.Lower(t, "transpose", &loop.Transpose{R: 13, C: 11, In: 11, Out: 13}, avx2.Machine),
+		gentest.Lower(t, "interleave", &loop.Interleave{Width: 7, In: 7, Out: 14}, avx2.Machine)}, "model")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +146,7 @@ func TestOnlyAVX2(t *testing.T) {
 	if n, of := encodedEVEX(t, asm); n > 0 || of < 400 {
 		t.Errorf("%d of %d instructions have the prefix of AVX-512", n, of)
 	}
-	wide, _, err := avx512.Emit([]*loop.Kernel{lower(t, "rowScale", rowScale(), avx512.Machine)}, "model")
+	wide, _, err := avx512.Emit([]*loop.Kernel{gentest.Lower(t, "rowScale", gentest.RowScale(13), avx512.Machine)}, "model")
 	if err != nil {
 		t.Fatal(err)
 	}

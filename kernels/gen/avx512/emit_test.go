@@ -1,18 +1,15 @@
 package avx512_test
 
 import (
-	"flag"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 
 	"mspecc/ir/loop"
 	"mspecc/kernels/gen/avx512"
+	"mspecc/kernels/gen/gentest"
 	"mspecc/kernels/gen/portable"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // rowScale divides each row by its sum.
 func rowScale() *loop.Rows {
@@ -25,40 +22,20 @@ func rowScale() *loop.Rows {
 }
 
 func TestGolden(t *testing.T) {
-	k, err := rowScale().Lower(avx512.Machine)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k.Name = "rowScale"
+	k := gentest.Lower(t, "rowScale", rowScale(), avx512.Machine)
 	asm, stubs, err := avx512.Emit([]*loop.Kernel{k}, "model")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for file, got := range map[string]string{"testdata/rowscale.s.golden": asm, "testdata/rowscale.go.golden": stubs} {
-		if *update {
-			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got != string(want) {
-			t.Errorf("%s differs (-update writes it):\n%s", file, got)
-		}
-	}
+	gentest.Golden(t, "rowscale.s.golden", asm)
+	gentest.Golden(t, "rowscale.go.golden", stubs)
 }
 
 // TestTile: the inner loop of a 6 x 64 tile, unrolled four times, is 96
 // register products and touches no stack.
 func TestTile(t *testing.T) {
 	m := &loop.MatMul{N: 256, Ms: []int{252}, Ks: []int{256}, AM: 256, AK: 1, BK: 256, CM: 256}
-	k, err := m.Lower(avx512.Machine)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k.Name = "matmul"
+	k := gentest.Lower(t, "matmul", m, avx512.Machine)
 	asm, _, err := avx512.Emit([]*loop.Kernel{k}, "model")
 	if err != nil {
 		t.Fatal(err)
@@ -78,11 +55,7 @@ func TestTile(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	k, err := rowScale().Lower(portable.Machine)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k.Name = "rowScale"
+	k := gentest.Lower(t, "rowScale", rowScale(), portable.Machine)
 	if _, _, err := avx512.Emit([]*loop.Kernel{k}, "model"); err == nil || !strings.Contains(err.Error(), "kernel rowScale: it was lowered for 1 lanes") {
 		t.Errorf("error %v", err)
 	}

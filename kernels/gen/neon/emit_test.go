@@ -10,31 +10,9 @@ import (
 
 	"mspecc/internal/module"
 	"mspecc/ir/loop"
+	"mspecc/kernels/gen/gentest"
 	"mspecc/kernels/gen/portable"
 )
-
-// rowScale divides each row by its sum and stores where it is largest.
-func rowScale() *loop.Rows {
-	return &loop.Rows{
-		Width:    7,
-		Operands: []loop.Operand{{Name: "x", Row: 7, Col: 1}, {Name: "y", Row: 7, Col: 1}, {Name: "top", Row: 7, Col: 1}},
-		Nodes: []loop.Node{{Op: "load"}, {Op: "rowsum", Args: []int{0}}, {Op: "div", Args: []int{0, 1}},
-			{Op: "rowmax", Args: []int{0}}, {Op: "eq", Args: []int{0, 3}}},
-		Stores: []loop.Store{{Node: 2, Operand: 1}, {Node: 4, Operand: 2}},
-	}
-}
-
-func lower(t *testing.T, name string, spec interface {
-	Lower(loop.Machine) (*loop.Kernel, error)
-}, m loop.Machine) *loop.Kernel {
-	t.Helper()
-	k, err := spec.Lower(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k.Name = name
-	return k
-}
 
 func emit(t *testing.T, kernels ...*loop.Kernel) (asm, stubs string) {
 	t.Helper()
@@ -46,20 +24,20 @@ func emit(t *testing.T, kernels ...*loop.Kernel) (asm, stubs string) {
 }
 
 func TestGolden(t *testing.T) {
-	asm, stubs := emit(t, lower(t, "rowScale", rowScale(), Machine))
-	golden(t, "rowscale.s.golden", asm)
-	golden(t, "rowscale.go.golden", stubs)
-	if again, _ := emit(t, lower(t, "rowScale", rowScale(), Machine)); again != asm {
+	asm, stubs := emit(t, gentest.Lower(t, "rowScale", gentest.RowScale(7), Machine))
+	gentest.Golden(t, "rowscale.s.golden", asm)
+	gentest.Golden(t, "rowscale.go.golden", stubs)
+	if again, _ := emit(t, gentest.Lower(t, "rowScale", gentest.RowScale(7), Machine)); again != asm {
 		t.Error("the same kernel printed differently")
 	}
 }
 
 func TestErrors(t *testing.T) {
-	k := lower(t, "rowScale", rowScale(), portable.Machine)
+	k := gentest.Lower(t, "rowScale", gentest.RowScale(7), portable.Machine)
 	if _, _, err := Emit([]*loop.Kernel{k}, "model"); err == nil || !strings.Contains(err.Error(), "kernel rowScale: it was lowered for 1 lanes, NEON has 4") {
 		t.Errorf("error %v", err)
 	}
-	k = lower(t, "rowScale", rowScale(), Machine)
+	k = gentest.Lower(t, "rowScale", gentest.RowScale(7), Machine)
 	if _, _, err := Emit([]*loop.Kernel{k, k}, "model"); err == nil || !strings.Contains(err.Error(), "two kernels are named rowScale") {
 		t.Errorf("error %v", err)
 	}
@@ -134,7 +112,7 @@ func TestTile(t *testing.T) {
 		"rows":    {N: 256, Ms: []int{250}, Ks: []int{256}, AM: 256, AK: 1, BK: 256, CM: 256},
 		"columns": {N: 192, Ms: []int{256}, Ks: []int{250}, AM: 1, AK: 256, BK: 192, CM: 192},
 	} {
-		asm, _ := emit(t, lower(t, "matmul", m, Machine))
+		asm, _ := emit(t, gentest.Lower(t, "matmul", m, Machine))
 		_, body, _ := strings.Cut(asm, "k_loop:\n")
 		body, _, _ = strings.Cut(body, "k_loop_end:")
 		lines := strings.Split(strings.TrimSpace(body), "\n")

@@ -2,7 +2,6 @@ package neon
 
 import (
 	"encoding/binary"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -11,27 +10,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"mspecc/kernels/gen/gentest"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
-
-// golden compares with a file of testdata.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs (-update writes it):\n%s", file, got)
-	}
-}
 
 // encoded has every instruction of the table with registers and lanes in which each bit is 0 and 1.
 func encoded() (words []uint32, lines []string) {
@@ -58,7 +39,7 @@ func TestEncodings(t *testing.T) {
 	for i, w := range words {
 		fmt.Fprintf(&b, "%08x %s\n", w, lines[i])
 	}
-	golden(t, "encodings.golden", b.String())
+	gentest.Golden(t, "encodings.golden", b.String())
 }
 
 // TestAssembler: GNU as has the same words for the texts.

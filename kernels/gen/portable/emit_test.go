@@ -1,17 +1,14 @@
 package portable_test
 
 import (
-	"flag"
-	"os"
 	"strings"
 	"testing"
 
 	"mspecc/ir/loop"
 	"mspecc/kernels/gen/avx512"
+	"mspecc/kernels/gen/gentest"
 	"mspecc/kernels/gen/portable"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // decay is y = e^(-x) x for rows of 20.
 func decay() *loop.Rows {
@@ -25,36 +22,16 @@ func decay() *loop.Rows {
 }
 
 func TestGolden(t *testing.T) {
-	k, err := decay().Lower(portable.Machine)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k.Name = "decay"
+	k := gentest.Lower(t, "decay", decay(), portable.Machine)
 	got, err := portable.Emit([]*loop.Kernel{k}, "model")
 	if err != nil {
 		t.Fatal(err)
 	}
-	const file = "testdata/decay.go.golden"
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs (-update writes it):\n%s", file, got)
-	}
+	gentest.Golden(t, "decay.go.golden", got)
 }
 
 func TestErrors(t *testing.T) {
-	k, err := decay().Lower(avx512.Machine)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k.Name = "decay"
+	k := gentest.Lower(t, "decay", decay(), avx512.Machine)
 	if _, err := portable.Emit([]*loop.Kernel{k}, "model"); err == nil || !strings.Contains(err.Error(), "kernel decay: it was lowered for 16 lanes") {
 		t.Errorf("error %v", err)
 	}
