@@ -136,7 +136,7 @@ func buildModule(t *testing.T, mod *codegen.Module, dir, harness string) string 
 		t.Fatal(err)
 	}
 	bin := filepath.Join(dir, "trainer")
-	cmd := exec.Command("go", "build", "-o", bin, ".")
+	cmd := exec.Command("go", "build", "-trimpath", "-o", bin, ".") // without its path, the run-time library is compiled once for all
 	cmd.Dir = module
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOARCH="+looptest.Arch())
 	if out, err := cmd.CombinedOutput(); err != nil {
