@@ -9,8 +9,9 @@ import (
 	"mspecc/codegen/fuse"
 	"mspecc/ir/elab"
 	"mspecc/ir/loop"
-	"mspecc/ir/loop/looptest"
+	"mspecc/kernels"
 	"mspecc/kernels/gen/avx512"
+	"mspecc/kernels/kerneltest"
 )
 
 // BenchmarkRowKernels reports the time of each row kernel of a model's step with its operands
@@ -24,7 +25,7 @@ func BenchmarkRowKernels(b *testing.B) {
 	mod := compile(b, "../examples/metamae.mspec", elab.Options{Modalities: words[:1], Set: words[1:]})
 	type job struct {
 		name string
-		spec *loop.Rows
+		spec *kernels.Rows
 		doc  []string
 		all  int // rows of a step
 	}
@@ -58,7 +59,7 @@ func BenchmarkRowKernels(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	run := looptest.Build(b, map[string]string{"k_amd64.s": asm, "k_amd64.go": stubs}, names)
+	run := kerneltest.Build(b, map[string]string{"k_amd64.s": asm, "k_amd64.go": stubs}, names)
 	for i, j := range jobs {
 		b.Run(j.name, func(b *testing.B) {
 			rows := max(4, min(64, 32768/j.spec.Width/len(j.spec.Operands)))

@@ -138,16 +138,16 @@ func (d *Driver) Title() string {
 
 // Kernels are those of the launch, in the order of Launch.Kernels; nil stands for what the
 // run-time library does.
-func (c Call) Kernels() []*Kernel { return kernels(c.Driver, c.Launch) }
+func (c Call) Kernels() []*Kernel { return kernelsOf(c.Driver, c.Launch) }
 
-func kernels(d *Driver, l *fuse.Launch) []*Kernel {
+func kernelsOf(d *Driver, l *fuse.Launch) []*Kernel {
 	switch {
 	case d == nil:
 		return []*Kernel{nil}
 	case d.Parts != nil:
 		var out []*Kernel
 		for i, p := range d.Parts {
-			out = append(out, kernels(p, l.Stages[i])...)
+			out = append(out, kernelsOf(p, l.Stages[i])...)
 		}
 		return out
 	}

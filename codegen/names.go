@@ -8,7 +8,7 @@ import (
 
 	"mspecc/codegen/fuse"
 	"mspecc/ir"
-	"mspecc/ir/loop"
+	"mspecc/kernels"
 )
 
 func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
@@ -83,7 +83,7 @@ func shownName(file string) string {
 }
 
 // formulas writes what each store of a node list computes, with shared parts named.
-func formulas(nodes []loop.Node, stores []loop.Store) []string {
+func formulas(nodes []kernels.Node, stores []kernels.Store) []string {
 	uses := make([]int, len(nodes))
 	for _, n := range nodes {
 		for _, a := range n.Args {
@@ -106,7 +106,7 @@ func formulas(nodes []loop.Node, stores []loop.Store) []string {
 
 var infix = map[string]string{"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<=", "eq": "=="}
 
-func formula(n loop.Node, text []string) string {
+func formula(n kernels.Node, text []string) string {
 	args := make([]string, len(n.Args))
 	for i, a := range n.Args {
 		args[i] = text[a]

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"mspecc/ir"
-	"mspecc/ir/loop"
+	"mspecc/kernels"
 )
 
 // cluster is a set of stored values that one row kernel or column reduction computes.
@@ -182,8 +182,8 @@ type lowering struct {
 	c        *cluster
 	r, w     int   // the row space: r*w elements
 	dims     []int // factors of the index space, last ones make up w
-	nodes    []loop.Node
-	stores   []loop.Store
+	nodes    []kernels.Node
+	stores   []kernels.Store
 	operands []operand
 	memo     map[*ir.Value]int
 	own      map[*ir.Value]bool
@@ -291,8 +291,8 @@ func (l *lowering) factor() error {
 func (l *lowering) root(v *ir.Value) {
 	if l.c.cols != nil {
 		op := map[ir.Op]string{ir.OpSum: "colsum", ir.OpMax: "colmax"}[v.Op]
-		n := l.node(loop.Node{Op: op, Args: []int{l.value(v.Args[0])}})
-		l.stores = append(l.stores, loop.Store{Node: n, Operand: len(l.operands)})
+		n := l.node(kernels.Node{Op: op, Args: []int{l.value(v.Args[0])}})
+		l.stores = append(l.stores, kernels.Store{Node: n, Operand: len(l.operands)})
 		l.operands = append(l.operands, operand{value: v, view: l.f.storage[v], write: true})
 		return
 	}
@@ -327,11 +327,11 @@ func (l *lowering) store(n int, out operand) {
 	for i, o := range l.operands { // updated in place: one operand, loaded and stored
 		if o.at(view) {
 			l.operands[i].write = true
-			l.stores = append(l.stores, loop.Store{Node: n, Operand: i})
+			l.stores = append(l.stores, kernels.Store{Node: n, Operand: i})
 			return
 		}
 	}
-	l.stores = append(l.stores, loop.Store{Node: n, Operand: len(l.operands)})
+	l.stores = append(l.stores, kernels.Store{Node: n, Operand: len(l.operands)})
 	out.view, out.write, out.isInt = view, true, out.value.Type.DType == ir.I32
 	l.operands = append(l.operands, out)
 }
@@ -361,7 +361,7 @@ func (l *lowering) over(w View, perRow bool) (View, bool) {
 	return out, true
 }
 
-func (l *lowering) node(n loop.Node) int {
+func (l *lowering) node(n kernels.Node) int {
 	for i, m := range l.nodes {
 		if m.Op == n.Op && m.Const == n.Const && m.Operand == n.Operand && slices.Equal(m.Args, n.Args) {
 			return i
@@ -384,9 +384,9 @@ func (l *lowering) value(x *ir.Value) int {
 func (l *lowering) build(x *ir.Value) int {
 	switch {
 	case x.Op == ir.OpConst:
-		return l.node(loop.Node{Op: "const", Const: x.Attr.Const})
+		return l.node(kernels.Node{Op: "const", Const: x.Attr.Const})
 	case x.Op == ir.OpIota && l.c.cols == nil && x.Len() == l.c.n && x.Attr.Axis == x.Rank()-1 && x.Shape()[x.Rank()-1] == l.w && rows(l.c.space):
-		return l.node(loop.Node{Op: "iota"})
+		return l.node(kernels.Node{Op: "iota"})
 	case isView(x) && (l.own[base(x)] && l.f.follows(x) || !l.f.inMemory(x)):
 		return l.value(x.Args[0])
 	case !l.own[x] && l.f.inMemory(x):
@@ -398,7 +398,7 @@ func (l *lowering) build(x *ir.Value) int {
 		return l.load(x, w, x.Len() != l.c.n)
 	case x.Op.Class() == ir.Reduction:
 		op := map[ir.Op]string{ir.OpSum: "rowsum", ir.OpMax: "rowmax"}[x.Op]
-		return l.node(loop.Node{Op: op, Args: []int{l.value(x.Args[0])}})
+		return l.node(kernels.Node{Op: op, Args: []int{l.value(x.Args[0])}})
 	case x.Op == ir.OpFloat: // loads convert
 		return l.value(x.Args[0])
 	}
@@ -406,7 +406,7 @@ func (l *lowering) build(x *ir.Value) int {
 	for i, a := range x.Args {
 		args[i] = l.value(a)
 	}
-	return l.node(loop.Node{Op: x.Op.String(), Args: args})
+	return l.node(kernels.Node{Op: x.Op.String(), Args: args})
 }
 
 func (l *lowering) load(x *ir.Value, w View, perRow bool) int {
@@ -418,9 +418,9 @@ func (l *lowering) load(x *ir.Value, w View, perRow bool) int {
 	o := operand{value: x, view: view, isInt: x.Type.DType == ir.I32, perRow: perRow}
 	for i, p := range l.operands {
 		if p.at(view) {
-			return l.node(loop.Node{Op: "load", Operand: i})
+			return l.node(kernels.Node{Op: "load", Operand: i})
 		}
 	}
 	l.operands = append(l.operands, o)
-	return l.node(loop.Node{Op: "load", Operand: len(l.operands) - 1})
+	return l.node(kernels.Node{Op: "load", Operand: len(l.operands) - 1})
 }

@@ -12,8 +12,8 @@ import (
 	"mspecc/codegen/plan"
 	"mspecc/internal/simulate"
 	"mspecc/ir"
-	"mspecc/ir/loop"
 	"mspecc/ir/pass"
+	"mspecc/kernels"
 )
 
 // model is a transformer block with everything that MetaMAE's gradient meets: layer norm,
@@ -285,7 +285,7 @@ func TestReplace(t *testing.T) {
 		exps := 0
 		for _, l := range res.Launches {
 			for _, k := range l.Kernels() {
-				if k.Rows != nil && slices.ContainsFunc(k.Rows.Nodes, func(n loop.Node) bool { return n.Op == "exp" }) {
+				if k.Rows != nil && slices.ContainsFunc(k.Rows.Nodes, func(n kernels.Node) bool { return n.Op == "exp" }) {
 					exps++
 				}
 			}

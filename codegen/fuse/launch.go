@@ -15,7 +15,7 @@ package fuse
 
 import (
 	"mspecc/ir"
-	"mspecc/ir/loop"
+	"mspecc/kernels"
 )
 
 // Class says who owns a buffer's contents.
@@ -83,11 +83,11 @@ func (k Kind) String() string {
 // that the driver runs around it.
 type Launch struct {
 	Kind       Kind
-	Rows       *loop.Rows
-	ColReduce  *loop.ColReduce
-	MatMul     *loop.MatMul
-	Transpose  *loop.Transpose
-	Interleave *loop.Interleave
+	Rows       *kernels.Rows
+	ColReduce  *kernels.ColReduce
+	MatMul     *kernels.MatMul
+	Transpose  *kernels.Transpose
+	Interleave *kernels.Interleave
 
 	Stages  []*Launch // chains: run one after another on each tile
 	Tiles   int       // tiled launch: number of tiles

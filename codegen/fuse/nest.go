@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"mspecc/ir"
-	"mspecc/ir/loop"
+	"mspecc/kernels"
 )
 
 // taskElements is how many elements one task of a row kernel works on: enough to hide the
@@ -99,14 +99,14 @@ func (l *lowering) rows() (*Launch, error) {
 		l.insert(0)
 	}
 	k := len(l.dims) - 2
-	kernel := &loop.Rows{Width: l.dims[k+1], Nodes: l.nodes, Stores: l.stores}
+	kernel := &kernels.Rows{Width: l.dims[k+1], Nodes: l.nodes, Stores: l.stores}
 	la := &Launch{Kind: RowsKind, Rows: kernel, Outer: l.dims[:k], Count: l.dims[k]}
 	for _, o := range l.operands {
 		s, at := o.view.Strides, o.view.Offset
 		if o.half { // to places of pairs
 			s, at = append(halved(s[:k+1]), 1), at/2
 		}
-		kernel.Operands = append(kernel.Operands, loop.Operand{Name: operandName(o), Int: o.isInt, Half: o.half, Row: s[k], Col: s[k+1]})
+		kernel.Operands = append(kernel.Operands, kernels.Operand{Name: operandName(o), Int: o.isInt, Half: o.half, Row: s[k], Col: s[k+1]})
 		la.Operands = append(la.Operands, Access{Buf: o.view.Buf, Offset: at, Outer: s[:k], Chunk: s[k], Write: o.write})
 	}
 	perTask := max(1, taskElements/max(1, kernel.Width))
@@ -239,7 +239,7 @@ func (l *lowering) colReduce() ([]*Launch, error) {
 	}
 	mid := len(l.dims) - 3
 	outer, chunks := l.dims[:mid], (cs.r+chunk-1)/chunk
-	kernel := &loop.ColReduce{Width: cs.w, Nodes: l.nodes, Stores: l.stores}
+	kernel := &kernels.ColReduce{Width: cs.w, Nodes: l.nodes, Stores: l.stores}
 	la := &Launch{Kind: ColReduceKind, ColReduce: kernel, Outer: outer, Count: cs.r, Chunk: chunk, PerTask: 1}
 	if chunks == 1 {
 		la.PerTask = max(1, taskElements/max(1, cs.r*cs.w))
@@ -250,7 +250,7 @@ func (l *lowering) colReduce() ([]*Launch, error) {
 		if !o.write {
 			s := reads[ri].view.Strides
 			ri++
-			kernel.Operands = append(kernel.Operands, loop.Operand{Name: "in", Int: o.isInt, Row: s[mid+1], Col: s[mid+2]})
+			kernel.Operands = append(kernel.Operands, kernels.Operand{Name: "in", Int: o.isInt, Row: s[mid+1], Col: s[mid+2]})
 			la.Operands = append(la.Operands, Access{Buf: o.view.Buf, Offset: o.view.Offset, Outer: s[:mid], Chunk: s[mid]})
 			continue
 		}
@@ -258,7 +258,7 @@ func (l *lowering) colReduce() ([]*Launch, error) {
 		if !okDst {
 			return nil, fmt.Errorf("internal error: a column reduction's result does not fit %v", outer)
 		}
-		kernel.Operands = append(kernel.Operands, loop.Operand{Name: "out", Col: dst.Strides[len(outer)]})
+		kernel.Operands = append(kernel.Operands, kernels.Operand{Name: "out", Col: dst.Strides[len(outer)]})
 		if chunks == 1 {
 			la.Operands = append(la.Operands, Access{Buf: dst.Buf, Offset: dst.Offset, Outer: dst.Strides[:len(outer)], Write: true})
 			continue
@@ -290,10 +290,10 @@ func (l *lowering) combine(operand int, part *Buffer, dst View, outer []int, chu
 			op, v = l.nodes[st.Node].Op, l.c.roots[i]
 		}
 	}
-	kernel := &loop.ColReduce{Width: cs.w,
-		Operands: []loop.Operand{{Name: "in", Row: cs.w, Col: 1}, {Name: "out", Col: dst.Strides[len(outer)]}},
-		Nodes:    []loop.Node{{Op: "load"}, {Op: op, Args: []int{0}}},
-		Stores:   []loop.Store{{Node: 1, Operand: 1}}}
+	kernel := &kernels.ColReduce{Width: cs.w,
+		Operands: []kernels.Operand{{Name: "in", Row: cs.w, Col: 1}, {Name: "out", Col: dst.Strides[len(outer)]}},
+		Nodes:    []kernels.Node{{Op: "load"}, {Op: op, Args: []int{0}}},
+		Stores:   []kernels.Store{{Node: 1, Operand: 1}}}
 	return &Launch{Kind: ColReduceKind, ColReduce: kernel, Outer: outer, Count: chunks, Chunk: chunks, PerTask: 1,
 		Operands: []Access{{Buf: part, Outer: scaled(ir.Strides(outer), chunks*cs.w), Chunk: cs.w}, {Buf: dst.Buf, Offset: dst.Offset, Outer: dst.Strides[:len(outer)], Write: true}},
 		Values:   []*ir.Value{v}, Flops: chunks * cs.w * product(outer), Bytes: 4 * part.Len, Note: "adds partial sums in a fixed order"}

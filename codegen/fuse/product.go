@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"mspecc/ir"
-	"mspecc/ir/loop"
+	"mspecc/kernels"
 )
 
 // Sizes of the blocks that one call of a matrix-product kernel works on.
@@ -122,10 +122,10 @@ func (l *Launch) splitInner(parts, n int) {
 func (f *fuser) addParts(v *ir.Value, part View) *Launch {
 	dst := f.storage[v]
 	parts, rows, cols := part.Shape[0], part.Shape[1], part.Shape[2]
-	kernel := &loop.ColReduce{Width: cols,
-		Operands: []loop.Operand{{Name: "in", Row: rows * cols, Col: 1}, {Name: "out", Col: dst.Strides[1]}},
-		Nodes:    []loop.Node{{Op: "load"}, {Op: "colsum", Args: []int{0}}},
-		Stores:   []loop.Store{{Node: 1, Operand: 1}}}
+	kernel := &kernels.ColReduce{Width: cols,
+		Operands: []kernels.Operand{{Name: "in", Row: rows * cols, Col: 1}, {Name: "out", Col: dst.Strides[1]}},
+		Nodes:    []kernels.Node{{Op: "load"}, {Op: "colsum", Args: []int{0}}},
+		Stores:   []kernels.Store{{Node: 1, Operand: 1}}}
 	return &Launch{Kind: ColReduceKind, ColReduce: kernel, Outer: []int{rows}, Count: parts, Chunk: parts,
 		PerTask:  max(1, taskElements/(parts*cols)),
 		Operands: []Access{{Buf: part.Buf, Outer: []int{cols}}, {Buf: dst.Buf, Offset: dst.Offset, Outer: []int{dst.Strides[0]}, Write: true}},
@@ -149,7 +149,7 @@ func (f *fuser) matmul(m *ir.Value, c View, accumulate bool) *Launch {
 		size /= 2
 	}
 
-	k := &loop.MatMul{N: cols, Half: f.rounded[m], Pairs: x.Type.DType == ir.BF16x2, AM: av[len(av)-2], AK: av[len(av)-1], BK: bv[len(bv)-2], CM: cv[len(cv)-2]}
+	k := &kernels.MatMul{N: cols, Half: f.rounded[m], Pairs: x.Type.DType == ir.BF16x2, AM: av[len(av)-2], AK: av[len(av)-1], BK: bv[len(bv)-2], CM: cv[len(cv)-2]}
 	la := &Launch{Kind: MatMulKind, MatMul: k, Outer: dims, Count: rowsM, K: x.Shape()[rank-1], Accumulate: accumulate,
 		Values: []*ir.Value{m}, Flops: flops, Bytes: 4 * (x.Len() + y.Len() + size)}
 	n := len(dims)
@@ -212,7 +212,7 @@ func (f *fuser) unitColumns(y *ir.Value) View {
 	k := len(dims)
 	// The kernel reads rows of w's second-last axis: [cols, rows] -> [rows, cols].
 	r, c := s[n-1], s[n-2]
-	la := &Launch{Kind: TransposeKind, Transpose: &loop.Transpose{R: r, C: c, In: wv[k+1], Out: dv[k]}, Outer: dims, Count: 1, Chunk: 1,
+	la := &Launch{Kind: TransposeKind, Transpose: &kernels.Transpose{R: r, C: c, In: wv[k+1], Out: dv[k]}, Outer: dims, Count: 1, Chunk: 1,
 		PerTask:  max(1, taskElements/max(1, r*c)),
 		Operands: []Access{{Buf: w.Buf, Offset: w.Offset, Outer: wv[:k]}, {Buf: dst.Buf, Offset: dst.Offset, Outer: dv[:k], Write: true}},
 		Values:   []*ir.Value{y}, Bytes: 8 * y.Len(), Copy: true, Note: "columns with unit stride, shared by every product that reads them"}
@@ -252,7 +252,7 @@ func (f *fuser) interleave(v *ir.Value) {
 	r, width := in.Shape[k], in.Shape[k+1]
 	dims, wv, dv, _ := batchDims(out.Shape[:k], in, out, out)
 	k = len(dims)
-	kernel := &loop.Interleave{Width: width, In: wv[k], Out: dv[k], Odd: r%2 == 1}
+	kernel := &kernels.Interleave{Width: width, In: wv[k], Out: dv[k], Odd: r%2 == 1}
 	la := &Launch{Kind: InterleaveKind, Interleave: kernel, Outer: dims, Count: (r + 1) / 2, Values: []*ir.Value{v},
 		Bytes: 4 * (x.Len() + v.Len()), Copy: true, Note: "pairs along the inner extent of a product"}
 	if k == 1 && !kernel.Odd && wv[0] == r*wv[1] { // one tall matrix

@@ -15,7 +15,7 @@ import (
 	"mspecc/codegen"
 	"mspecc/internal/refcase"
 	"mspecc/ir/elab"
-	"mspecc/ir/loop/looptest"
+	"mspecc/kernels/kerneltest"
 	"mspecc/runtime/ckpt"
 	"mspecc/spec"
 )
@@ -138,7 +138,7 @@ func buildModule(t *testing.T, mod *codegen.Module, dir, harness string) string 
 	bin := filepath.Join(dir, "trainer")
 	cmd := exec.Command("go", "build", "-trimpath", "-o", bin, ".") // without its path, the run-time library is compiled once for all
 	cmd.Dir = module
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOARCH="+looptest.Arch())
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOARCH="+kerneltest.Arch())
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
@@ -218,7 +218,7 @@ func runCase(t *testing.T, c *refcase.Case, tol refcase.Tolerance, bin, in, targ
 // runHarness runs a binary with a harness and gives the tensors it wrote.
 func runHarness(t *testing.T, bin, in, out, target string, env ...string) map[string][]float64 {
 	t.Helper()
-	cmd := looptest.Command(bin)
+	cmd := kerneltest.Command(bin)
 	cmd.Env = environ(target, append(env, "MSPECC_CASE_IN="+in, "MSPECC_CASE_OUT="+out)...)
 	text, err := cmd.CombinedOutput()
 	if err != nil {

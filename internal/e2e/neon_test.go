@@ -7,13 +7,13 @@ import (
 	"testing"
 
 	"mspecc/internal/refcase"
-	"mspecc/ir/loop/looptest"
+	"mspecc/kernels/kerneltest"
 )
 
 // emulated skips a test where trainers run without an emulator: there the other tests say the same and more.
 func emulated(t *testing.T) {
 	t.Helper()
-	if looptest.Arch() == runtime.GOARCH {
+	if kerneltest.Arch() == runtime.GOARCH {
 		t.Skip("no emulator is asked for (kernels/gen/neon/qemu.sh)")
 	}
 }

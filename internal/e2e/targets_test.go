@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"mspecc/ir/loop/looptest"
 	"mspecc/kernels/gen"
+	"mspecc/kernels/kerneltest"
 	"mspecc/runtime"
 )
 
@@ -35,7 +35,7 @@ func targets(t *testing.T, precision string) []string {
 
 // compiled are the targets of the architecture that trainers are built for.
 func compiled() []gen.Target {
-	list, err := gen.Select(gen.Auto, looptest.Arch())
+	list, err := gen.Select(gen.Auto, kerneltest.Arch())
 	if err != nil {
 		panic(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"mspecc/codegen/fuse"
 	"mspecc/ir/loop"
+	"mspecc/kernels"
 )
 
 // Run executes launches in order on an arena, the last local floats of which are a worker's
@@ -129,7 +130,7 @@ func (w *worker) kernel(l *fuse.Launch, off []int, rows int) error {
 	return nil
 }
 
-func interleave(k *loop.Interleave, mem []float32, off []int, rows int) {
+func interleave(k *kernels.Interleave, mem []float32, off []int, rows int) {
 	for i := range rows {
 		for j := range k.Width {
 			x, y := math.Float32bits(mem[off[0]+2*i*k.In+j]), uint32(0)
@@ -171,7 +172,7 @@ func matmul(l *fuse.Launch, mem []float32, off []int, rows int, add bool) {
 	}
 }
 
-func rowsKernel(k *loop.Rows, mem []float32, off []int, rows int) error {
+func rowsKernel(k *kernels.Rows, mem []float32, off []int, rows int) error {
 	vals := make([][]float64, len(k.Nodes))
 	for r := range rows {
 		for i, n := range k.Nodes {
@@ -188,7 +189,7 @@ func rowsKernel(k *loop.Rows, mem []float32, off []int, rows int) error {
 	return nil
 }
 
-func store(o loop.Operand, v []float64, mem []float32, off, r, width int) {
+func store(o kernels.Operand, v []float64, mem []float32, off, r, width int) {
 	if o.Half {
 		for j := 0; j < width; j += 2 {
 			bits := math.Float32bits(loop.Half(float32(v[j]))) >> 16
@@ -208,7 +209,7 @@ func store(o loop.Operand, v []float64, mem []float32, off, r, width int) {
 	}
 }
 
-func columns(k *loop.ColReduce, mem []float32, off []int, rows int) error {
+func columns(k *kernels.ColReduce, mem []float32, off []int, rows int) error {
 	acc := make([][]float64, len(k.Nodes))
 	for r := range rows {
 		vals := make([][]float64, len(k.Nodes))
@@ -241,7 +242,7 @@ func columns(k *loop.ColReduce, mem []float32, off []int, rows int) error {
 	return nil
 }
 
-func node(n loop.Node, ops []loop.Operand, vals [][]float64, mem []float32, off []int, r, width int) ([]float64, error) {
+func node(n kernels.Node, ops []kernels.Operand, vals [][]float64, mem []float32, off []int, r, width int) ([]float64, error) {
 	out := make([]float64, width)
 	arg := func(i, j int) float64 { return vals[n.Args[i]][j] }
 	switch n.Op {

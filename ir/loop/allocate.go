@@ -1,9 +1,14 @@
 package loop
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 )
+
+// ErrPressure is returned (wrapped) by Lower when no form of a kernel fits
+// the target's vector registers. The caller should split the fusion.
+var ErrPressure = errors.New("too many live values for the vector registers of the target")
 
 // Registers counts what a kernel needs after allocation.
 type Registers struct{ Vec, Ptr, Counter int }

@@ -1,64 +1,81 @@
 package loop
 
-// builder appends statements to the innermost open block of a kernel.
-type builder struct {
-	k       *Kernel
-	lanes   int
+// Builder appends statements to the innermost open block of a kernel.
+type Builder struct {
+	Kernel  *Kernel
+	Lanes   int
 	out     *[]Stmt
 	v, p, n int // registers made so far
 }
 
-func newBuilder(t Machine, operands, counts []string) *builder {
+// NewBuilder begins a kernel for a machine, with the names of its operands and of its run-time counts.
+func NewBuilder(t Machine, operands, counts []string) *Builder {
 	k := &Kernel{Lanes: t.Lanes, Operands: operands, Counts: counts}
-	return &builder{k: k, lanes: t.Lanes, out: &k.Body}
+	return &Builder{Kernel: k, Lanes: t.Lanes, out: &k.Body}
 }
 
-func (b *builder) emit(s Stmt)         { *b.out = append(*b.out, s) }
-func (b *builder) comment(text string) { b.emit(&Comment{text}) }
-func (b *builder) newV() V             { b.v++; return V(b.v - 1) }
-func (b *builder) newP() P             { b.p++; return P(b.p - 1) }
-func (b *builder) newN() N             { b.n++; return N(b.n - 1) }
-func (b *builder) step(p P, elems int) { b.move(p, p, elems) }
-func imm(x float64) Arg                { return Arg{Const: true, Imm: float32(x)} }
-func reg(v V) Arg                      { return Arg{V: v} }
-func at(p P, off int) Mem              { return Mem{p, NoIndex, off} }
-func (b *builder) into(body *[]Stmt, f func()) {
+// Emit appends a statement.
+func (b *Builder) Emit(s Stmt) { *b.out = append(*b.out, s) }
+
+// Comment appends a line for readers of the printed code.
+func (b *Builder) Comment(text string) { b.Emit(&Comment{text}) }
+
+// NewV is a fresh vector register.
+func (b *Builder) NewV() V { b.v++; return V(b.v - 1) }
+
+func (b *Builder) newP() P { b.p++; return P(b.p - 1) }
+func (b *Builder) newN() N { b.n++; return N(b.n - 1) }
+
+// Step advances a pointer by a number of elements.
+func (b *Builder) Step(p P, elems int) { b.move(p, p, elems) }
+
+// Imm is a constant argument, rounded to float32; Reg a register; At the address of an element, and Indexed with an index.
+func Imm(x float64) Arg                 { return Arg{Const: true, Imm: float32(x)} }
+func Reg(v V) Arg                       { return Arg{V: v} }
+func At(p P, off int) Mem               { return Mem{p, NoIndex, off} }
+func Indexed(p P, index N, off int) Mem { return Mem{p, index, off} }
+
+// Into lets f append to another block.
+func (b *Builder) Into(body *[]Stmt, f func()) {
 	saved := b.out
 	b.out = body
 	f()
 	b.out = saved
 }
 
-func (b *builder) base(operand int) P {
+// Base is a pointer to the beginning of an operand.
+func (b *Builder) Base(operand int) P {
 	p := b.newP()
-	b.emit(&Scalar{Op: OpBase, P: p, Value: operand})
+	b.Emit(&Scalar{Op: OpBase, P: p, Value: operand})
 	return p
 }
 
-func (b *builder) move(p, from P, elems int) {
+func (b *Builder) move(p, from P, elems int) {
 	if p != from || elems != 0 {
-		b.emit(&Scalar{Op: OpMove, P: p, From: from, Value: elems})
+		b.Emit(&Scalar{Op: OpMove, P: p, From: from, Value: elems})
 	}
 }
 
-func (b *builder) copyP(from P, elems int) P {
+// CopyP is a fresh pointer, some elements after another.
+func (b *Builder) CopyP(from P, elems int) P {
 	p := b.newP()
 	b.move(p, from, elems)
 	return p
 }
 
-func (b *builder) count(i int) N { return b.countLess(i, 0) }
+// Count is a counter that begins with run-time count i.
+func (b *Builder) Count(i int) N { return b.CountLess(i, 0) }
 
-// countLess is a count without the first so many.
-func (b *builder) countLess(i, less int) N {
+// CountLess is a count without the first so many.
+func (b *Builder) CountLess(i, less int) N {
 	n := b.newN()
-	b.emit(&Scalar{Op: OpCount, N: n, Value: i, Less: less})
+	b.Emit(&Scalar{Op: OpCount, N: n, Value: i, Less: less})
 	return n
 }
 
-// up runs f for n = 0, step, ... below limit; a single pass needs no loop and
+// Up runs f for n = 0, step, ... below limit; a single pass needs no loop and
 // gets NoIndex.
-func (b *builder) up(label string, limit, step int, f func(n N)) {
+func (b *Builder) Up(label string, limit, step int, f func(n N)) {
 	if limit <= 0 {
 		return
 	}
@@ -67,29 +84,31 @@ func (b *builder) up(label string, limit, step int, f func(n N)) {
 		return
 	}
 	l := &Loop{Label: label, N: b.newN(), Limit: limit, Step: step}
-	b.into(&l.Body, func() { f(l.N) })
-	b.emit(l)
+	b.Into(&l.Body, func() { f(l.N) })
+	b.Emit(l)
 }
 
-func (b *builder) down(label string, n N, step int, f func()) {
+// Down runs f while n is at least step, and lowers n by step after each run.
+func (b *Builder) Down(label string, n N, step int, f func()) {
 	l := &Loop{Label: label, N: n, Down: true, Step: step}
-	b.into(&l.Body, f)
-	b.emit(l)
+	b.Into(&l.Body, f)
+	b.Emit(l)
 }
 
-// op appends an elementwise instruction with a fresh result, or computes it
+// Op appends an elementwise instruction with a fresh result, or computes it
 // now where all arguments are constants.
-func (b *builder) op(op Op, args ...Arg) Arg {
+func (b *Builder) Op(op Op, args ...Arg) Arg {
 	if x, ok := fold(op, args); ok {
 		return x
 	}
-	d := b.newV()
-	b.opTo(d, op, args...)
-	return reg(d)
+	d := b.NewV()
+	b.OpTo(d, op, args...)
+	return Reg(d)
 }
 
-func (b *builder) opTo(d V, op Op, args ...Arg) {
-	b.emit(&Instr{Op: op, Dst: d, Args: args})
+// OpTo appends an elementwise instruction with its result in d.
+func (b *Builder) OpTo(d V, op Op, args ...Arg) {
+	b.Emit(&Instr{Op: op, Dst: d, Args: args})
 }
 
 func fold(op Op, args []Arg) (Arg, bool) {
@@ -107,39 +126,43 @@ func fold(op Op, args []Arg) (Arg, bool) {
 	return Arg{Const: true, Imm: e.eval(x)}, true
 }
 
-func (b *builder) load(m Mem, stride, lanes int, i32 bool) V {
-	d := b.newV()
-	b.emit(&Instr{Op: OpLoad, Dst: d, Mem: m, Stride: stride, Lanes: b.partial(lanes), Int: i32})
+// Load loads the first lanes elements, stride apart, those of i32 converted.
+func (b *Builder) Load(m Mem, stride, lanes int, i32 bool) V {
+	d := b.NewV()
+	b.Emit(&Instr{Op: OpLoad, Dst: d, Mem: m, Stride: stride, Lanes: b.partial(lanes), Int: i32})
 	return d
 }
 
-// loadHalf loads bf16 elements.
-func (b *builder) loadHalf(m Mem, lanes int) V {
-	d := b.newV()
-	b.emit(&Instr{Op: OpLoad, Dst: d, Mem: m, Stride: 1, Lanes: b.partial(lanes), Half: true})
+// LoadHalf loads bf16 elements.
+func (b *Builder) LoadHalf(m Mem, lanes int) V {
+	d := b.NewV()
+	b.Emit(&Instr{Op: OpLoad, Dst: d, Mem: m, Stride: 1, Lanes: b.partial(lanes), Half: true})
 	return d
 }
 
-// storeHalf stores elements rounded to bf16.
-func (b *builder) storeHalf(x Arg, m Mem, lanes int) {
-	b.emit(&Instr{Op: OpStore, Args: []Arg{x}, Mem: m, Stride: 1, Lanes: b.partial(lanes), Half: true})
+// StoreHalf stores elements rounded to bf16.
+func (b *Builder) StoreHalf(x Arg, m Mem, lanes int) {
+	b.Emit(&Instr{Op: OpStore, Args: []Arg{x}, Mem: m, Stride: 1, Lanes: b.partial(lanes), Half: true})
 }
 
-func (b *builder) bcast(m Mem, i32 bool) V {
-	d := b.newV()
-	b.emit(&Instr{Op: OpBcast, Dst: d, Mem: m, Int: i32})
+// Bcast loads one element into all lanes.
+func (b *Builder) Bcast(m Mem, i32 bool) V {
+	d := b.NewV()
+	b.Emit(&Instr{Op: OpBcast, Dst: d, Mem: m, Int: i32})
 	return d
 }
 
-func (b *builder) store(x Arg, m Mem, stride, lanes int, i32 bool) {
-	b.emit(&Instr{Op: OpStore, Args: []Arg{x}, Mem: m, Stride: stride, Lanes: b.partial(lanes), Int: i32})
+// Store stores the first lanes elements, stride apart, those of i32 converted.
+func (b *Builder) Store(x Arg, m Mem, stride, lanes int, i32 bool) {
+	b.Emit(&Instr{Op: OpStore, Args: []Arg{x}, Mem: m, Stride: stride, Lanes: b.partial(lanes), Int: i32})
 }
 
-func (b *builder) prefetch(m Mem) { b.emit(&Instr{Op: OpPrefetch, Mem: m}) }
+// Prefetch asks for the cache line of an element.
+func (b *Builder) Prefetch(m Mem) { b.Emit(&Instr{Op: OpPrefetch, Mem: m}) }
 
 // partial is the Lanes of an instruction on the first n lanes.
-func (b *builder) partial(n int) int {
-	if n == b.lanes {
+func (b *Builder) partial(n int) int {
+	if n == b.Lanes {
 		return 0
 	}
 	return n

@@ -1,11 +1,9 @@
-// Package loop is the loop IR: kernels as structured loops over vector code,
-// and the lowering of the kernel families (Rows, ColReduce, MatMul,
-// Transpose, Interleave) to it.
+// Package loop is the loop IR: kernels as structured loops over vector code. Kernels are written in it by
+// package kernels and printed by the targets in kernels/gen.
 //
 // The IR knows neither a CPU nor Go. A Machine says how many f32 lanes a
 // vector has and how many registers there are; the same lowering serves
-// AVX-512 (16 lanes), AVX2 (8 lanes), NEON (4 lanes), portable Go (1 lane) and whatever prints it next; the machines are in
-// kernels/gen.
+// AVX-512 (16 lanes), AVX2 (8 lanes), NEON (4 lanes), portable Go (1 lane) and whatever prints it next.
 //
 // There are three kinds of register: vectors of Machine.Lanes f32 (v0, v1,
 // ...), pointers to elements of the arena (p0, ...) and counters (n0, ...).

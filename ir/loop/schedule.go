@@ -11,8 +11,8 @@ package loop
 //	v0 = load; v1 = exp v0; store v1; v2 = load; v3 = exp v2; store v3
 //	v0 = load; v2 = load; v1 = exp v0; v3 = exp v2; store v1; store v3
 
-// schedule reorders all runs of instructions in k; most bounds the live vectors.
-func schedule(k *Kernel, most int) {
+// Schedule reorders all runs of instructions in k; most bounds the live vectors.
+func Schedule(k *Kernel, most int) {
 	s := scheduler{most: most, lives: live(k)}
 	s.block(k.Body)
 }

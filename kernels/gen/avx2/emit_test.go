@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"mspecc/ir/loop"
+	"mspecc/kernels"
 	"mspecc/kernels/gen/avx2"
 	"mspecc/kernels/gen/avx512"
 	"mspecc/kernels/gen/gentest"
@@ -28,7 +29,7 @@ func TestGolden(t *testing.T) {
 // TestTile: the inner loop of a 6 x 16 tile, unrolled four times, is 48 register products and touches
 // no stack.
 func TestTile(t *testing.T) {
-	m := &loop.MatMul{N: 256, Ms: []int{252}, Ks: []int{256}, AM: 256, AK: 1, BK: 256, CM: 256}
+	m := &kernels.MatMul{N: 256, Ms: []int{252}, Ks: []int{256}, AM: 256, AK: 1, BK: 256, CM: 256}
 	k := gentest.Lower(t, "matmul", m, avx2.Machine)
 	asm, _, err := avx2.Emit([]*loop.Kernel{k}, "model")
 	if err != nil {
@@ -131,12 +132,12 @@ func TestOnlyAVX2(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	matmul := loop.MatMul{N: 37, AM: 64, AK: 1, BK: 37, CM: 37}
+	matmul := kernels.MatMul{N: 37, AM: 64, AK: 1, BK: 37, CM: 37}
 	pairs := matmul
 	pairs.Pairs = true
 	asm, _, err := avx2.Emit([]*loop.Kernel{k, gentest.Lower(t, "rowScale", gentest.RowScale(13), avx2.Machine), gentest.Lower(t, "matmul", &matmul, avx2.Machine),
-		gentest.Lower(t, "pairs", &pairs, avx2.Machine), gentest.Lower(t, "transpose", &loop.Transpose{R: 13, C: 11, In: 11, Out: 13}, avx2.Machine),
-		gentest.Lower(t, "interleave", &loop.Interleave{Width: 7, In: 7, Out: 14}, avx2.Machine)}, "model")
+		gentest.Lower(t, "pairs", &pairs, avx2.Machine), gentest.Lower(t, "transpose", &kernels.Transpose{R: 13, C: 11, In: 11, Out: 13}, avx2.Machine),
+		gentest.Lower(t, "interleave", &kernels.Interleave{Width: 7, In: 7, Out: 14}, avx2.Machine)}, "model")
 	if err != nil {
 		t.Fatal(err)
 	}

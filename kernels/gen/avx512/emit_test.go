@@ -6,18 +6,19 @@ import (
 	"testing"
 
 	"mspecc/ir/loop"
+	"mspecc/kernels"
 	"mspecc/kernels/gen/avx512"
 	"mspecc/kernels/gen/gentest"
 	"mspecc/kernels/gen/portable"
 )
 
 // rowScale divides each row by its sum.
-func rowScale() *loop.Rows {
-	return &loop.Rows{
+func rowScale() *kernels.Rows {
+	return &kernels.Rows{
 		Width:    20,
-		Operands: []loop.Operand{{Name: "x", Row: 20, Col: 1}, {Name: "y", Row: 20, Col: 1}},
-		Nodes:    []loop.Node{{Op: "load"}, {Op: "rowsum", Args: []int{0}}, {Op: "div", Args: []int{0, 1}}},
-		Stores:   []loop.Store{{Node: 2, Operand: 1}},
+		Operands: []kernels.Operand{{Name: "x", Row: 20, Col: 1}, {Name: "y", Row: 20, Col: 1}},
+		Nodes:    []kernels.Node{{Op: "load"}, {Op: "rowsum", Args: []int{0}}, {Op: "div", Args: []int{0, 1}}},
+		Stores:   []kernels.Store{{Node: 2, Operand: 1}},
 	}
 }
 
@@ -34,7 +35,7 @@ func TestGolden(t *testing.T) {
 // TestTile: the inner loop of a 6 x 64 tile, unrolled four times, is 96
 // register products and touches no stack.
 func TestTile(t *testing.T) {
-	m := &loop.MatMul{N: 256, Ms: []int{252}, Ks: []int{256}, AM: 256, AK: 1, BK: 256, CM: 256}
+	m := &kernels.MatMul{N: 256, Ms: []int{252}, Ks: []int{256}, AM: 256, AK: 1, BK: 256, CM: 256}
 	k := gentest.Lower(t, "matmul", m, avx512.Machine)
 	asm, _, err := avx512.Emit([]*loop.Kernel{k}, "model")
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mspecc/ir/loop"
+	"mspecc/kernels"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -44,12 +45,12 @@ func Lower(t *testing.T, name string, spec interface {
 }
 
 // RowScale divides each row by its sum and stores where it is largest.
-func RowScale(width int) *loop.Rows {
-	return &loop.Rows{
+func RowScale(width int) *kernels.Rows {
+	return &kernels.Rows{
 		Width:    width,
-		Operands: []loop.Operand{{Name: "x", Row: width, Col: 1}, {Name: "y", Row: width, Col: 1}, {Name: "top", Row: width, Col: 1}},
-		Nodes: []loop.Node{{Op: "load"}, {Op: "rowsum", Args: []int{0}}, {Op: "div", Args: []int{0, 1}},
+		Operands: []kernels.Operand{{Name: "x", Row: width, Col: 1}, {Name: "y", Row: width, Col: 1}, {Name: "top", Row: width, Col: 1}},
+		Nodes: []kernels.Node{{Op: "load"}, {Op: "rowsum", Args: []int{0}}, {Op: "div", Args: []int{0, 1}},
 			{Op: "rowmax", Args: []int{0}}, {Op: "eq", Args: []int{0, 3}}},
-		Stores: []loop.Store{{Node: 2, Operand: 1}, {Node: 4, Operand: 2}},
+		Stores: []kernels.Store{{Node: 2, Operand: 1}, {Node: 4, Operand: 2}},
 	}
 }

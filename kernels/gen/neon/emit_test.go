@@ -10,6 +10,7 @@ import (
 
 	"mspecc/internal/module"
 	"mspecc/ir/loop"
+	"mspecc/kernels"
 	"mspecc/kernels/gen/gentest"
 	"mspecc/kernels/gen/portable"
 )
@@ -108,7 +109,7 @@ func vet(t *testing.T, asm, stubs string) {
 // TestTile: of the inner loops of matrix products at least 85 of 100 instructions are products of
 // registers, and the kernels touch no stack.
 func TestTile(t *testing.T) {
-	for name, m := range map[string]*loop.MatMul{
+	for name, m := range map[string]*kernels.MatMul{
 		"rows":    {N: 256, Ms: []int{250}, Ks: []int{256}, AM: 256, AK: 1, BK: 256, CM: 256},
 		"columns": {N: 192, Ms: []int{256}, Ks: []int{250}, AM: 1, AK: 256, BK: 192, CM: 192},
 	} {

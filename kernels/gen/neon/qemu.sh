@@ -14,7 +14,7 @@ fi
 emulator qemu-aarch64 qemu-user binutils-aarch64-linux-gnu
 go test -count=1 ./kernels/gen/neon
 export MSPECC_QEMU_AARCH64=qemu-aarch64
-go test -count=1 ./ir/loop
+go test -count=1 ./kernels
 if [ "${1:-}" = --full ]; then
 	MSPECC_SLOW=1 go test -count=1 -timeout=0 ./internal/e2e -run TestNEON -v
 	exit 0

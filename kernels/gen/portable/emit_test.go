@@ -5,19 +5,20 @@ import (
 	"testing"
 
 	"mspecc/ir/loop"
+	"mspecc/kernels"
 	"mspecc/kernels/gen/avx512"
 	"mspecc/kernels/gen/gentest"
 	"mspecc/kernels/gen/portable"
 )
 
 // decay is y = e^(-x) x for rows of 20.
-func decay() *loop.Rows {
-	return &loop.Rows{
+func decay() *kernels.Rows {
+	return &kernels.Rows{
 		Width:    20,
-		Operands: []loop.Operand{{Name: "x", Row: 20, Col: 1}, {Name: "y", Row: 20, Col: 1}},
-		Nodes: []loop.Node{{Op: "load"}, {Op: "neg", Args: []int{0}}, {Op: "exp", Args: []int{1}},
+		Operands: []kernels.Operand{{Name: "x", Row: 20, Col: 1}, {Name: "y", Row: 20, Col: 1}},
+		Nodes: []kernels.Node{{Op: "load"}, {Op: "neg", Args: []int{0}}, {Op: "exp", Args: []int{1}},
 			{Op: "mul", Args: []int{2, 0}}},
-		Stores: []loop.Store{{Node: 3, Operand: 1}},
+		Stores: []kernels.Store{{Node: 3, Operand: 1}},
 	}
 }
 

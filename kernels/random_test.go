@@ -1,19 +1,19 @@
-package loop_test
+package kernels_test
 
 import (
 	"math"
 	"math/rand/v2"
 	"testing"
 
-	"mspecc/ir/loop"
+	"mspecc/kernels"
 )
 
 // randomRows is a random graph whose values stay of order 1.
-func randomRows(r *rand.Rand, width, size int) *loop.Rows {
+func randomRows(r *rand.Rand, width, size int) *kernels.Rows {
 	var d dag
 	inputs := 1 + r.IntN(8)
 	for i := 0; i < inputs; i++ {
-		o := []loop.Operand{{Row: width, Col: 1}, {Row: width, Col: 1}, {Row: 2*width + 1, Col: 2}, {Row: 1}, {Col: 1}}[r.IntN(5)]
+		o := []kernels.Operand{{Row: width, Col: 1}, {Row: width, Col: 1}, {Row: 2*width + 1, Col: 2}, {Row: 1}, {Col: 1}}[r.IntN(5)]
 		d.load(o)
 	}
 	pick := func() int {
@@ -51,10 +51,10 @@ func randomRows(r *rand.Rand, width, size int) *loop.Rows {
 	full := fullLevel(d)
 	for i := 0; i < stores; i++ {
 		n := len(d.nodes) - 1 - i*2
-		if o := (loop.Operand{Row: width, Col: 1}); full[n] || r.IntN(2) == 0 {
+		if o := (kernels.Operand{Row: width, Col: 1}); full[n] || r.IntN(2) == 0 {
 			d.store(n, o)
 		} else {
-			d.store(n, loop.Operand{Row: 1})
+			d.store(n, kernels.Operand{Row: 1})
 		}
 	}
 	return d.rows(width)
@@ -84,16 +84,16 @@ func TestRandomRows(t *testing.T) {
 		spec := randomRows(r, widths[i%len(widths)], 12+i)
 		cases = append(cases, rowCase{"random", spec, 1 + i%3, func(r *rand.Rand) float64 { return r.NormFloat64() }, 2e-5})
 	}
-	kernels := make([]string, len(cases))
+	names := make([]string, len(cases))
 	for i, c := range cases {
-		kernels[i] = s.add(c.spec)
+		names[i] = s.add(c.spec)
 	}
 	s.build()
 	for i, c := range cases {
 		for _, target := range s.targets {
-			if err := c.check(s, kernels[i], target, r); err != nil {
+			if err := c.check(s, names[i], target, r); err != nil {
 				t.Errorf("graph %d, width %d, %s: %v", i, c.spec.Width, target, err)
-				t.Log(s.byName[kernels[i]+target])
+				t.Log(s.byName[names[i]+target])
 			}
 		}
 	}

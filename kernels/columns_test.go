@@ -1,4 +1,4 @@
-package loop_test
+package kernels_test
 
 import (
 	"fmt"
@@ -6,25 +6,25 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"mspecc/ir/loop"
+	"mspecc/kernels"
 )
 
 // columnGraph is the sum of x tanh(y) with a value per row and one per column,
 // the largest x, and work after the reduction.
-func columnGraph(w int) *loop.ColReduce {
+func columnGraph(w int) *kernels.ColReduce {
 	var d dag
-	x := d.load(loop.Operand{Name: "x", Row: w + 1, Col: 1})
-	y := d.load(loop.Operand{Name: "y", Row: 2 * w, Col: 2})
-	scale := d.load(loop.Operand{Name: "scale", Row: 1})
-	bias := d.load(loop.Operand{Name: "bias", Col: 1})
-	rate := d.load(loop.Operand{Name: "rate"})
+	x := d.load(kernels.Operand{Name: "x", Row: w + 1, Col: 1})
+	y := d.load(kernels.Operand{Name: "y", Row: 2 * w, Col: 2})
+	scale := d.load(kernels.Operand{Name: "scale", Row: 1})
+	bias := d.load(kernels.Operand{Name: "bias", Col: 1})
+	rate := d.load(kernels.Operand{Name: "rate"})
 	sum := d.node("colsum", d.node("mul", d.node("mul", x, scale), d.node("tanh", y)))
 	top := d.node("colmax", d.node("add", x, d.node("iota")))
 	count := d.node("colsum", scale)
-	d.store(sum, loop.Operand{Name: "sum", Col: 1})
-	d.store(d.node("add", d.node("mul", top, rate), bias), loop.Operand{Name: "top", Col: 1})
-	d.store(count, loop.Operand{Name: "count", Col: 1})
-	return &loop.ColReduce{Width: w, Operands: d.operands, Nodes: d.nodes, Stores: d.stores}
+	d.store(sum, kernels.Operand{Name: "sum", Col: 1})
+	d.store(d.node("add", d.node("mul", top, rate), bias), kernels.Operand{Name: "top", Col: 1})
+	d.store(count, kernels.Operand{Name: "count", Col: 1})
+	return &kernels.ColReduce{Width: w, Operands: d.operands, Nodes: d.nodes, Stores: d.stores}
 }
 
 func TestColReduce(t *testing.T) {
@@ -45,7 +45,7 @@ func TestColReduce(t *testing.T) {
 	}
 }
 
-func checkColumns(s *suite, spec *loop.ColReduce, kernel string, rows int, r *rand.Rand) error {
+func checkColumns(s *suite, spec *kernels.ColReduce, kernel string, rows int, r *rand.Rand) error {
 	var a arena
 	w := spec.Width
 	for _, o := range spec.Operands[:5] {
@@ -86,11 +86,11 @@ func checkColumns(s *suite, spec *loop.ColReduce, kernel string, rows int, r *ra
 func TestTranspose(t *testing.T) {
 	s := newSuite(t)
 	shapes := [][2]int{{1, 1}, {16, 16}, {16, 5}, {3, 16}, {17, 33}, {48, 32}, {65, 32}, {31, 70}}
-	var specs []*loop.Transpose
+	var specs []*kernels.Transpose
 	var names []string
 	for _, x := range shapes {
 		in, out := x[1]+2, x[0]+1
-		m := &loop.Transpose{R: x[0], C: x[1], In: in, Out: out, InNext: x[0] * in, OutNext: x[1] * out}
+		m := &kernels.Transpose{R: x[0], C: x[1], In: in, Out: out, InNext: x[0] * in, OutNext: x[1] * out}
 		specs, names = append(specs, m), append(names, s.add(m))
 	}
 	s.build()
@@ -104,7 +104,7 @@ func TestTranspose(t *testing.T) {
 	}
 }
 
-func checkTranspose(s *suite, m *loop.Transpose, kernel string, r *rand.Rand) error {
+func checkTranspose(s *suite, m *kernels.Transpose, kernel string, r *rand.Rand) error {
 	const matrices = 2
 	var a arena
 	in := a.add(normal(r, matrices*m.InNext))

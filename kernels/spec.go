@@ -1,15 +1,12 @@
-package loop
+// Package kernels says what is computed: each family of kernels is a file, with the specification that fusion fills in
+// and its lowering to the loop IR, the same for every target. How a machine writes it is in kernels/gen.
+package kernels
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 )
-
-// ErrPressure is returned (wrapped) by Lower when no form of a kernel fits
-// the target's vector registers. The caller should split the fusion.
-var ErrPressure = errors.New("too many live values for the vector registers of the target")
 
 // Operand describes how one tensor is walked by a Rows or ColReduce kernel.
 // Strides are in elements. Operand i of a kernel starts at Mem[Off[i]].

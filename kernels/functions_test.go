@@ -1,4 +1,4 @@
-package loop_test
+package kernels_test
 
 import (
 	"math"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"mspecc/ir/loop"
+	"mspecc/kernels"
 )
 
 // function is an expanded function with the error it may have: relative in
@@ -45,13 +46,13 @@ var accuracies = []function{
 func TestFunctions(t *testing.T) {
 	const n = 20000
 	s := newSuite(t)
-	kernels := map[string]string{}
+	names := map[string]string{}
 	for _, c := range accuracies {
-		if kernels[c.name] == "" {
+		if names[c.name] == "" {
 			var d dag
-			x := d.load(loop.Operand{Name: "x", Col: 1})
-			d.store(d.node(c.name, x), loop.Operand{Name: "y", Col: 1})
-			kernels[c.name] = s.add(d.rows(n))
+			x := d.load(kernels.Operand{Name: "x", Col: 1})
+			d.store(d.node(c.name, x), kernels.Operand{Name: "y", Col: 1})
+			names[c.name] = s.add(d.rows(n))
 		}
 	}
 	s.build()
@@ -68,7 +69,7 @@ func TestFunctions(t *testing.T) {
 			}
 			a.add(x)
 			y := a.add(nans(n))
-			s.run(kernels[c.name]+target, a.mem, a.off, []int{1})
+			s.run(names[c.name]+target, a.mem, a.off, []int{1})
 			worst, worstAt := 0.0, float32(0)
 			for i, v := range x {
 				want := c.f(float64(v))
@@ -83,7 +84,7 @@ func TestFunctions(t *testing.T) {
 			}
 		}
 	}
-	checkLimits(t, s, kernels, n)
+	checkLimits(t, s, names, n)
 }
 
 // spacing is the distance between neighbouring f32 at x.
@@ -92,7 +93,7 @@ func spacing(x float64) float64 {
 	return math.Ldexp(1, max(e-24, -149))
 }
 
-func checkLimits(t *testing.T, s *suite, kernels map[string]string, n int) {
+func checkLimits(t *testing.T, s *suite, names map[string]string, n int) {
 	inf, nan := math.Inf(1), math.NaN()
 	limits := []struct {
 		name    string
@@ -117,7 +118,7 @@ func checkLimits(t *testing.T, s *suite, kernels map[string]string, n int) {
 			}
 			a.add(x)
 			y := a.add(nans(n))
-			s.run(kernels[c.name]+target, a.mem, a.off, []int{1})
+			s.run(names[c.name]+target, a.mem, a.off, []int{1})
 			for _, i := range []int{0, n - 1} {
 				got := float64(a.mem[y+i])
 				if got != c.want && !(math.IsNaN(got) && math.IsNaN(c.want)) && !(math.Abs(got-c.want) <= 2*spacing(c.want)) {
@@ -133,11 +134,11 @@ func checkLimits(t *testing.T, s *suite, kernels map[string]string, n int) {
 func TestSineNearMultiples(t *testing.T) {
 	const n = 20000
 	s := newSuite(t)
-	kernels := map[string]string{}
+	names := map[string]string{}
 	for _, name := range []string{"sin", "cos"} {
 		var d dag
-		d.store(d.node(name, d.load(loop.Operand{Name: "x", Col: 1})), loop.Operand{Name: "y", Col: 1})
-		kernels[name] = s.add(d.rows(n))
+		d.store(d.node(name, d.load(kernels.Operand{Name: "x", Col: 1})), kernels.Operand{Name: "y", Col: 1})
+		names[name] = s.add(d.rows(n))
 	}
 	s.build()
 	r := rand.New(rand.NewPCG(13, 14))
@@ -157,7 +158,7 @@ func TestSineNearMultiples(t *testing.T) {
 			var a arena
 			a.add(x)
 			y := a.add(nans(n))
-			s.run(kernels[name]+target, a.mem, a.off, []int{1})
+			s.run(names[name]+target, a.mem, a.off, []int{1})
 			out := a.mem[y : y+n]
 			if first == nil {
 				first = out

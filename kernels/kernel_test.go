@@ -1,4 +1,4 @@
-package loop_test
+package kernels_test
 
 import (
 	"fmt"
@@ -10,11 +10,11 @@ import (
 	"golang.org/x/sys/cpu"
 
 	"mspecc/ir/loop"
-	"mspecc/ir/loop/looptest"
 	"mspecc/kernels/gen/avx2"
 	"mspecc/kernels/gen/avx512"
 	"mspecc/kernels/gen/neon"
 	"mspecc/kernels/gen/portable"
+	"mspecc/kernels/kerneltest"
 )
 
 // lowerer is a kernel family's spec.
@@ -33,7 +33,7 @@ type suite struct {
 	byName  map[string]*loop.Kernel
 	names   []string
 	targets []string
-	runner  *looptest.Runner
+	runner  *kerneltest.Runner
 }
 
 func newSuite(t testing.TB) *suite {
@@ -54,7 +54,7 @@ func newSuite(t testing.TB) *suite {
 
 // machines are those of portable code and of the architecture that kernels are built for.
 func machines() []loop.Machine {
-	if looptest.Arch() == "arm64" {
+	if kerneltest.Arch() == "arm64" {
 		return []loop.Machine{portable.Machine, neon.Machine}
 	}
 	return []loop.Machine{portable.Machine, avx2.Machine, avx512.Machine}
@@ -92,18 +92,18 @@ func (s *suite) add(spec lowerer) string {
 }
 
 // assembly are the printers of assembly.
-var assembly = map[string]func(kernels []*loop.Kernel, pkg string) (asm, stubs string, err error){
+var assembly = map[string]func(list []*loop.Kernel, pkg string) (asm, stubs string, err error){
 	"avx2": avx2.Emit, "avx512": avx512.Emit, "neon": neon.Emit,
 }
 
 // printed is the text of kernels by target, for those of them that run here, which it lists.
-func printed(t testing.TB, kernels map[string][]*loop.Kernel) (files map[string]string, run []string) {
+func printed(t testing.TB, list map[string][]*loop.Kernel) (files map[string]string, run []string) {
 	t.Helper()
-	source, err := portable.Emit(kernels["portable"], "main")
+	source, err := portable.Emit(list["portable"], "main")
 	if err != nil {
 		t.Fatal(err)
 	}
-	unrounded, err := looptest.Unrounded(source)
+	unrounded, err := kerneltest.Unrounded(source)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,11 +116,11 @@ func printed(t testing.TB, kernels map[string][]*loop.Kernel) (files map[string]
 		if !runs(target) {
 			continue
 		}
-		asm, stubs, err := assembly[target](kernels[target], "main")
+		asm, stubs, err := assembly[target](list[target], "main")
 		if err != nil {
 			t.Fatal(err)
 		}
-		file := target + "_" + looptest.Arch()
+		file := target + "_" + kerneltest.Arch()
 		files[file+".s"], files[file+".go"] = asm, stubs
 		run = append(run, target)
 	}
@@ -136,7 +136,7 @@ func (s *suite) build() {
 			names = append(names, n+target)
 		}
 	}
-	s.runner = looptest.Build(s.t, files, names)
+	s.runner = kerneltest.Build(s.t, files, names)
 }
 
 // roundTrip prints and parses a kernel.

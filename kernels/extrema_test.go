@@ -1,4 +1,4 @@
-package loop_test
+package kernels_test
 
 import (
 	"fmt"
@@ -6,31 +6,31 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"mspecc/ir/loop"
+	"mspecc/kernels"
 )
 
 // extremes is a row kernel with the largest of each row, of each row of x - y, and what max and
 // min give of two tensors and of a tensor and a number on either side.
-func extremes(w int) *loop.Rows {
+func extremes(w int) *kernels.Rows {
 	var d dag
-	x := d.load(loop.Operand{Name: "x", Row: w, Col: 1})
-	y := d.load(loop.Operand{Name: "y", Row: w, Col: 1})
+	x := d.load(kernels.Operand{Name: "x", Row: w, Col: 1})
+	y := d.load(kernels.Operand{Name: "y", Row: w, Col: 1})
 	limit := d.constant(0.25)
-	d.store(d.node("max", x, y), loop.Operand{Name: "max", Row: w, Col: 1})
-	d.store(d.node("min", x, y), loop.Operand{Name: "min", Row: w, Col: 1})
-	d.store(d.node("max", x, limit), loop.Operand{Name: "above", Row: w, Col: 1})
-	d.store(d.node("min", limit, x), loop.Operand{Name: "below", Row: w, Col: 1})
-	d.store(d.node("rowmax", x), loop.Operand{Name: "top", Row: 1})
-	d.store(d.node("rowmax", d.node("sub", x, y)), loop.Operand{Name: "top of difference", Row: 1})
+	d.store(d.node("max", x, y), kernels.Operand{Name: "max", Row: w, Col: 1})
+	d.store(d.node("min", x, y), kernels.Operand{Name: "min", Row: w, Col: 1})
+	d.store(d.node("max", x, limit), kernels.Operand{Name: "above", Row: w, Col: 1})
+	d.store(d.node("min", limit, x), kernels.Operand{Name: "below", Row: w, Col: 1})
+	d.store(d.node("rowmax", x), kernels.Operand{Name: "top", Row: 1})
+	d.store(d.node("rowmax", d.node("sub", x, y)), kernels.Operand{Name: "top of difference", Row: 1})
 	return d.rows(w)
 }
 
 // columnExtremes is the largest of each column.
-func columnExtremes(w int) *loop.ColReduce {
+func columnExtremes(w int) *kernels.ColReduce {
 	var d dag
-	x := d.load(loop.Operand{Name: "x", Row: w, Col: 1})
-	d.store(d.node("colmax", x), loop.Operand{Name: "top", Col: 1})
-	return &loop.ColReduce{Width: w, Operands: d.operands, Nodes: d.nodes, Stores: d.stores}
+	x := d.load(kernels.Operand{Name: "x", Row: w, Col: 1})
+	d.store(d.node("colmax", x), kernels.Operand{Name: "top", Col: 1})
+	return &kernels.ColReduce{Width: w, Operands: d.operands, Nodes: d.nodes, Stores: d.stores}
 }
 
 // TestNaNStays: wherever a NaN stands, max, min and the largest of a row or column are NaN, and
@@ -39,10 +39,10 @@ func TestNaNStays(t *testing.T) {
 	s := newSuite(t)
 	widths := []int{1, 2, 4, 15, 16, 17, 33, 64, 65, 130, 300}
 	const rows = 3
-	kernels := map[string]string{}
+	names := map[string]string{}
 	for _, w := range widths {
-		kernels[fmt.Sprint("rows ", w)] = s.add(extremes(w))
-		kernels[fmt.Sprint("columns ", w)] = s.add(columnExtremes(w))
+		names[fmt.Sprint("rows ", w)] = s.add(extremes(w))
+		names[fmt.Sprint("columns ", w)] = s.add(columnExtremes(w))
 	}
 	s.build()
 	r := rand.New(rand.NewPCG(21, 22))
@@ -59,7 +59,7 @@ func TestNaNStays(t *testing.T) {
 			x[0], y[0] = float32(math.Inf(1)), float32(math.Inf(-1))
 			var first []float32
 			for _, target := range s.targets {
-				out := s.extremes(kernels[fmt.Sprint("rows ", w)]+target, x, y, rows, w)
+				out := s.extremes(names[fmt.Sprint("rows ", w)]+target, x, y, rows, w)
 				want := wantExtremes(x, y, rows, w)
 				if i := differ(out, want); i >= 0 {
 					t.Fatalf("%s, rows of %d, NaN at %d: element %d is %v, want %v", target, w, at, i, out[i], want[i])
@@ -70,7 +70,7 @@ func TestNaNStays(t *testing.T) {
 				var a arena
 				a.add(x)
 				o := a.add(nans(w))
-				s.run(kernels[fmt.Sprint("columns ", w)]+target, a.mem, a.off, []int{rows})
+				s.run(names[fmt.Sprint("columns ", w)]+target, a.mem, a.off, []int{rows})
 				for j := range w {
 					top := math.Inf(-1)
 					for i := range rows {

@@ -1,9 +1,11 @@
-package loop
+package kernels
 
 import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"mspecc/ir/loop"
 )
 
 // graph is the analysed expression graph of a Rows or ColReduce spec.
@@ -42,7 +44,7 @@ func (g *graph) check(reductions ...string) error {
 		return fmt.Errorf("width %d is not positive", g.width)
 	}
 	if len(g.operands) > maxOperands {
-		return fmt.Errorf("%d operands, a kernel takes %d: %w", len(g.operands), maxOperands, ErrPressure)
+		return fmt.Errorf("%d operands, a kernel takes %d: %w", len(g.operands), maxOperands, loop.ErrPressure)
 	}
 	for i, o := range g.operands {
 		if o.Half && (o.Int || o.Col != 1 || strings.Contains(strings.Join(reductions, " "), "col")) {
@@ -221,21 +223,21 @@ func (g *graph) traffic() string {
 type evaluator struct {
 	*builder
 	g     *graph
-	row   map[int]Arg
-	memo  map[int]Arg
-	chunk func(n int) Arg // load or iota at the current chunk, or a kept value
+	row   map[int]loop.Arg
+	memo  map[int]loop.Arg
+	chunk func(n int) loop.Arg // load or iota at the current chunk, or a kept value
 	kept  func(n int) bool
-	begin func(operand int) P // start of the row
+	begin func(operand int) loop.P // start of the row
 	// demand, if set, is how many vectors it takes to evaluate a node: arguments that take more are
 	// evaluated first.
 	demand []int
 }
 
 // value emits node n, if it is not there yet.
-func (e *evaluator) value(n int) Arg {
+func (e *evaluator) value(n int) loop.Arg {
 	node := e.g.nodes[n]
 	if node.Op == "const" {
-		return imm(node.Const)
+		return loop.Imm(node.Const)
 	}
 	known := e.memo
 	if !e.g.full[n] {
@@ -244,14 +246,14 @@ func (e *evaluator) value(n int) Arg {
 	if v, ok := known[n]; ok {
 		return v
 	}
-	var v Arg
+	var v loop.Arg
 	switch {
 	case node.Op == "load" && !e.g.full[n]:
-		v = reg(e.bcast(at(e.begin(node.Operand), 0), e.g.operands[node.Operand].Int))
+		v = loop.Reg(e.Bcast(loop.At(e.begin(node.Operand), 0), e.g.operands[node.Operand].Int))
 	case node.Op == "load", node.Op == "iota", e.kept(n):
 		v = e.chunk(n)
 	case node.Op == "rowsum": // of a row-level value: see analyse
-		v = e.op(OpMul, e.value(node.Args[0]), imm(float64(e.g.width)))
+		v = e.Op(loop.OpMul, e.value(node.Args[0]), loop.Imm(float64(e.g.width)))
 	case node.Op == "rowmax":
 		v = e.value(node.Args[0])
 	default:
@@ -288,13 +290,13 @@ func (g *graph) byDemand(args []int, demand []int) []int {
 }
 
 // evaluate emits nodes, in an order that takes few vectors if that is asked for.
-func (e *evaluator) evaluate(nodes ...int) []Arg {
+func (e *evaluator) evaluate(nodes ...int) []loop.Arg {
 	if e.demand != nil {
 		for _, n := range e.g.byDemand(nodes, e.demand) {
 			e.value(n)
 		}
 	}
-	values := make([]Arg, len(nodes))
+	values := make([]loop.Arg, len(nodes))
 	for i, n := range nodes {
 		values[i] = e.value(n)
 	}
@@ -302,25 +304,25 @@ func (e *evaluator) evaluate(nodes ...int) []Arg {
 }
 
 // apply emits an operation; a product that only a sum uses is fused into it.
-func (e *evaluator) apply(n int) Arg {
+func (e *evaluator) apply(n int) loop.Arg {
 	node := e.g.nodes[n]
 	if node.Op == "add" || node.Op == "sub" {
 		x, y := node.Args[0], node.Args[1]
 		switch {
 		case e.fusible(x, n) && node.Op == "add":
-			return e.fused(OpFMA, x, y)
+			return e.fused(loop.OpFMA, x, y)
 		case e.fusible(y, n) && node.Op == "add":
-			return e.fused(OpFMA, y, x)
+			return e.fused(loop.OpFMA, y, x)
 		case e.fusible(y, n):
-			return e.fused(OpFNMA, y, x)
+			return e.fused(loop.OpFNMA, y, x)
 		case e.fusible(x, n):
-			return e.fused(OpFMS, x, y)
+			return e.fused(loop.OpFMS, x, y)
 		}
 	}
 	if node.Op == "select" && e.g.uses[node.Args[0]] == 1 && e.g.full[node.Args[0]] == e.g.full[n] {
 		m := e.g.nodes[node.Args[0]]
-		if op, ok := map[string]Op{"lt": OpSelLt, "le": OpSelLe, "eq": OpSelEq}[m.Op]; ok { // choose directly
-			return e.op(op, e.evaluate(m.Args[0], m.Args[1], node.Args[1], node.Args[2])...)
+		if op, ok := map[string]loop.Op{"lt": loop.OpSelLt, "le": loop.OpSelLe, "eq": loop.OpSelEq}[m.Op]; ok { // choose directly
+			return e.Op(op, e.evaluate(m.Args[0], m.Args[1], node.Args[1], node.Args[2])...)
 		}
 	}
 	v, _ := e.function(node.Op, e.evaluate(node.Args...)) // check has seen the operation
@@ -331,7 +333,7 @@ func (e *evaluator) fusible(x, user int) bool {
 	return e.g.nodes[x].Op == "mul" && e.g.uses[x] == 1 && e.g.full[x] == e.g.full[user] && !e.kept(x)
 }
 
-func (e *evaluator) fused(op Op, product, other int) Arg {
+func (e *evaluator) fused(op loop.Op, product, other int) loop.Arg {
 	p := e.g.nodes[product]
-	return e.op(op, e.evaluate(p.Args[0], p.Args[1], other)...)
+	return e.Op(op, e.evaluate(p.Args[0], p.Args[1], other)...)
 }

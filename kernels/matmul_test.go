@@ -1,4 +1,4 @@
-package loop_test
+package kernels_test
 
 import (
 	"fmt"
@@ -6,12 +6,12 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"mspecc/ir/loop"
+	"mspecc/kernels"
 )
 
 // product is one call of a MatMul kernel to be checked.
 type product struct {
-	spec    loop.MatMul
+	spec    kernels.MatMul
 	m, k    int
 	kernel  string
 	padding int
@@ -20,7 +20,7 @@ type product struct {
 func matmuls() []product {
 	var list []product
 	add := func(ms []int, n int, ks []int, transposedA bool, pad int) {
-		s := loop.MatMul{N: n, Ms: ms, Ks: ks, BK: n + pad, CM: n + 2*pad}
+		s := kernels.MatMul{N: n, Ms: ms, Ks: ks, BK: n + pad, CM: n + 2*pad}
 		s.AM, s.AK = maxOf(ks)+pad, 1
 		if transposedA {
 			s.AM, s.AK = 1, maxOf(ms)+pad
@@ -39,8 +39,8 @@ func matmuls() []product {
 	add([]int{65}, 65, []int{32}, false, 5)
 	add([]int{17}, 100, []int{9}, true, 1)
 	add([]int{29}, 768, []int{64}, false, 0)
-	list = append(list, product{spec: loop.MatMul{N: 22, AM: 40, AK: 3, BK: 22, CM: 22}, m: 11, k: 13}) // A neither by rows nor by columns
-	for _, k := range []int{32, 33, 50, 64, 97} {                                                       // the result is fetched meanwhile
+	list = append(list, product{spec: kernels.MatMul{N: 22, AM: 40, AK: 3, BK: 22, CM: 22}, m: 11, k: 13}) // A neither by rows nor by columns
+	for _, k := range []int{32, 33, 50, 64, 97} {                                                          // the result is fetched meanwhile
 		add([]int{9, 14, 15}, 48, []int{k}, false, 1)
 		add([]int{12, 31}, 32, []int{k}, true, 2)
 		add([]int{7}, 66, []int{k, 110}, false, 0)

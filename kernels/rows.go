@@ -1,8 +1,10 @@
-package loop
+package kernels
 
 import (
 	"errors"
 	"fmt"
+
+	"mspecc/ir/loop"
 )
 
 // Sizes above which a form of a row kernel is not used.
@@ -26,7 +28,7 @@ type form struct {
 // registers is unrolled; otherwise every stage (up to the next reduction) is a
 // loop over the row, in which cheap values are computed again and expensive
 // ones are kept in scratch.
-func (r *Rows) Lower(t Machine) (*Kernel, error) {
+func (r *Rows) Lower(t loop.Machine) (*loop.Kernel, error) {
 	g := newGraph(r.Width, r.Operands, r.Nodes, r.Stores)
 	if err := g.check("rowsum", "rowmax"); err != nil {
 		return nil, fmt.Errorf("rows: %w", err)
@@ -47,7 +49,7 @@ func (r *Rows) Lower(t Machine) (*Kernel, error) {
 	if t.Lanes == 1 {
 		size = maxScalar
 	}
-	var written *Kernel // the first form that fits
+	var written *loop.Kernel // the first form that fits
 	var fit []form
 	var last error
 	for _, f := range forms {
@@ -58,7 +60,7 @@ func (r *Rows) Lower(t Machine) (*Kernel, error) {
 		if k.Instructions() > size && f.group != 1 {
 			continue
 		}
-		if last = Allocate(k, limits); errors.Is(last, ErrPressure) {
+		if last = loop.Allocate(k, limits); errors.Is(last, loop.ErrPressure) {
 			continue
 		}
 		if last != nil || t.Lanes == 1 {
@@ -87,10 +89,10 @@ func (r *Rows) Lower(t Machine) (*Kernel, error) {
 
 // scheduled is a form in an order for so many live vectors, nil where it takes more than the limits: it
 // may take some more than it was asked to.
-func scheduled(g *graph, t Machine, f form, limits Machine, most int) *Kernel {
+func scheduled(g *graph, t loop.Machine, f form, limits loop.Machine, most int) *loop.Kernel {
 	k := lowerRows(g, t, f)
-	schedule(k, most)
-	if Allocate(k, limits) != nil {
+	loop.Schedule(k, most)
+	if loop.Allocate(k, limits) != nil {
 		return nil
 	}
 	return k
@@ -102,58 +104,58 @@ type rowsCode struct {
 	form
 	plan
 	chunks int
-	ptr    []P // current row of each operand
+	ptr    []loop.P // current row of each operand
 
 	// The chunk being emitted.
 	stage   int
-	index   N                   // loop counter, in elements; NoIndex outside a loop
-	off     int                 // elements after index
-	active  int                 // lanes
-	running map[int]P           // strided operands inside a loop
-	iota    V                   // element numbers of the loop's current chunk; valid inside a loop
-	saved   map[int]map[int]Arg // unrolled: values by chunk
+	index   loop.N                   // loop counter, in elements; NoIndex outside a loop
+	off     int                      // elements after index
+	active  int                      // lanes
+	running map[int]loop.P           // strided operands inside a loop
+	iota    loop.V                   // element numbers of the loop's current chunk; valid inside a loop
+	saved   map[int]map[int]loop.Arg // unrolled: values by chunk
 }
 
-func lowerRows(g *graph, t Machine, f form) *Kernel {
+func lowerRows(g *graph, t loop.Machine, f form) *loop.Kernel {
 	b := newBuilder(t, g.names(), []string{"rows"})
-	c := &rowsCode{form: f, chunks: (g.width + t.Lanes - 1) / t.Lanes, saved: map[int]map[int]Arg{}}
+	c := &rowsCode{form: f, chunks: (g.width + t.Lanes - 1) / t.Lanes, saved: map[int]map[int]loop.Arg{}}
 	c.plan = newPlan(g, f)
 	c.evaluator = evaluator{builder: b, g: g, chunk: c.element}
 	if f.frugal {
 		c.demand = g.demands()
 	}
 	c.kept = func(n int) bool { return !c.unrolled && c.slot[n] > 0 && c.first[n] < c.stage }
-	c.begin = func(o int) P { return c.ptr[o] }
-	b.k.Doc = g.doc("rows")
+	c.begin = func(o int) loop.P { return c.ptr[o] }
+	b.Kernel.Doc = g.doc("rows")
 	if c.slots > 0 {
-		b.k.Scratch = c.slots * c.chunks * t.Lanes
-		b.k.Operands = append(b.k.Operands, "scratch")
-		b.k.Doc = append(b.k.Doc, fmt.Sprintf("%d floats of scratch", b.k.Scratch))
+		b.Kernel.Scratch = c.slots * c.chunks * t.Lanes
+		b.Kernel.Operands = append(b.Kernel.Operands, "scratch")
+		b.Kernel.Doc = append(b.Kernel.Doc, fmt.Sprintf("%d floats of scratch", b.Kernel.Scratch))
 	}
-	c.ptr = make([]P, len(b.k.Operands))
+	c.ptr = make([]loop.P, len(b.Kernel.Operands))
 	for i := range c.ptr {
 		if i == len(g.operands) || g.touches(i) {
-			c.ptr[i] = b.base(i)
+			c.ptr[i] = b.Base(i)
 		}
 	}
-	b.down("row", b.count(0), 1, c.oneRow)
-	return b.k
+	b.Down("row", b.Count(0), 1, c.oneRow)
+	return b.Kernel
 }
 
 func (c *rowsCode) oneRow() {
-	c.row = map[int]Arg{}
+	c.row = map[int]loop.Arg{}
 	for s := 0; s < c.stages; s++ {
 		c.stage = s
 		c.oneStage()
 	}
 	for _, s := range c.g.stores {
 		if c.perRow(s) {
-			c.store(c.value(s.Node), at(c.ptr[s.Operand], 0), 1, 1, c.g.operands[s.Operand].Int)
+			c.Store(c.value(s.Node), loop.At(c.ptr[s.Operand], 0), 1, 1, c.g.operands[s.Operand].Int)
 		}
 	}
 	for i, o := range c.g.operands {
 		if c.g.touches(i) {
-			c.step(c.ptr[i], o.Row)
+			c.Step(c.ptr[i], o.Row)
 		}
 	}
 }
@@ -169,10 +171,10 @@ func (c *rowsCode) perRow(s Store) bool { return c.g.operands[s.Operand].Col == 
 // the sum is no less exact; the elements of a group are added up first.
 type accumulator struct {
 	node    int
-	part    []V
+	part    []loop.V
 	set     []bool
-	exact   bool  // part is the sum and what it has lost
-	waiting []Arg // elements that are not added to it yet
+	exact   bool       // part is the sum and what it has lost
+	waiting []loop.Arg // elements that are not added to it yet
 }
 
 // oneStage emits a pass over the row: the reductions over nodes of this stage
@@ -190,11 +192,11 @@ func (c *rowsCode) oneStage() {
 	for _, n := range c.reductions[c.stage] {
 		c.prepare(c.g.nodes[n].Args[0], map[int]bool{})
 		a := &accumulator{node: n, set: make([]bool, parts)}
-		if c.lanes == 1 && !c.unrolled && c.g.nodes[n].Op == "rowsum" {
+		if c.Lanes == 1 && !c.unrolled && c.g.nodes[n].Op == "rowsum" {
 			a.exact, a.set = true, make([]bool, 2)
 		}
 		for range a.set {
-			a.part = append(a.part, c.newV())
+			a.part = append(a.part, c.NewV())
 		}
 		accs = append(accs, a)
 	}
@@ -202,18 +204,18 @@ func (c *rowsCode) oneStage() {
 		return
 	}
 	done := 0
-	if whole := c.g.width / c.lanes; !c.unrolled && whole > c.group {
+	if whole := c.g.width / c.Lanes; !c.unrolled && whole > c.group {
 		done = whole / c.group * c.group
 		c.loop(done, accs)
 	}
-	c.index, c.running = NoIndex, nil
+	c.index, c.running = loop.NoIndex, nil
 	for i := done; i < c.chunks; i++ {
-		c.oneChunk(i*c.lanes, i, accs)
+		c.oneChunk(i*c.Lanes, i, accs)
 	}
 	c.addWaiting(accs)
 	for _, s := range c.g.stores { // the other half of a last element
 		if c.g.operands[s.Operand].Half && c.g.width%2 == 1 && c.storeStage(s) == c.stage {
-			c.storeHalf(imm(0), at(c.ptr[s.Operand], c.g.width), 1)
+			c.StoreHalf(loop.Imm(0), loop.At(c.ptr[s.Operand], c.g.width), 1)
 		}
 	}
 	for _, a := range accs {
@@ -244,34 +246,34 @@ func (c *rowsCode) prepare(n int, seen map[int]bool) {
 func (c *rowsCode) loop(chunks int, accs []*accumulator) {
 	for _, a := range accs {
 		for i, v := range a.part {
-			c.opTo(v, OpMov, imm(identity(c.g.nodes[a.node].Op)))
+			c.OpTo(v, loop.OpMov, loop.Imm(identity(c.g.nodes[a.node].Op)))
 			a.set[i] = true
 		}
 	}
-	c.running = map[int]P{}
+	c.running = map[int]loop.P{}
 	for i, o := range c.g.operands {
 		if c.touched(i) && o.Col > 1 {
-			c.running[i] = c.copyP(c.ptr[i], 0)
+			c.running[i] = c.CopyP(c.ptr[i], 0)
 		}
 	}
 	if c.usesIota {
-		c.iota = c.newV()
-		c.emit(&Instr{Op: OpIota, Dst: c.iota, Args: []Arg{imm(0)}})
+		c.iota = c.NewV()
+		c.Emit(&loop.Instr{Op: loop.OpIota, Dst: c.iota, Args: []loop.Arg{loop.Imm(0)}})
 	}
-	step := c.group * c.lanes
-	c.up("chunk", chunks*c.lanes, step, func(n N) {
+	step := c.group * c.Lanes
+	c.Up("chunk", chunks*c.Lanes, step, func(n loop.N) {
 		for u := 0; u < c.group; u++ {
 			c.index = n
-			c.oneChunk(u*c.lanes, u, accs)
+			c.oneChunk(u*c.Lanes, u, accs)
 		}
 		c.addWaiting(accs)
 		for i, o := range c.g.operands {
 			if p, ok := c.running[i]; ok {
-				c.step(p, step*o.Col)
+				c.Step(p, step*o.Col)
 			}
 		}
 		if c.usesIota {
-			c.opTo(c.iota, OpAdd, reg(c.iota), imm(float64(step)))
+			c.OpTo(c.iota, loop.OpAdd, loop.Reg(c.iota), loop.Imm(float64(step)))
 		}
 	})
 }
@@ -300,11 +302,11 @@ func identity(op string) float64 {
 
 // oneChunk emits the work of this stage on one vector of elements.
 func (c *rowsCode) oneChunk(off, number int, accs []*accumulator) {
-	c.off, c.active = off, c.lanes
-	if c.index == NoIndex {
-		c.active = min(c.lanes, c.g.width-off)
+	c.off, c.active = off, c.Lanes
+	if c.index == loop.NoIndex {
+		c.active = min(c.Lanes, c.g.width-off)
 	}
-	c.memo = map[int]Arg{}
+	c.memo = map[int]loop.Arg{}
 	if c.unrolled {
 		if saved, ok := c.saved[number]; ok && c.stage > 0 {
 			c.memo = saved
@@ -346,54 +348,54 @@ func (c *rowsCode) keepValues() {
 	}
 	for n := range c.g.nodes {
 		if c.slot[n] > 0 && c.first[n] == c.stage {
-			c.store(c.value(n), c.scratch(n), 1, c.lanes, false)
+			c.Store(c.value(n), c.scratch(n), 1, c.Lanes, false)
 		}
 	}
 }
 
-func (c *rowsCode) scratch(n int) Mem {
-	base := (c.slot[n] - 1) * c.chunks * c.lanes
-	return Mem{c.ptr[len(c.ptr)-1], c.index, base + c.off}
+func (c *rowsCode) scratch(n int) loop.Mem {
+	base := (c.slot[n] - 1) * c.chunks * c.Lanes
+	return loop.Indexed(c.ptr[len(c.ptr)-1], c.index, base+c.off)
 }
 
 func (c *rowsCode) put(s Store) {
 	o := c.g.operands[s.Operand]
 	if o.Half {
-		c.storeHalf(c.value(s.Node), Mem{c.ptr[s.Operand], c.index, c.off}, c.active)
+		c.StoreHalf(c.value(s.Node), loop.Indexed(c.ptr[s.Operand], c.index, c.off), c.active)
 		return
 	}
 	m, stride := c.place(s.Operand)
-	c.store(c.value(s.Node), m, stride, c.active, o.Int)
+	c.Store(c.value(s.Node), m, stride, c.active, o.Int)
 }
 
 // place is where the current chunk of an operand lies.
-func (c *rowsCode) place(operand int) (Mem, int) {
+func (c *rowsCode) place(operand int) (loop.Mem, int) {
 	col := max(1, c.g.operands[operand].Col)
 	if p, ok := c.running[operand]; ok {
-		return at(p, c.off*col), col
+		return loop.At(p, c.off*col), col
 	}
 	if col > 1 {
-		return at(c.ptr[operand], c.off*col), col
+		return loop.At(c.ptr[operand], c.off*col), col
 	}
-	return Mem{c.ptr[operand], c.index, c.off}, 1
+	return loop.Indexed(c.ptr[operand], c.index, c.off), 1
 }
 
 // element emits a load, an iota or a kept value of the current chunk.
-func (c *rowsCode) element(n int) Arg {
+func (c *rowsCode) element(n int) loop.Arg {
 	node := c.g.nodes[n]
 	switch {
 	case c.kept(n):
 		m := c.scratch(n)
-		return reg(c.builder.load(m, 1, c.lanes, false))
-	case node.Op == "iota" && c.index != NoIndex:
-		return c.op(OpAdd, reg(c.iota), imm(float64(c.off)))
+		return loop.Reg(c.builder.Load(m, 1, c.Lanes, false))
+	case node.Op == "iota" && c.index != loop.NoIndex:
+		return c.Op(loop.OpAdd, loop.Reg(c.iota), loop.Imm(float64(c.off)))
 	case node.Op == "iota":
-		d := c.newV()
-		c.emit(&Instr{Op: OpIota, Dst: d, Args: []Arg{imm(float64(c.off))}})
-		return reg(d)
+		d := c.NewV()
+		c.Emit(&loop.Instr{Op: loop.OpIota, Dst: d, Args: []loop.Arg{loop.Imm(float64(c.off))}})
+		return loop.Reg(d)
 	}
 	m, stride := c.place(node.Operand)
-	return reg(c.builder.load(m, stride, c.active, c.g.operands[node.Operand].Int))
+	return loop.Reg(c.builder.Load(m, stride, c.active, c.g.operands[node.Operand].Int))
 }
 
 // accumulate adds the current chunk to a reduction.
@@ -404,24 +406,24 @@ func (c *rowsCode) accumulate(a *accumulator, part int) {
 		return
 	}
 	v := a.part[part]
-	whole := c.active == c.lanes
+	whole := c.active == c.Lanes
 	if whole && a.set[part] && op == "rowsum" && c.g.full[arg] && c.fusible(arg, arg) && !c.known(arg) {
 		p := c.g.nodes[arg]
-		c.opTo(v, OpFMA, c.value(p.Args[0]), c.value(p.Args[1]), reg(v))
+		c.OpTo(v, loop.OpFMA, c.value(p.Args[0]), c.value(p.Args[1]), loop.Reg(v))
 		return
 	}
 	x := c.value(arg)
 	if !whole {
-		d := c.newV()
-		c.emit(&Instr{Op: OpTail, Dst: d, Args: []Arg{x, imm(identity(op))}, Lanes: c.active})
-		x = reg(d)
+		d := c.NewV()
+		c.Emit(&loop.Instr{Op: loop.OpTail, Dst: d, Args: []loop.Arg{x, loop.Imm(identity(op))}, Lanes: c.active})
+		x = loop.Reg(d)
 	}
 	switch {
 	case !a.set[part]:
-		c.opTo(v, OpMov, x)
+		c.OpTo(v, loop.OpMov, x)
 		a.set[part] = true
 	case op == "rowsum":
-		c.opTo(v, OpAdd, reg(v), x)
+		c.OpTo(v, loop.OpAdd, loop.Reg(v), x)
 	default:
 		c.raise(v, x)
 	}
@@ -434,27 +436,27 @@ func (c *rowsCode) addWaiting(accs []*accumulator) {
 		if len(a.waiting) == 0 {
 			continue
 		}
-		x := c.pairwise(a.waiting, func(x, y Arg) Arg { return c.op(OpAdd, x, y) })
+		x := c.pairwise(a.waiting, func(x, y loop.Arg) loop.Arg { return c.Op(loop.OpAdd, x, y) })
 		a.waiting = nil
 		sum, lost := a.part[0], a.part[1]
 		if !a.set[0] { // the whole row is no more than a group
-			c.opTo(sum, OpMov, x)
-			c.opTo(lost, OpMov, imm(0))
+			c.OpTo(sum, loop.OpMov, x)
+			c.OpTo(lost, loop.OpMov, loop.Imm(0))
 			a.set[0] = true
 			continue
 		}
-		next := c.op(OpAdd, reg(sum), x)
-		added := c.op(OpSub, next, reg(sum))
-		rest := c.op(OpAdd, c.op(OpSub, reg(sum), c.op(OpSub, next, added)), c.op(OpSub, x, added))
-		c.opTo(lost, OpAdd, reg(lost), rest)
-		c.opTo(sum, OpMov, next)
+		next := c.Op(loop.OpAdd, loop.Reg(sum), x)
+		added := c.Op(loop.OpSub, next, loop.Reg(sum))
+		rest := c.Op(loop.OpAdd, c.Op(loop.OpSub, loop.Reg(sum), c.Op(loop.OpSub, next, added)), c.Op(loop.OpSub, x, added))
+		c.OpTo(lost, loop.OpAdd, loop.Reg(lost), rest)
+		c.OpTo(sum, loop.OpMov, next)
 	}
 }
 
 // pairwise joins numbers in pairs, the results in pairs, and so on.
-func (b *builder) pairwise(x []Arg, join func(x, y Arg) Arg) Arg {
+func (b *builder) pairwise(x []loop.Arg, join func(x, y loop.Arg) loop.Arg) loop.Arg {
 	for len(x) > 1 {
-		var next []Arg
+		var next []loop.Arg
 		for i := 0; i+1 < len(x); i += 2 {
 			next = append(next, join(x[i], x[i+1]))
 		}
@@ -470,24 +472,24 @@ func (c *rowsCode) known(n int) bool { _, ok := c.memo[n]; return ok }
 
 // combine joins the partial results in pairs, then the lanes. A largest element of 0 is +0,
 // whatever the order in which zeros of both signs were compared.
-func (c *rowsCode) combine(a *accumulator) Arg {
-	join, cross, last := func(x, y Arg) Arg { return c.op(OpAdd, x, y) }, OpHSum, func(x Arg) Arg { return x }
+func (c *rowsCode) combine(a *accumulator) loop.Arg {
+	join, cross, last := func(x, y loop.Arg) loop.Arg { return c.Op(loop.OpAdd, x, y) }, loop.OpHSum, func(x loop.Arg) loop.Arg { return x }
 	if c.g.nodes[a.node].Op == "rowmax" {
-		join, cross, last = func(x, y Arg) Arg { return c.extremum(OpMax, x, y) }, OpHMax, c.positiveZero
+		join, cross, last = func(x, y loop.Arg) loop.Arg { return c.extremum(loop.OpMax, x, y) }, loop.OpHMax, c.positiveZero
 	}
 	if a.exact { // what an infinite sum has lost is NaN
-		sum, lost := reg(a.part[0]), reg(a.part[1])
-		return c.op(OpSelEq, lost, lost, c.op(OpAdd, sum, lost), sum)
+		sum, lost := loop.Reg(a.part[0]), loop.Reg(a.part[1])
+		return c.Op(loop.OpSelEq, lost, lost, c.Op(loop.OpAdd, sum, lost), sum)
 	}
-	var parts []Arg
+	var parts []loop.Arg
 	for i, v := range a.part {
 		if a.set[i] {
-			parts = append(parts, reg(v))
+			parts = append(parts, loop.Reg(v))
 		}
 	}
 	whole := c.pairwise(parts, join)
-	if c.lanes == 1 {
+	if c.Lanes == 1 {
 		return last(whole)
 	}
-	return last(c.op(cross, whole))
+	return last(c.Op(cross, whole))
 }

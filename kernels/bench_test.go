@@ -1,4 +1,4 @@
-package loop_test
+package kernels_test
 
 import (
 	"fmt"
@@ -8,9 +8,10 @@ import (
 	"testing"
 
 	"mspecc/ir/loop"
-	"mspecc/ir/loop/looptest"
+	"mspecc/kernels"
 	"mspecc/kernels/gen/avx2"
 	"mspecc/kernels/gen/avx512"
+	"mspecc/kernels/kerneltest"
 )
 
 // vectorTargets are those whose speed is measured.
@@ -42,16 +43,16 @@ func fmaPeak(m loop.Machine) *loop.Kernel {
 }
 
 // measured builds kernels for measurements.
-func measured(b *testing.B, m loop.Machine, kernels []*loop.Kernel) *looptest.Runner {
-	asm, stubs, err := assembly[m.Name](kernels, "main")
+func measured(b *testing.B, m loop.Machine, list []*loop.Kernel) *kerneltest.Runner {
+	asm, stubs, err := assembly[m.Name](list, "main")
 	if err != nil {
 		b.Fatal(err)
 	}
-	names := make([]string, len(kernels))
-	for i, k := range kernels {
+	names := make([]string, len(list))
+	for i, k := range list {
 		names[i] = k.Name
 	}
-	return looptest.Build(b, map[string]string{"k_amd64.s": asm, "k_amd64.go": stubs}, names)
+	return kerneltest.Build(b, map[string]string{"k_amd64.s": asm, "k_amd64.go": stubs}, names)
 }
 
 func onEachTarget(b *testing.B, f func(b *testing.B, m loop.Machine)) {
@@ -78,9 +79,9 @@ func benchmarkMatMul(b *testing.B, machine loop.Machine) {
 		{2016, 256, 256, false}, {2016, 768, 256, false}, {126, 768, 256, false}, {65, 65, 32, false}, {65, 32, 65, false},
 		{126, 384, 128, false}, {252, 128, 512, false}, {768, 256, 256, true}, {256, 768, 256, true}, {128, 128, 260, true}, {128, 128, 130, true}, {128, 256, 130, true}, {384, 128, 130, true}, {256, 128, 65, true}, {768, 768, 2016, true}, {2016, 768, 768, false},
 	}
-	kernels := []*loop.Kernel{fmaPeak(machine)}
+	list := []*loop.Kernel{fmaPeak(machine)}
 	for i, j := range jobs {
-		s := loop.MatMul{N: j.n, Ms: []int{j.m}, Ks: []int{j.k}, AM: j.k, AK: 1, BK: j.n, CM: j.n}
+		s := kernels.MatMul{N: j.n, Ms: []int{j.m}, Ks: []int{j.k}, AM: j.k, AK: 1, BK: j.n, CM: j.n}
 		if j.dw {
 			s.AM, s.AK = 1, j.m
 		}
@@ -89,9 +90,9 @@ func benchmarkMatMul(b *testing.B, machine loop.Machine) {
 			b.Fatal(err)
 		}
 		k.Name = fmt.Sprintf("matmul%d", i)
-		kernels = append(kernels, k)
+		list = append(list, k)
 	}
-	run := measured(b, machine, kernels)
+	run := measured(b, machine, list)
 	peak := func() float64 {
 		const rounds = 20000
 		ns := run.Time("fma_peak", make([]float32, chains*machine.Lanes), []int{0}, []int{rounds}, 200)
@@ -107,12 +108,12 @@ func benchmarkMatMul(b *testing.B, machine loop.Machine) {
 			a.add(make([]float32, j.m*j.n))
 			flops := 2 * j.m * j.n * j.k
 			for b.Loop() {
-				ns := run.Time(kernels[i+1].Name, a.mem, a.off, []int{j.m, j.k, 0}, 100+int(2e8)/flops)
+				ns := run.Time(list[i+1].Name, a.mem, a.off, []int{j.m, j.k, 0}, 100+int(2e8)/flops)
 				rate := float64(flops) / float64(ns)
 				b.ReportMetric(rate, "GFLOP/s")
 				b.ReportMetric(100*rate/peak(), "%peak")
 			}
-			b.Log(kernels[i+1].Doc[3:], kernels[i+1].Instructions())
+			b.Log(list[i+1].Doc[3:], list[i+1].Instructions())
 		})
 	}
 }
@@ -121,26 +122,26 @@ func benchmarkMatMul(b *testing.B, machine loop.Machine) {
 func BenchmarkRows(b *testing.B) { onEachTarget(b, benchmarkRows) }
 
 func benchmarkRows(b *testing.B, machine loop.Machine) {
-	specs := map[string]*loop.Rows{
+	specs := map[string]*kernels.Rows{
 		"layernorm 256": layerNorm(256), "layernorm 250": layerNorm(250), "softmax 65": softmax(65), "softmax 256": softmax(256),
 		"adam 4096": adam(4096), "crowded 256": crowded(256), "layernorm 1024": layerNorm(1024), "gelu 256": gelu(256),
 	}
 	var d dag
-	x := d.load(loop.Operand{Row: 512, Col: 1})
-	d.store(d.node("mul", x, d.node("erf", x)), loop.Operand{Row: 512, Col: 1})
+	x := d.load(kernels.Operand{Row: 512, Col: 1})
+	d.store(d.node("mul", x, d.node("erf", x)), kernels.Operand{Row: 512, Col: 1})
 	specs["x erf(x) 512"] = d.rows(512)
-	var kernels []*loop.Kernel
+	var list []*loop.Kernel
 	byName := map[string]*loop.Kernel{}
 	for _, name := range slices.Sorted(maps.Keys(specs)) {
 		k, err := specs[name].Lower(machine)
 		if err != nil {
 			b.Fatal(err)
 		}
-		k.Name = fmt.Sprintf("kernel%d", len(kernels))
-		kernels = append(kernels, k)
+		k.Name = fmt.Sprintf("kernel%d", len(list))
+		list = append(list, k)
 		byName[name] = k
 	}
-	run := measured(b, machine, kernels)
+	run := measured(b, machine, list)
 	const rows = 64
 	r := rand.New(rand.NewPCG(3, 4))
 	for _, name := range slices.Sorted(maps.Keys(specs)) {

@@ -1,4 +1,4 @@
-package loop_test
+package kernels_test
 
 import (
 	"fmt"
@@ -6,125 +6,125 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"mspecc/ir/loop"
+	"mspecc/kernels"
 )
 
 // dag builds expression graphs for tests.
 type dag struct {
-	operands []loop.Operand
-	nodes    []loop.Node
-	stores   []loop.Store
+	operands []kernels.Operand
+	nodes    []kernels.Node
+	stores   []kernels.Store
 }
 
-func (d *dag) operand(o loop.Operand) int {
+func (d *dag) operand(o kernels.Operand) int {
 	d.operands = append(d.operands, o)
 	return len(d.operands) - 1
 }
 
 func (d *dag) node(op string, args ...int) int {
-	d.nodes = append(d.nodes, loop.Node{Op: op, Args: args})
+	d.nodes = append(d.nodes, kernels.Node{Op: op, Args: args})
 	return len(d.nodes) - 1
 }
 
-func (d *dag) load(o loop.Operand) int {
-	d.nodes = append(d.nodes, loop.Node{Op: "load", Operand: d.operand(o)})
+func (d *dag) load(o kernels.Operand) int {
+	d.nodes = append(d.nodes, kernels.Node{Op: "load", Operand: d.operand(o)})
 	return len(d.nodes) - 1
 }
 
 func (d *dag) constant(x float64) int {
-	d.nodes = append(d.nodes, loop.Node{Op: "const", Const: x})
+	d.nodes = append(d.nodes, kernels.Node{Op: "const", Const: x})
 	return len(d.nodes) - 1
 }
 
-func (d *dag) store(n int, o loop.Operand) {
-	d.stores = append(d.stores, loop.Store{Node: n, Operand: d.operand(o)})
+func (d *dag) store(n int, o kernels.Operand) {
+	d.stores = append(d.stores, kernels.Store{Node: n, Operand: d.operand(o)})
 }
 
-func (d *dag) rows(width int) *loop.Rows {
-	return &loop.Rows{Width: width, Operands: d.operands, Nodes: d.nodes, Stores: d.stores}
+func (d *dag) rows(width int) *kernels.Rows {
+	return &kernels.Rows{Width: width, Operands: d.operands, Nodes: d.nodes, Stores: d.stores}
 }
 
 // rowCase is a Rows kernel with inputs of a given range.
 type rowCase struct {
 	name  string
-	spec  *loop.Rows
+	spec  *kernels.Rows
 	rows  int
 	input func(r *rand.Rand) float64
 	tol   float64 // relative to the largest intermediate value, or absolute
 }
 
-func layerNorm(w int) *loop.Rows {
+func layerNorm(w int) *kernels.Rows {
 	var d dag
-	x := d.load(loop.Operand{Name: "x", Row: w, Col: 1})
+	x := d.load(kernels.Operand{Name: "x", Row: w, Col: 1})
 	n := d.constant(1 / float64(w))
 	mean := d.node("mul", d.node("rowsum", x), n)
 	c := d.node("sub", x, mean)
 	v := d.node("mul", d.node("rowsum", d.node("mul", c, c)), n)
 	r := d.node("div", d.constant(1), d.node("sqrt", d.node("add", v, d.constant(1e-5))))
-	gain := d.load(loop.Operand{Name: "gain", Col: 1})
-	bias := d.load(loop.Operand{Name: "bias", Col: 1})
-	d.store(d.node("add", d.node("mul", d.node("mul", c, r), gain), bias), loop.Operand{Name: "y", Row: w + 3, Col: 1})
-	d.store(mean, loop.Operand{Name: "mean", Row: 1})
-	d.store(r, loop.Operand{Name: "rstd", Row: 2})
+	gain := d.load(kernels.Operand{Name: "gain", Col: 1})
+	bias := d.load(kernels.Operand{Name: "bias", Col: 1})
+	d.store(d.node("add", d.node("mul", d.node("mul", c, r), gain), bias), kernels.Operand{Name: "y", Row: w + 3, Col: 1})
+	d.store(mean, kernels.Operand{Name: "mean", Row: 1})
+	d.store(r, kernels.Operand{Name: "rstd", Row: 2})
 	return d.rows(w)
 }
 
-func softmax(w int) *loop.Rows {
+func softmax(w int) *kernels.Rows {
 	var d dag
-	x := d.load(loop.Operand{Name: "x", Row: w, Col: 1})
+	x := d.load(kernels.Operand{Name: "x", Row: w, Col: 1})
 	e := d.node("exp", d.node("sub", x, d.node("rowmax", x)))
 	s := d.node("rowsum", e)
-	d.store(d.node("div", e, s), loop.Operand{Name: "p", Row: w, Col: 1})
-	d.store(d.node("log", s), loop.Operand{Name: "logsum", Row: 1})
+	d.store(d.node("div", e, s), kernels.Operand{Name: "p", Row: w, Col: 1})
+	d.store(d.node("log", s), kernels.Operand{Name: "logsum", Row: 1})
 	return d.rows(w)
 }
 
 // gelu with its derivative, of a strided input, in one pass.
-func gelu(w int) *loop.Rows {
+func gelu(w int) *kernels.Rows {
 	var d dag
-	x := d.load(loop.Operand{Name: "x", Row: 3*w + 1, Col: 3})
+	x := d.load(kernels.Operand{Name: "x", Row: 3*w + 1, Col: 3})
 	phi := d.node("mul", d.constant(0.5), d.node("add", d.constant(1), d.node("erf", d.node("mul", x, d.constant(math.Sqrt(0.5))))))
-	d.store(d.node("mul", x, phi), loop.Operand{Name: "y", Row: w, Col: 1})
+	d.store(d.node("mul", x, phi), kernels.Operand{Name: "y", Row: w, Col: 1})
 	density := d.node("mul", d.constant(1/math.Sqrt(2*math.Pi)), d.node("exp", d.node("mul", d.node("mul", x, x), d.constant(-0.5))))
-	d.store(d.node("add", phi, d.node("mul", x, density)), loop.Operand{Name: "dy", Row: 2 * w, Col: 2})
+	d.store(d.node("add", phi, d.node("mul", x, density)), kernels.Operand{Name: "dy", Row: 2 * w, Col: 2})
 	return d.rows(w)
 }
 
 // integers: ids by position and comparisons, stored as i32.
-func integers(w int) *loop.Rows {
+func integers(w int) *kernels.Rows {
 	var d dag
-	id := d.load(loop.Operand{Name: "id", Int: true, Row: w, Col: 1})
-	limit := d.load(loop.Operand{Name: "limit", Int: true, Row: 1})
+	id := d.load(kernels.Operand{Name: "id", Int: true, Row: w, Col: 1})
+	limit := d.load(kernels.Operand{Name: "limit", Int: true, Row: 1})
 	at := d.node("iota")
 	big := d.node("select", d.node("lt", id, limit), d.node("float", id), d.node("mul", at, d.constant(2)))
-	d.store(d.node("int", big), loop.Operand{Name: "out", Int: true, Row: w, Col: 1})
-	d.store(d.node("rowsum", d.node("eq", id, limit)), loop.Operand{Name: "hits", Int: true, Row: 1})
-	d.store(limit, loop.Operand{Name: "limits", Row: w, Col: 1})
+	d.store(d.node("int", big), kernels.Operand{Name: "out", Int: true, Row: w, Col: 1})
+	d.store(d.node("rowsum", d.node("eq", id, limit)), kernels.Operand{Name: "hits", Int: true, Row: 1})
+	d.store(limit, kernels.Operand{Name: "limits", Row: w, Col: 1})
 	return d.rows(w)
 }
 
 // adam updates three tensors in place.
-func adam(w int) *loop.Rows {
+func adam(w int) *kernels.Rows {
 	var d dag
-	p := d.load(loop.Operand{Name: "p", Row: w, Col: 1})
-	m := d.load(loop.Operand{Name: "m", Row: w, Col: 1})
-	v := d.load(loop.Operand{Name: "v", Row: w, Col: 1})
-	g := d.load(loop.Operand{Name: "g", Row: w, Col: 1})
-	lr := d.load(loop.Operand{Name: "lr"})
+	p := d.load(kernels.Operand{Name: "p", Row: w, Col: 1})
+	m := d.load(kernels.Operand{Name: "m", Row: w, Col: 1})
+	v := d.load(kernels.Operand{Name: "v", Row: w, Col: 1})
+	g := d.load(kernels.Operand{Name: "g", Row: w, Col: 1})
+	lr := d.load(kernels.Operand{Name: "lr"})
 	m = d.node("add", d.node("mul", m, d.constant(0.9)), d.node("mul", g, d.constant(0.1)))
 	v = d.node("add", d.node("mul", d.node("mul", v, v), d.constant(0.99)), d.node("mul", d.node("mul", g, g), d.constant(0.01)))
 	step := d.node("div", m, d.node("add", d.node("sqrt", v), d.constant(1e-8)))
 	p = d.node("sub", d.node("sub", p, d.node("mul", p, d.constant(0.01))), d.node("mul", lr, step))
-	d.stores = []loop.Store{{Node: p, Operand: 0}, {Node: m, Operand: 1}, {Node: v, Operand: 2}}
+	d.stores = []kernels.Store{{Node: p, Operand: 0}, {Node: m, Operand: 1}, {Node: v, Operand: 2}}
 	return d.rows(w)
 }
 
 // many operands, expensive values used in three stages.
-func crowded(w int) *loop.Rows {
+func crowded(w int) *kernels.Rows {
 	var d dag
 	sum := -1
 	for i := 0; i < 10; i++ {
-		x := d.load(loop.Operand{Name: fmt.Sprintf("x%d", i), Row: w, Col: 1})
+		x := d.load(kernels.Operand{Name: fmt.Sprintf("x%d", i), Row: w, Col: 1})
 		if i == 7 {
 			x = d.node("min", x, d.constant(1))
 		}
@@ -138,9 +138,9 @@ func crowded(w int) *loop.Rows {
 	n := d.constant(1 / float64(w))
 	c := d.node("sub", sum, d.node("mul", d.node("rowsum", sum), n))
 	q := d.node("mul", d.node("rowsum", d.node("mul", c, c)), n)
-	d.store(d.node("div", c, d.node("add", q, d.constant(1))), loop.Operand{Name: "y", Row: w, Col: 1})
-	d.store(d.node("max", d.node("min", sum, d.constant(0.5)), c), loop.Operand{Name: "z", Row: w, Col: 1})
-	d.store(d.node("le", sum, q), loop.Operand{Name: "mask", Row: w, Col: 1})
+	d.store(d.node("div", c, d.node("add", q, d.constant(1))), kernels.Operand{Name: "y", Row: w, Col: 1})
+	d.store(d.node("max", d.node("min", sum, d.constant(0.5)), c), kernels.Operand{Name: "z", Row: w, Col: 1})
+	d.store(d.node("le", sum, q), kernels.Operand{Name: "mask", Row: w, Col: 1})
 	return d.rows(w)
 }
 
@@ -163,15 +163,15 @@ func rowCases() []rowCase {
 func TestRows(t *testing.T) {
 	s := newSuite(t)
 	list := rowCases()
-	kernels := make([]string, len(list))
+	names := make([]string, len(list))
 	for i, c := range list {
-		kernels[i] = s.add(c.spec)
+		names[i] = s.add(c.spec)
 	}
 	s.build()
 	r := rand.New(rand.NewPCG(5, 6))
 	for i, c := range list {
 		for _, target := range s.targets {
-			if err := c.check(s, kernels[i], target, r); err != nil {
+			if err := c.check(s, names[i], target, r); err != nil {
 				t.Errorf("%s of %d, %s: %v", c.name, c.spec.Width, target, err)
 			}
 		}
@@ -229,7 +229,7 @@ func (c rowCase) check(s *suite, kernel, target string, r *rand.Rand) error {
 }
 
 // evaluateRow computes every node of one row in float64.
-func evaluateRow(spec *loop.Rows, mem []float32, off []int, row int) [][]float64 {
+func evaluateRow(spec *kernels.Rows, mem []float32, off []int, row int) [][]float64 {
 	values := make([][]float64, len(spec.Nodes))
 	for i, n := range spec.Nodes {
 		v := make([]float64, spec.Width)
@@ -238,7 +238,7 @@ func evaluateRow(spec *loop.Rows, mem []float32, off []int, row int) [][]float64
 			args = append(args, values[a])
 		}
 		for j := range v {
-			o := loop.Operand{}
+			o := kernels.Operand{}
 			if n.Op == "load" {
 				o = spec.Operands[n.Operand]
 			}
@@ -249,7 +249,7 @@ func evaluateRow(spec *loop.Rows, mem []float32, off []int, row int) [][]float64
 	return values
 }
 
-func evaluate(n loop.Node, o loop.Operand, mem []float32, off []int, row, j int, args [][]float64) float64 {
+func evaluate(n kernels.Node, o kernels.Operand, mem []float32, off []int, row, j int, args [][]float64) float64 {
 	switch n.Op {
 	case "load":
 		x := mem[off[n.Operand]+row*o.Row+j*o.Col]

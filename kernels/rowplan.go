@@ -1,4 +1,4 @@
-package loop
+package kernels
 
 // plan says in which stage of a row kernel what happens.
 type plan struct {

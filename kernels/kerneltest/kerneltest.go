@@ -1,6 +1,6 @@
-// Package looptest builds printed kernels into a small program of their own
+// Package kerneltest builds printed kernels into a small program of their own
 // and runs them, for tests and measurements.
-package looptest
+package kerneltest
 
 import (
 	"bufio"

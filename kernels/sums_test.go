@@ -1,11 +1,11 @@
-package loop_test
+package kernels_test
 
 import (
 	"math"
 	"math/rand/v2"
 	"testing"
 
-	"mspecc/ir/loop"
+	"mspecc/kernels"
 )
 
 // sumCase is a kernel that adds up n terms for each of some results, once as they are and once as products.
@@ -24,21 +24,21 @@ func sumCases(s *suite) []sumCase {
 	var list []sumCase
 	for _, n := range []int{5, 64, 100, 1000, 4096} {
 		var d dag
-		x := d.load(loop.Operand{Name: "x", Row: n, Col: 1})
-		y := d.load(loop.Operand{Name: "y", Row: n, Col: 1})
-		d.store(d.node("rowsum", x), loop.Operand{Name: "sum", Row: 1})
-		d.store(d.node("rowsum", d.node("mul", x, y)), loop.Operand{Name: "dot", Row: 1})
+		x := d.load(kernels.Operand{Name: "x", Row: n, Col: 1})
+		y := d.load(kernels.Operand{Name: "y", Row: n, Col: 1})
+		d.store(d.node("rowsum", x), kernels.Operand{Name: "sum", Row: 1})
+		d.store(d.node("rowsum", d.node("mul", x, y)), kernels.Operand{Name: "dot", Row: 1})
 		along := func(r, i int) (int, int) { return r*n + i, r*n + i }
 		list = append(list, sumCase{"rows", n, s.add(d.rows(n)), []int{rows}, rows, along})
 		var c dag
-		x = c.load(loop.Operand{Name: "x", Row: cols, Col: 1})
-		y = c.load(loop.Operand{Name: "y", Row: cols, Col: 1})
-		c.store(c.node("colsum", x), loop.Operand{Name: "sum", Col: 1})
-		c.store(c.node("colsum", c.node("mul", x, y)), loop.Operand{Name: "dot", Col: 1})
+		x = c.load(kernels.Operand{Name: "x", Row: cols, Col: 1})
+		y = c.load(kernels.Operand{Name: "y", Row: cols, Col: 1})
+		c.store(c.node("colsum", x), kernels.Operand{Name: "sum", Col: 1})
+		c.store(c.node("colsum", c.node("mul", x, y)), kernels.Operand{Name: "dot", Col: 1})
 		down := func(r, i int) (int, int) { return i*cols + r, i*cols + r }
-		list = append(list, sumCase{"columns", n, s.add(&loop.ColReduce{Width: cols, Operands: c.operands, Nodes: c.nodes, Stores: c.stores}), []int{n}, cols, down})
+		list = append(list, sumCase{"columns", n, s.add(&kernels.ColReduce{Width: cols, Operands: c.operands, Nodes: c.nodes, Stores: c.stores}), []int{n}, cols, down})
 		product := func(r, i int) (int, int) { return r/cols*n + i, i*cols + r%cols }
-		list = append(list, sumCase{"product", n, s.add(&loop.MatMul{N: cols, AM: n, AK: 1, BK: cols, CM: cols, Ks: []int{n}}), []int{rows, n, 0}, rows * cols, product})
+		list = append(list, sumCase{"product", n, s.add(&kernels.MatMul{N: cols, AM: n, AK: 1, BK: cols, CM: cols, Ks: []int{n}}), []int{rows, n, 0}, rows * cols, product})
 	}
 	return list
 }
@@ -115,7 +115,7 @@ func TestSumsOfInfinities(t *testing.T) {
 	var names []string
 	for _, w := range widths {
 		var d dag
-		d.store(d.node("rowsum", d.load(loop.Operand{Name: "x", Row: w, Col: 1})), loop.Operand{Name: "sum", Row: 1})
+		d.store(d.node("rowsum", d.load(kernels.Operand{Name: "x", Row: w, Col: 1})), kernels.Operand{Name: "sum", Row: 1})
 		names = append(names, s.add(d.rows(w)))
 	}
 	s.build()

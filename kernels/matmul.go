@@ -1,9 +1,11 @@
-package loop
+package kernels
 
 import (
 	"fmt"
 	"math"
 	"slices"
+
+	"mspecc/ir/loop"
 )
 
 // maxInstructions bounds the size of a generated kernel.
@@ -16,7 +18,7 @@ const prefetchDepth = 32
 // Lower makes a register-tiled kernel: tiles of C stay in registers over the
 // whole K loop, elements of A are broadcast, rows of B are read as they lie.
 // Column tiles are the outer loop, so that a panel of B serves all rows.
-func (m *MatMul) Lower(t Machine) (*Kernel, error) {
+func (m *MatMul) Lower(t loop.Machine) (*loop.Kernel, error) {
 	if m.N <= 0 || m.AM < 0 || m.AK < 0 {
 		return nil, fmt.Errorf("matmul: N = %d, strides of A %d, %d: N must be positive, strides not negative", m.N, m.AM, m.AK)
 	}
@@ -27,14 +29,14 @@ func (m *MatMul) Lower(t Machine) (*Kernel, error) {
 		t.TileRegs -= t.DotRegs
 	}
 	tiling := m.tiling(t)
-	var k *Kernel
+	var k *loop.Kernel
 	for unroll := 4; unroll >= 1; unroll /= 2 {
 		k = m.lower(t, tiling, unroll)
 		if k.Instructions() <= maxInstructions {
 			break
 		}
 	}
-	return k, Allocate(k, t)
+	return k, loop.Allocate(k, t)
 }
 
 // nTiles is a run of equal column tiles.
@@ -47,7 +49,7 @@ type nTiles struct {
 
 // tiling cuts the columns into as equal tiles as possible and chooses the
 // cheapest number of them.
-func (m *MatMul) tiling(t Machine) []nTiles {
+func (m *MatMul) tiling(t loop.Machine) []nTiles {
 	vectors, unit := (m.N+t.Lanes-1)/t.Lanes, 1
 	if m.Half && t.Lanes == 1 { // a tile begins with a pair
 		unit = 2
@@ -91,7 +93,7 @@ func (m *MatMul) tiling(t Machine) []nTiles {
 
 // bestRows chooses the rows of a tile of the given width for the row counts
 // the kernel will see.
-func (m *MatMul) bestRows(t Machine, width int) (rows int, cost float64) {
+func (m *MatMul) bestRows(t loop.Machine, width int) (rows int, cost float64) {
 	depth := 128
 	if len(m.Ks) > 0 {
 		depth = slices.Max(m.Ks)
@@ -115,7 +117,7 @@ func (m *MatMul) bestRows(t Machine, width int) (rows int, cost float64) {
 
 // tileCycles estimates the time of one tile on a machine with two FMA units, whose results of pairs
 // come two cycles later, and two loads per cycle.
-func (m *MatMul) tileCycles(t Machine, rows, width, depth int) float64 {
+func (m *MatMul) tileCycles(t loop.Machine, rows, width, depth int) float64 {
 	if rows == 0 {
 		return 0
 	}
@@ -138,10 +140,10 @@ func (m *MatMul) tileCycles(t Machine, rows, width, depth int) float64 {
 }
 
 // byLane reports whether elements of A are lanes of registers rather than broadcast.
-func (m *MatMul) byLane(t Machine) bool { return t.ByLane && !m.Pairs }
+func (m *MatMul) byLane(t loop.Machine) bool { return t.ByLane && !m.Pairs }
 
 // factors is how many registers hold elements of A while a tile is computed.
-func (m *MatMul) factors(t Machine, rows int) int {
+func (m *MatMul) factors(t loop.Machine, rows int) int {
 	switch {
 	case !m.byLane(t):
 		return 1
@@ -170,22 +172,22 @@ type matmulCode struct {
 	ahead  int // steps by which operands are fetched
 	unroll int
 	byLane bool
-	b, c   P // of the current tile: first column of B, first row of C
+	b, c   loop.P // of the current tile: first column of B, first row of C
 }
 
-func (m *MatMul) lower(t Machine, tiling []nTiles, unroll int) *Kernel {
+func (m *MatMul) lower(t loop.Machine, tiling []nTiles, unroll int) *loop.Kernel {
 	b := newBuilder(t, []string{"A", "B", "C"}, []string{"M", "K", "add"})
-	b.k.Doc = m.doc(t, tiling)
+	b.Kernel.Doc = m.doc(t, tiling)
 	g := &matmulCode{builder: b, m: m, line: max(t.Line, t.Lanes), ahead: t.Ahead, unroll: unroll, byLane: m.byLane(t)}
-	g.b = b.base(1)
-	g.c = b.base(2)
+	g.b = b.Base(1)
+	g.c = b.Base(2)
 	for i, run := range tiling {
 		g.columns(run, i == len(tiling)-1)
 	}
-	return b.k
+	return b.Kernel
 }
 
-func (m *MatMul) doc(t Machine, tiling []nTiles) []string {
+func (m *MatMul) doc(t loop.Machine, tiling []nTiles) []string {
 	inner, flops := "K", 2
 	if m.Pairs {
 		inner, flops = "K pairs of bf16", 4
@@ -216,24 +218,24 @@ func anyOf(n []int) string {
 
 // columns walks the rows of C for each of a run of column tiles.
 func (g *matmulCode) columns(run nTiles, final bool) {
-	cols := run.width * g.lanes
-	g.up("n_tile", run.count, 1, func(N) {
-		a := g.base(0)
-		c := g.copyP(g.c, 0)
-		rows := g.builder.count(0)
-		g.down("m_tile", rows, run.rows, func() {
+	cols := run.width * g.Lanes
+	g.Up("n_tile", run.count, 1, func(loop.N) {
+		a := g.Base(0)
+		c := g.CopyP(g.c, 0)
+		rows := g.builder.Count(0)
+		g.Down("m_tile", rows, run.rows, func() {
 			g.tile(run.rows, run, g.unroll, a, c)
-			g.step(a, run.rows*g.m.AM)
-			g.step(c, run.rows*g.m.CM)
+			g.Step(a, run.rows*g.m.AM)
+			g.Step(c, run.rows*g.m.CM)
 		})
 		for _, r := range g.m.remainders(run.rows) {
-			tail := &If{Label: "m_tail", N: rows, Equal: r}
-			g.into(&tail.Then, func() { g.tile(r, run, min(2, g.unroll), a, c) })
-			g.emit(tail)
+			tail := &loop.If{Label: "m_tail", N: rows, Equal: r}
+			g.Into(&tail.Then, func() { g.tile(r, run, min(2, g.unroll), a, c) })
+			g.Emit(tail)
 		}
 		if run.count > 1 || !final {
-			g.step(g.b, cols)
-			g.step(g.c, g.m.places(cols))
+			g.Step(g.b, cols)
+			g.Step(g.c, g.m.places(cols))
 		}
 	})
 }
@@ -247,23 +249,23 @@ func (m *MatMul) places(columns int) int {
 }
 
 // tile computes rows x run.width vectors of C.
-func (g *matmulCode) tile(rows int, run nTiles, unroll int, a, c P) {
-	g.comment(fmt.Sprintf("tile of %d rows x %d columns", rows, (run.width-1)*g.lanes+run.last))
+func (g *matmulCode) tile(rows int, run nTiles, unroll int, a, c loop.P) {
+	g.Comment(fmt.Sprintf("tile of %d rows x %d columns", rows, (run.width-1)*g.Lanes+run.last))
 	lanes := func(j int) int {
 		if j == run.width-1 {
 			return run.last
 		}
-		return g.lanes
+		return g.Lanes
 	}
-	acc := make([][]V, rows)
+	acc := make([][]loop.V, rows)
 	for i := range acc {
 		for j := 0; j < run.width; j++ {
-			v := g.newV()
+			v := g.NewV()
 			acc[i] = append(acc[i], v)
-			g.opTo(v, OpMov, imm(0))
+			g.OpTo(v, loop.OpMov, loop.Imm(0))
 		}
 	}
-	a, b := g.copyP(a, 0), g.copyP(g.b, 0)
+	a, b := g.CopyP(a, 0), g.CopyP(g.b, 0)
 	products := func(steps int) func() {
 		return func() {
 			if g.byLane {
@@ -271,59 +273,61 @@ func (g *matmulCode) tile(rows int, run nTiles, unroll int, a, c P) {
 				return
 			}
 			for s := 0; s < steps; s++ {
-				g.rankOne(acc, run.width, at(a, s*g.m.AK), at(b, s*g.m.BK), lanes)
+				g.rankOne(acc, run.width, loop.At(a, s*g.m.AK), loop.At(b, s*g.m.BK), lanes)
 			}
-			g.step(a, steps*g.m.AK)
-			g.step(b, steps*g.m.BK)
+			g.Step(a, steps*g.m.AK)
+			g.Step(b, steps*g.m.BK)
 		}
 	}
 	spread := 2 // steps after which a line is fetched
 	if g.byLane && g.m.AK == 1 {
-		spread = g.lanes
+		spread = g.Lanes
 	}
 	if rows < run.rows {
 		spread = 0 // code for the few rows that are left over is kept short
 	}
 	done := g.fetch(rows, run.width, spread, c, products)
-	k := g.countLess(1, done)
-	g.down("k_loop", k, unroll, products(unroll))
+	k := g.CountLess(1, done)
+	g.Down("k_loop", k, unroll, products(unroll))
 	if unroll > 1 && (len(g.m.Ks) == 0 || slices.ContainsFunc(g.m.Ks, func(k int) bool { return (k-done)%unroll != 0 })) {
-		g.down("k_rest", k, 1, products(1))
+		g.Down("k_rest", k, 1, products(1))
 	}
 	if g.m.Half {
 		for i := range acc {
 			for j, v := range acc[i] {
-				g.storeHalf(reg(v), at(c, 2*i*g.m.CM+j*g.lanes), lanes(j))
+				g.StoreHalf(loop.Reg(v), loop.At(c, 2*i*g.m.CM+j*g.Lanes), lanes(j))
 			}
 		}
 		return
 	}
 	// What is there is added last: the products do not wait for it, and the next tile's need
 	// not either.
-	each := func(f func(v V, m Mem, lanes int)) {
+	each := func(f func(v loop.V, m loop.Mem, lanes int)) {
 		for i := range acc {
 			for j, v := range acc[i] {
-				f(v, at(c, i*g.m.CM+j*g.lanes), lanes(j))
+				f(v, loop.At(c, i*g.m.CM+j*g.Lanes), lanes(j))
 			}
 		}
 	}
-	add := &If{Label: "add", N: g.builder.count(2), Equal: 1}
-	g.into(&add.Then, func() {
-		each(func(v V, m Mem, lanes int) { g.opTo(v, OpAdd, reg(v), reg(g.load(m, 1, lanes, false))) })
+	add := &loop.If{Label: "add", N: g.builder.Count(2), Equal: 1}
+	g.Into(&add.Then, func() {
+		each(func(v loop.V, m loop.Mem, lanes int) {
+			g.OpTo(v, loop.OpAdd, loop.Reg(v), loop.Reg(g.Load(m, 1, lanes, false)))
+		})
 	})
-	g.emit(add)
-	each(func(v V, m Mem, lanes int) { g.store(reg(v), m, 1, lanes, false) })
+	g.Emit(add)
+	each(func(v loop.V, m loop.Mem, lanes int) { g.Store(loop.Reg(v), m, 1, lanes, false) })
 }
 
 // fetch brings the result's tile near, which is wanted when the products are done, a line
 // after every few steps of the products: lines that come from memory, asked for all at once,
 // would keep the loads of A and B waiting. It says how many steps it did; where there are not
 // as many, or spread is 0, all lines are fetched at once.
-func (g *matmulCode) fetch(rows, width, spread int, c P, products func(steps int) func()) int {
+func (g *matmulCode) fetch(rows, width, spread int, c loop.P, products func(steps int) func()) int {
 	if len(g.m.Ks) == 0 || slices.Min(g.m.Ks) < prefetchDepth {
 		return 0
 	}
-	width = (g.m.places(width*g.lanes) + g.line - 1) / g.line // lines of a row
+	width = (g.m.places(width*g.Lanes) + g.line - 1) / g.line // lines of a row
 	lines := rows * width
 	steps := spread
 	for steps > 0 && lines*steps > slices.Min(g.m.Ks) {
@@ -332,99 +336,99 @@ func (g *matmulCode) fetch(rows, width, spread int, c P, products func(steps int
 	if steps == 0 {
 		for i := range rows {
 			for j := range width {
-				g.prefetch(at(c, i*g.m.CM+j*g.line))
+				g.Prefetch(loop.At(c, i*g.m.CM+j*g.line))
 			}
 		}
 		return 0
 	}
-	c = g.copyP(c, 0)
-	g.up("fetch_column", width, 1, func(N) {
-		g.up("fetch_row", rows, 1, func(N) {
-			g.prefetch(at(c, 0))
+	c = g.CopyP(c, 0)
+	g.Up("fetch_column", width, 1, func(loop.N) {
+		g.Up("fetch_row", rows, 1, func(loop.N) {
+			g.Prefetch(loop.At(c, 0))
 			products(steps)()
-			g.step(c, g.m.CM)
+			g.Step(c, g.m.CM)
 		})
-		g.step(c, g.line-rows*g.m.CM)
+		g.Step(c, g.line-rows*g.m.CM)
 	})
 	return lines * steps
 }
 
 // rankOne adds column a times row b. The broadcast is a register of its own:
 // folded into the products it would be loaded once per product.
-func (g *matmulCode) rankOne(acc [][]V, width int, a, b Mem, lanes func(int) int) {
+func (g *matmulCode) rankOne(acc [][]loop.V, width int, a, b loop.Mem, lanes func(int) int) {
 	if ahead := g.ahead; ahead > 0 && len(g.m.Ks) > 0 && slices.Min(g.m.Ks) >= prefetchDepth {
 		if g.m.AK > 1 {
-			g.prefetch(at(a.P, a.Off+ahead*g.m.AK))
+			g.Prefetch(loop.At(a.P, a.Off+ahead*g.m.AK))
 			if last := (len(acc) - 1) * g.m.AM; last > 0 && last < g.line { // mostly in the next line
-				g.prefetch(at(a.P, a.Off+ahead*g.m.AK+last))
+				g.Prefetch(loop.At(a.P, a.Off+ahead*g.m.AK+last))
 			}
 		}
-		for j := 0; j < width*g.lanes; j += g.line {
-			g.prefetch(at(b.P, b.Off+ahead*g.m.BK+j))
+		for j := 0; j < width*g.Lanes; j += g.line {
+			g.Prefetch(loop.At(b.P, b.Off+ahead*g.m.BK+j))
 		}
 	}
-	op := OpFMA
+	op := loop.OpFMA
 	if g.m.Pairs {
-		op = OpDot
+		op = loop.OpDot
 	}
-	row := make([]V, width)
+	row := make([]loop.V, width)
 	for j := range row {
-		row[j] = g.load(at(b.P, b.Off+j*g.lanes), 1, lanes(j), false)
+		row[j] = g.Load(loop.At(b.P, b.Off+j*g.Lanes), 1, lanes(j), false)
 	}
 	for i := range acc {
-		x := g.bcast(at(a.P, a.Off+i*g.m.AM), false)
+		x := g.Bcast(loop.At(a.P, a.Off+i*g.m.AM), false)
 		for j, v := range acc[i] {
-			g.opTo(v, op, reg(x), reg(row[j]), reg(v))
+			g.OpTo(v, op, loop.Reg(x), loop.Reg(row[j]), loop.Reg(v))
 		}
 	}
 }
 
 // lanewise adds as many columns of A times rows of B. Elements of A that lie one behind the other,
 // in a row or in a column, are loaded as one vector.
-func (g *matmulCode) lanewise(acc [][]V, width int, a, b P, steps int, lanes func(int) int) {
-	loadRow := func() []V {
-		row := make([]V, width)
+func (g *matmulCode) lanewise(acc [][]loop.V, width int, a, b loop.P, steps int, lanes func(int) int) {
+	loadRow := func() []loop.V {
+		row := make([]loop.V, width)
 		for j := range row {
-			row[j] = g.load(at(b, j*g.lanes), 1, lanes(j), false)
+			row[j] = g.Load(loop.At(b, j*g.Lanes), 1, lanes(j), false)
 		}
-		g.step(b, g.m.BK)
+		g.Step(b, g.m.BK)
 		return row
 	}
-	products := func(row []V, factor func(i int) (V, int)) {
+	products := func(row []loop.V, factor func(i int) (loop.V, int)) {
 		for j, y := range row {
 			for i := range acc {
 				x, lane := factor(i)
-				g.emit(&Instr{Op: OpFMALane, Dst: acc[i][j], Args: []Arg{reg(x), reg(y), reg(acc[i][j])}, Lane: lane})
+				g.Emit(&loop.Instr{Op: loop.OpFMALane, Dst: acc[i][j], Args: []loop.Arg{loop.Reg(x), loop.Reg(y), loop.Reg(acc[i][j])}, Lane: lane})
 			}
 		}
 	}
-	x := make([]V, len(acc))
+	x := make([]loop.V, len(acc))
 	switch {
-	case g.m.AK == 1 && steps%g.lanes == 0:
-		for range steps / g.lanes {
+	case g.m.AK == 1 && steps%g.Lanes == 0:
+		for range steps / g.Lanes {
 			for i := range x {
-				x[i] = g.load(at(a, i*g.m.AM), 1, g.lanes, false)
+				x[i] = g.Load(loop.At(a, i*g.m.AM), 1, g.Lanes, false)
 			}
-			g.step(a, g.lanes)
-			for lane := range g.lanes {
-				products(loadRow(), func(i int) (V, int) { return x[i], lane })
+			g.Step(a, g.Lanes)
+			for lane := range g.Lanes {
+				products(loadRow(), func(i int) (loop.V, int) { return x[i], lane })
 			}
 		}
 	case g.m.AK != 1 && g.m.AM == 1:
 		for range steps {
-			for i := 0; i < len(acc); i += g.lanes {
-				x[i/g.lanes] = g.load(at(a, i), 1, min(g.lanes, len(acc)-i), false)
+			for i := 0; i < len(acc); i += g.Lanes {
+				x[i/g.Lanes] = g.Load(loop.At(a, i), 1, min(g.Lanes, len(acc)-i), false)
 			}
-			g.step(a, g.m.AK)
-			products(loadRow(), func(i int) (V, int) { return x[i/g.lanes], i % g.lanes })
+			g.Step(a, g.m.AK)
+			products(loadRow(), func(i int) (loop.V, int) { return x[i/g.Lanes], i % g.Lanes })
 		}
 	default:
 		for range steps {
 			for i := range x {
-				x[i] = g.load(at(a, i*g.m.AM), 1, 1, false)
+				x[i] = g.Load(loop.At(a, i*g.m.AM), 1, 1, false)
 			}
-			g.step(a, g.m.AK)
-			products(loadRow(), func(i int) (V, int) { return x[i], 0 })
+			g.Step(a, g.m.AK)
+			products(loadRow(), func(i int) (loop.V, int) { return x[i], 0 })
 		}
 	}
 }

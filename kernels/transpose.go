@@ -1,44 +1,48 @@
-package loop
+package kernels
 
-import "fmt"
+import (
+	"fmt"
+
+	"mspecc/ir/loop"
+)
 
 // Lower makes a kernel that exchanges blocks of as many rows and columns as a
 // vector has lanes, in registers; at the edges the blocks are smaller.
-func (m *Transpose) Lower(t Machine) (*Kernel, error) {
+func (m *Transpose) Lower(t loop.Machine) (*loop.Kernel, error) {
 	if m.R <= 0 || m.C <= 0 {
 		return nil, fmt.Errorf("transpose: shape %d x %d", m.R, m.C)
 	}
 	b := newBuilder(t, []string{"in", "out"}, []string{"matrices"})
-	b.k.Doc = []string{
+	b.Kernel.Doc = []string{
 		fmt.Sprintf("out[c,r] = in[r,c] for r < %d, c < %d; rows of in %d, rows of out %d apart", m.R, m.C, m.In, m.Out),
 		fmt.Sprintf("from matrix to matrix in advances by %d, out by %d", m.InNext, m.OutNext),
 		fmt.Sprintf("%d bytes per matrix", 8*m.R*m.C),
 	}
-	in, out := b.base(0), b.base(1)
-	b.down("matrix", b.count(0), 1, func() {
+	in, out := b.Base(0), b.Base(1)
+	b.Down("matrix", b.Count(0), 1, func() {
 		m.blocks(b, in, out)
-		b.step(in, m.InNext)
-		b.step(out, m.OutNext)
+		b.Step(in, m.InNext)
+		b.Step(out, m.OutNext)
 	})
-	return b.k, Allocate(b.k, t)
+	return b.Kernel, loop.Allocate(b.Kernel, t)
 }
 
-func (m *Transpose) blocks(b *builder, in, out P) {
-	l := b.lanes
+func (m *Transpose) blocks(b *builder, in, out loop.P) {
+	l := b.Lanes
 	rows, cols := m.R/l*l, m.C/l*l
-	from, to := b.copyP(in, 0), b.copyP(out, 0)
-	b.up("rows", rows, l, func(N) {
-		p, q := b.copyP(from, 0), b.copyP(to, 0)
-		b.up("columns", cols, l, func(N) {
+	from, to := b.CopyP(in, 0), b.CopyP(out, 0)
+	b.Up("rows", rows, l, func(loop.N) {
+		p, q := b.CopyP(from, 0), b.CopyP(to, 0)
+		b.Up("columns", cols, l, func(loop.N) {
 			m.block(b, p, q, l, l)
-			b.step(p, l)
-			b.step(q, l*m.Out)
+			b.Step(p, l)
+			b.Step(q, l*m.Out)
 		})
 		if rest := m.C - cols; rest > 0 {
 			m.block(b, p, q, l, rest)
 		}
-		b.step(from, l*m.In)
-		b.step(to, l)
+		b.Step(from, l*m.In)
+		b.Step(to, l)
 	})
 	if rest := m.R - rows; rest > 0 {
 		m.lastRows(b, from, to, rest)
@@ -46,32 +50,32 @@ func (m *Transpose) blocks(b *builder, in, out P) {
 }
 
 // block exchanges a block of at most as many rows and columns as lanes.
-func (m *Transpose) block(b *builder, p, q P, rows, cols int) {
-	block := make([]V, b.lanes)
+func (m *Transpose) block(b *builder, p, q loop.P, rows, cols int) {
+	block := make([]loop.V, b.Lanes)
 	for i := range block {
 		if i < rows {
-			block[i] = b.load(at(p, i*m.In), 1, cols, false)
+			block[i] = b.Load(loop.At(p, i*m.In), 1, cols, false)
 		} else {
-			block[i] = b.newV()
-			b.opTo(block[i], OpMov, imm(0))
+			block[i] = b.NewV()
+			b.OpTo(block[i], loop.OpMov, loop.Imm(0))
 		}
 	}
-	if b.lanes > 1 {
-		b.emit(&Instr{Op: OpTranspose, Block: block})
+	if b.Lanes > 1 {
+		b.Emit(&loop.Instr{Op: loop.OpTranspose, Block: block})
 	}
 	for i := 0; i < cols; i++ {
-		b.store(reg(block[i]), at(q, i*m.Out), 1, rows, false)
+		b.Store(loop.Reg(block[i]), loop.At(q, i*m.Out), 1, rows, false)
 	}
 }
 
 // lastRows exchanges the rows below the last whole block.
-func (m *Transpose) lastRows(b *builder, from, to P, rows int) {
-	l := b.lanes
+func (m *Transpose) lastRows(b *builder, from, to loop.P, rows int) {
+	l := b.Lanes
 	cols := m.C / l * l
-	b.up("columns", cols, l, func(N) {
+	b.Up("columns", cols, l, func(loop.N) {
 		m.block(b, from, to, rows, l)
-		b.step(from, l)
-		b.step(to, l*m.Out)
+		b.Step(from, l)
+		b.Step(to, l*m.Out)
 	})
 	if rest := m.C - cols; rest > 0 {
 		m.block(b, from, to, rows, rest)

@@ -1,4 +1,4 @@
-package loop_test
+package kernels_test
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"mspecc/ir/loop"
-	"mspecc/ir/loop/looptest"
+	"mspecc/kernels/kerneltest"
 )
 
 // specials are numbers at which an instruction may go wrong.
@@ -66,7 +66,7 @@ func TestInstructions(t *testing.T) {
 			bodies = append(bodies, strings.Join(lines, "\n"))
 		}
 	}
-	kernels := map[string][]*loop.Kernel{}
+	byTarget := map[string][]*loop.Kernel{}
 	for _, m := range machines() {
 		for i, b := range bodies {
 			text := fmt.Sprintf("kernel k%d%s lanes %d\noperands \"x\" \"y\" \"z\" \"e\" \"out\"\ncounts \"vectors\"\n", i, m.Name, m.Lanes)
@@ -85,27 +85,27 @@ func TestInstructions(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v\n%s", err, text)
 			}
-			kernels[m.Name] = append(kernels[m.Name], k)
+			byTarget[m.Name] = append(byTarget[m.Name], k)
 		}
 	}
-	files, run := printed(t, kernels)
+	files, run := printed(t, byTarget)
 	var called []string
 	for _, m := range run {
 		for i := range bodies {
-			called = append(called, kernels[m][i].Name)
+			called = append(called, byTarget[m][i].Name)
 		}
 	}
-	program := looptest.Build(t, files, called)
+	program := kerneltest.Build(t, files, called)
 	mem, off, n := specialArena()
 	for i, b := range bodies {
 		want := append([]float32(nil), mem...)
-		if err := loop.Interpret(kernels["portable"][i], want, off, []int{n}); err != nil {
+		if err := loop.Interpret(byTarget["portable"][i], want, off, []int{n}); err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range run {
-			lanes := kernels[m][i].Lanes
+			lanes := byTarget[m][i].Lanes
 			got := append([]float32(nil), mem...)
-			program.Run(kernels[m][i].Name, got, off, []int{n / lanes})
+			program.Run(byTarget[m][i].Name, got, off, []int{n / lanes})
 			for j := off[4]; j < len(got); j++ {
 				if !sameBits(got[j], want[j]) {
 					at := j - off[4]

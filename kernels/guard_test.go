@@ -1,4 +1,4 @@
-package loop_test
+package kernels_test
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"mspecc/ir/loop"
+	"mspecc/kernels"
 )
 
 // guardCase is a kernel whose tensors are as long as it says, with the results last.
@@ -22,7 +23,7 @@ type guardCase struct {
 // guardCases have shapes around the lanes of each machine.
 func guardCases() []guardCase {
 	var list []guardCase
-	operands := func(ops []loop.Operand, rows, width int) (sizes []int) {
+	operands := func(ops []kernels.Operand, rows, width int) (sizes []int) {
 		for _, o := range ops {
 			row := (width-1)*o.Col + 1
 			if o.Half {
@@ -35,31 +36,31 @@ func guardCases() []guardCase {
 	for _, w := range []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 15, 16, 17, 23, 31, 33, 70} {
 		const rows = 2
 		var d dag
-		x := d.load(loop.Operand{Row: w, Col: 1})
-		id := d.load(loop.Operand{Int: true, Row: w, Col: 1})
-		far := d.load(loop.Operand{Row: 3 * w, Col: 3})
+		x := d.load(kernels.Operand{Row: w, Col: 1})
+		id := d.load(kernels.Operand{Int: true, Row: w, Col: 1})
+		far := d.load(kernels.Operand{Row: 3 * w, Col: 3})
 		sum := d.node("add", d.node("mul", x, far), d.node("sub", id, d.node("rowmax", x)))
-		d.store(sum, loop.Operand{Row: w, Col: 1})
-		d.store(sum, loop.Operand{Half: true, Row: (w + 1) / 2, Col: 1})
-		d.store(d.node("floor", sum), loop.Operand{Int: true, Row: w, Col: 1})
-		d.store(sum, loop.Operand{Row: 2 * w, Col: 2})
+		d.store(sum, kernels.Operand{Row: w, Col: 1})
+		d.store(sum, kernels.Operand{Half: true, Row: (w + 1) / 2, Col: 1})
+		d.store(d.node("floor", sum), kernels.Operand{Int: true, Row: w, Col: 1})
+		d.store(sum, kernels.Operand{Row: 2 * w, Col: 2})
 		list = append(list, guardCase{"rows", d.rows(w), []int{rows}, operands(d.operands, rows, w), 4, ""})
 		c := columnExtremes(w)
 		list = append(list, guardCase{"columns", c, []int{rows}, operands(c.Operands, rows, w), 1, ""})
 		for _, pairs := range []bool{false, true} {
 			const k = 3
-			m := &loop.MatMul{N: w, AM: k, AK: 1, BK: w, CM: w, Pairs: pairs}
+			m := &kernels.MatMul{N: w, AM: k, AK: 1, BK: w, CM: w, Pairs: pairs}
 			list = append(list, guardCase{"matmul", m, []int{7, k, 1}, []int{7 * k, k * w, 7 * w}, 1, ""})
 		}
 		if w%2 == 0 {
-			m := &loop.MatMul{N: w, AM: 3, AK: 1, BK: w, CM: w / 2, Half: true}
+			m := &kernels.MatMul{N: w, AM: 3, AK: 1, BK: w, CM: w / 2, Half: true}
 			list = append(list, guardCase{"matmul, rounded", m, []int{7, 3, 0}, []int{7 * 3, 3 * w, 7 * w / 2}, 1, ""})
 		}
 		for _, r := range []int{5, 9} {
-			tr := &loop.Transpose{R: r, C: w, In: w, Out: r, InNext: r * w, OutNext: r * w}
+			tr := &kernels.Transpose{R: r, C: w, In: w, Out: r, InNext: r * w, OutNext: r * w}
 			list = append(list, guardCase{"transpose", tr, []int{2}, []int{2 * r * w, 2 * r * w}, 1, ""})
 		}
-		in := &loop.Interleave{Width: w, In: w, Out: 2 * w}
+		in := &kernels.Interleave{Width: w, In: w, Out: 2 * w}
 		list = append(list, guardCase{"interleave", in, []int{2}, []int{4 * w, 4 * w}, 1, ""})
 	}
 	return list

@@ -1,4 +1,4 @@
-package loop_test
+package kernels_test
 
 import (
 	"fmt"
@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/cpu"
 
 	"mspecc/ir/loop"
-	"mspecc/ir/loop/looptest"
+	"mspecc/kernels"
+	"mspecc/kernels/kerneltest"
 )
 
 // newBF16Suite leaves out what this CPU has no instructions for.
@@ -128,7 +129,7 @@ func (p product) checkPairs(s *suite, kernel string, add int, r *rand.Rand) erro
 func TestHalfStores(t *testing.T) {
 	s := newBF16Suite(t)
 	type rowsCase struct {
-		spec    *loop.Rows
+		spec    *kernels.Rows
 		reduces bool
 		kernel  string
 	}
@@ -136,13 +137,13 @@ func TestHalfStores(t *testing.T) {
 	for _, w := range []int{1, 2, 15, 16, 17, 31, 32, 33, 47, 64, 65, 129, 250, 1025} {
 		for _, reduce := range []bool{false, true} {
 			var d dag
-			x := d.load(loop.Operand{Name: "x", Row: w + 2, Col: 1})
+			x := d.load(kernels.Operand{Name: "x", Row: w + 2, Col: 1})
 			y := x
 			if reduce { // rows longer than registers hold go through scratch
 				y = d.node("sub", d.node("tanh", x), d.node("rowmax", d.node("tanh", x)))
 			}
-			d.store(y, loop.Operand{Name: "full", Row: w, Col: 1})
-			d.store(y, loop.Operand{Name: "half", Half: true, Row: (w+1)/2 + 1, Col: 1})
+			d.store(y, kernels.Operand{Name: "full", Row: w, Col: 1})
+			d.store(y, kernels.Operand{Name: "half", Half: true, Row: (w+1)/2 + 1, Col: 1})
 			spec := d.rows(w)
 			cases = append(cases, rowsCase{spec, reduce, s.add(spec)})
 		}
@@ -193,12 +194,12 @@ func TestHalfStores(t *testing.T) {
 // TestInterleave pairs rows, also of an odd number.
 func TestInterleave(t *testing.T) {
 	s := newBF16Suite(t)
-	var specs []*loop.Interleave
-	var kernels []string
+	var specs []*kernels.Interleave
+	var names []string
 	for _, w := range []int{1, 7, 8, 9, 31, 32, 33, 64, 100} {
 		for _, odd := range []bool{false, true} {
-			spec := &loop.Interleave{Width: w, In: w + 1, Out: 2*w + 3, Odd: odd}
-			specs, kernels = append(specs, spec), append(kernels, s.add(spec))
+			spec := &kernels.Interleave{Width: w, In: w + 1, Out: 2*w + 3, Odd: odd}
+			specs, names = append(specs, spec), append(names, s.add(spec))
 		}
 	}
 	s.build()
@@ -214,7 +215,7 @@ func TestInterleave(t *testing.T) {
 				in := a.add(pairs(r, rows*spec.In, false))
 				out := a.add(nans(n * spec.Out))
 				before := append([]float32(nil), a.mem...)
-				s.run(kernels[i]+target, a.mem, a.off, []int{n})
+				s.run(names[i]+target, a.mem, a.off, []int{n})
 				half := func(row, j int) uint32 {
 					if row >= rows {
 						return 0
@@ -267,15 +268,15 @@ loop vector down n0 step 1 {
 	p4 = move p4 + %[2]d
 }
 `
-	kernels := map[string][]*loop.Kernel{}
+	byTarget := map[string][]*loop.Kernel{}
 	for _, m := range machines() {
 		k, err := loop.Parse(fmt.Sprintf(text, m.Name, m.Lanes))
 		if err != nil {
 			t.Fatal(err)
 		}
-		kernels[m.Name] = []*loop.Kernel{k}
+		byTarget[m.Name] = []*loop.Kernel{k}
 	}
-	files, run := printed(t, kernels)
+	files, run := printed(t, byTarget)
 	if run[len(run)-1] == "avx512" && !cpu.X86.HasAVX512BF16 {
 		run = run[:len(run)-1]
 		t.Log("no bf16 instructions here: AVX-512 kernels are not run")
@@ -284,7 +285,7 @@ loop vector down n0 step 1 {
 	for _, target := range run {
 		names = append(names, "dot"+target)
 	}
-	program := looptest.Build(t, files, names)
+	program := kerneltest.Build(t, files, names)
 	const smallest = 0x1p-126
 	var x, y, z, c []float32
 	for _, sum := range []float64{0, smallest, -smallest, 0x1.8p-126, -0x1.000002p-126, 0x1p-125, 1, math.Inf(1), math.NaN()} {
@@ -307,7 +308,7 @@ loop vector down n0 step 1 {
 	}
 	for i, target := range run {
 		got := append([]float32(nil), mem...)
-		program.Run(names[i], got, off, []int{n / kernels[target][0].Lanes})
+		program.Run(names[i], got, off, []int{n / byTarget[target][0].Lanes})
 		for j := range x {
 			if want := loop.Dot(x[j], y[j], z[j]) + c[j]; !sameBits(got[off[4]+j], want) {
 				t.Fatalf("%s: %g + (%08x . %08x) + %g is %g, want %g", target, z[j], math.Float32bits(x[j]), math.Float32bits(y[j]), c[j], got[off[4]+j], want)
